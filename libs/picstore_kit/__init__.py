@@ -1,0 +1,3 @@
+"""What every Pic Store process needs, with no picture code in it."""
+
+from __future__ import annotations
