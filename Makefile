@@ -1,0 +1,107 @@
+# One place for every command. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ONCE   ?=
+IMAGE  ?=
+T      ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup protos protos-check fmt lint type arch check test test-unit test-contract \
+        test-integration test-e2e test-fault bench run stop constraints clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- set-up ---------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Pic Store needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: on Debian, apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing what Pic Store runs on (a minute, the first time) …"
+	@$(BIN)/pip install --quiet --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing what Pic Store is checked and tested with …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.dev ## Make the virtual environment with everything in it
+
+# ---- run ------------------------------------------------------------------------------------
+
+run: $(VENV)/.runtime ## Start everything, convert a photo, print its tag [ONCE=1] [IMAGE=photo.jpg]
+	@$(BIN)/picstore up --demo $(if $(ONCE),--once) $(if $(IMAGE),--image '$(IMAGE)')
+
+stop: $(VENV)/.runtime ## Stop a stack that `make run` left running in another terminal
+	@$(BIN)/picstore down
+
+# ---- contracts ------------------------------------------------------------------------------
+
+protos: $(VENV)/.dev ## Generate libs/picstore from protos/
+	@$(BIN)/buf format -w protos
+	@$(BIN)/python protos/generate.py
+
+protos-check: $(VENV)/.dev ## Lint the protos, check the stubs and what they would break
+	@$(BIN)/buf format --diff --exit-code protos
+	@$(BIN)/buf lint libs/picstore/descriptors.binpb --config protos/buf.yaml
+	@$(BIN)/buf breaking libs/picstore/descriptors.binpb --against protos/baseline.binpb --config protos/buf.yaml
+	@$(BIN)/python protos/generate.py --check
+
+# ---- checks ---------------------------------------------------------------------------------
+
+fmt: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+lint: $(VENV)/.dev ## Lint, and check the format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+type: $(VENV)/.dev ## Check the types, of the tests too
+	@$(BIN)/mypy
+
+arch: $(VENV)/.dev ## Check who imports whom
+	@$(BIN)/lint-imports
+
+check: lint type arch protos-check ## Everything that needs no running service
+
+# ---- tests ----------------------------------------------------------------------------------
+
+test: $(VENV)/.dev ## Run every test, or those of T=path
+	@$(BIN)/pytest $(T)
+
+test-unit: $(VENV)/.dev ## Run the tests that do no I/O
+	@$(BIN)/pytest tests/unit
+
+test-contract: $(VENV)/.dev ## Run the tests of the contracts
+	@$(BIN)/pytest tests/contract
+
+test-integration: $(VENV)/.dev ## Run the tests against Postgres, NATS and S3
+	@$(BIN)/pytest tests/integration
+
+test-e2e: $(VENV)/.dev ## Run the tests against the whole stack
+	@$(BIN)/pytest tests/e2e
+
+test-fault: $(VENV)/.dev ## Run the tests that kill things
+	@$(BIN)/pytest tests/fault
+
+bench: $(VENV)/.dev ## Measure, and add the figures to build/bench.json
+	@$(BIN)/python -m tests.perf
+
+bench-%: $(VENV)/.dev ## Measure one group, such as bench-imaging
+	@$(BIN)/python -m tests.perf $*
+
+# ---- upkeep ---------------------------------------------------------------------------------
+
+constraints: $(VENV)/.dev ## Resolve the newest versions that fit, into constraints.txt
+	@$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager -e '.[dev]'
+	@{ echo '# Resolved versions: `make constraints` renews them.'; $(BIN)/pip freeze --exclude-editable; } > constraints.txt
+
+clean: ## Remove what was built; the data in .picstore stays
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
