@@ -63,6 +63,15 @@ class OutboxRow:
     """How often publishing it has failed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a row could not be published, and how long to leave it alone."""
+
+    row_id: int
+    error: str
+    delay_s: float
+
+
 def channel(schema: str) -> str:
     """Return the notification channel on which the outbox of `schema` wakes its relays."""
     return f"outbox.{schema}"
@@ -118,17 +127,16 @@ async def remove(conn: AsyncConnection[TupleRow], ids: Sequence[int]) -> None:
     await conn.execute("DELETE FROM outbox WHERE id = ANY(%s)", (list(ids),))
 
 
-async def postpone(
-    conn: AsyncConnection[TupleRow], row_id: int, *, error: str, delay_s: float
-) -> None:
-    """Count a failed attempt and keep the row back for `delay_s` seconds."""
-    await conn.execute(
-        """
-        UPDATE outbox
-        SET attempts = attempts + 1,
-            last_error = %s,
-            due_at = clock_timestamp() + make_interval(secs => %s)
-        WHERE id = %s
-        """,
-        (error, delay_s, row_id),
-    )
+async def postpone(conn: AsyncConnection[TupleRow], failures: Sequence[Failure]) -> None:
+    """Count the failed attempts and keep those rows back for a while."""
+    async with conn.cursor() as cursor:
+        await cursor.executemany(
+            """
+            UPDATE outbox
+            SET attempts = attempts + 1,
+                last_error = left(%s, 500),
+                due_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE id = %s
+            """,
+            [(failure.error, failure.delay_s, failure.row_id) for failure in failures],
+        )
