@@ -1,0 +1,3 @@
+"""What the catalog knows, as values and rules; pure."""
+
+from __future__ import annotations

@@ -1,0 +1,118 @@
+"""A picture's states, and when a generation of its outputs becomes what pages get.
+
+A generation settles at the first moment when
+
+- every output that it waits for is READY or FAILED and at least one output is READY: the picture
+  is READY, and outputs of the slow lane join one by one, without another flip, or
+- every output is FAILED: the picture is FAILED, with the reason of the first of them.
+
+So a page has pictures after the cheap outputs, and FAILED always means that no output could be
+made. What a generation waits for is decided when it is laid out (`picstore_catalog.model.ingest`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from picstore_catalog.model.job import Failure
+from picstore_catalog.model.output import Output
+from picstore_imaging.formats import SourceFormat
+from picstore_kit.errors import Reason
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadProfileId
+
+
+class ImageState(StrEnum):
+    """How far a picture is."""
+
+    AWAITING_UPLOAD = "AWAITING_UPLOAD"
+    CONVERTING = "CONVERTING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The file that a picture came as."""
+
+    location_id: LocationId
+    object_key: str
+    format: SourceFormat
+    width: int
+    """In pixels, after orientation."""
+    height: int
+    """In pixels, after orientation."""
+    frames: int
+    has_alpha: bool
+    has_gps: bool
+    size_bytes: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """What to show until a picture is there."""
+
+    thumbhash: bytes
+    dominant_colour: str
+    """As `#rrggbb`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture as callers see it."""
+
+    id: ImageId
+    project_id: ProjectId
+    upload_profile_id: UploadProfileId
+    filename: str
+    location: str
+    alt_text: str
+    state: ImageState
+    failure: Failure | None
+    original: Original | None
+    """None until its bytes have come."""
+    placeholder: Placeholder | None
+    generation: int
+    pending_generation: int
+    version: int
+    """Counts the changes."""
+    create_time: datetime
+    update_time: datetime
+    commit_time: datetime | None
+    ready_time: datetime | None
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How far the outputs of one generation are, SKIPPED ones left aside."""
+
+    open: int
+    """QUEUED or CONVERTING."""
+    awaited_open: int
+    """Those of them that the generation waits for."""
+    ready: int
+    first_failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a picture becomes with its pending generation."""
+
+    state: ImageState
+    failure: Failure | None = None
+
+
+def settle(tally: Tally) -> Settled | None:
+    """Judge the pending generation by its outputs; None while it is too early to say."""
+    if tally.ready and not tally.awaited_open:
+        return Settled(state=ImageState.READY)
+    if tally.open:
+        return None
+    return Settled(
+        state=ImageState.FAILED,
+        failure=tally.first_failure
+        or Failure(reason=Reason.ENCODE_FAILED, message="no output could be made"),
+    )

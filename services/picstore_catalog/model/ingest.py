@@ -1,0 +1,86 @@
+"""From a plan to rows: which outputs a new generation has, and which jobs make them.
+
+The cheap outputs are one job on the fast lane; the dear ones are a second job on the slow lane,
+which the generation does not wait for. Where all are dear there is one job, on the slow lane, and
+the generation waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from picstore_catalog.model.job import Lane
+from picstore_imaging.cost import estimate_cpu_ms, is_dear
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.plan import OutputSpec, PlannedOutput
+from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.ids import JobId, OutputId, new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be queued."""
+
+    id: JobId
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOutput:
+    """An output to be made by a job, or skipped with the reason."""
+
+    id: OutputId
+    spec: OutputSpec
+    job_id: JobId | None
+    skipped: Reason | None
+    awaited: bool
+    """Whether the generation is not whole without it."""
+    estimated_cpu_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The rows of one generation, outputs in the profile's order."""
+
+    jobs: tuple[NewJob, ...]
+    outputs: tuple[NewOutput, ...]
+
+
+def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat) -> Layout:
+    """Give every planned output an id and a job.
+
+    Raises:
+        FailedPrecondition: None of them would be made (PROFILE_YIELDS_NOTHING).
+    """
+    made = [output.spec for output in planned if output.skipped is None]
+    if not made:
+        raise FailedPrecondition(
+            Reason.PROFILE_YIELDS_NOTHING,
+            f"the conversion profile makes no output of this {source.value} picture",
+            metadata={"format": source.value},
+        )
+    jobs = {
+        lane: NewJob(id=new_id(JobId), lane=lane)
+        for lane in (Lane.FAST, Lane.SLOW)
+        if any(_lane(spec) is lane for spec in made)
+    }
+    awaited_lane = next(iter(jobs))
+    return Layout(
+        jobs=tuple(jobs.values()),
+        outputs=tuple(
+            NewOutput(
+                id=new_id(OutputId),
+                spec=output.spec,
+                job_id=jobs[_lane(output.spec)].id if output.skipped is None else None,
+                skipped=output.skipped,
+                awaited=output.skipped is None and _lane(output.spec) is awaited_lane,
+                estimated_cpu_ms=round(estimate_cpu_ms(output.spec)),
+            )
+            for output in planned
+        ),
+    )
+
+
+def _lane(spec: OutputSpec) -> Lane:
+    return Lane.SLOW if is_dear(spec) else Lane.FAST

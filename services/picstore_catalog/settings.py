@@ -1,0 +1,42 @@
+"""What the catalog can be told from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+
+from picstore_kit.settings import (
+    NATSSettings,
+    PostgresSettings,
+    SealingSettings,
+    ServiceIdentitySettings,
+    ServiceSettings,
+    TargetsSettings,
+)
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError("must be absolute, without `..`")
+    return path
+
+
+class CatalogSettings(ServiceSettings):
+    """The catalog's settings."""
+
+    postgres: PostgresSettings
+    """The catalog's database."""
+    nats: NATSSettings = NATSSettings()
+    """Where jobs and events go."""
+    identity: ServiceIdentitySettings
+    """Who the catalog is to auth."""
+    targets: TargetsSettings = TargetsSettings()
+    """Where auth is."""
+    sealing: SealingSettings
+    """Keys for the secrets of storage locations."""
+    page_token_secret: SecretStr
+    """Authenticates page tokens; the same in every replica."""
+    allowed_local_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = ()
+    """JSON list of directories under which `local` storage locations may lie; none by default."""

@@ -1,0 +1,3 @@
+"""What the catalog does: functions that work within one transaction, one module for each noun."""
+
+from __future__ import annotations
