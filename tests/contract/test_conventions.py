@@ -24,7 +24,7 @@ def field_at(message: Descriptor, path: str) -> FieldDescriptor | None:
     field = message.fields_by_name.get(first)
     if field is None or not rest:
         return field
-    return field_at(field.message_type, rest)
+    return field_at(field.message_type, rest) if field.message_type else None
 
 
 def test_the_walk_finds_the_contract() -> None:
@@ -91,6 +91,7 @@ def test_every_list_pages(method: MethodDescriptor) -> None:
 @pytest.mark.parametrize("method", [m for m in methods() if m.name.startswith("Update")], ids=ids)
 def test_every_update_has_a_mask_and_an_etag(method: MethodDescriptor) -> None:
     mask = method.input_type.fields_by_name["update_mask"]
+    assert mask.message_type is not None
     assert mask.message_type.full_name == "google.protobuf.FieldMask"
     assert "etag" in method.output_type.fields_by_name
 
