@@ -1,0 +1,103 @@
+"""The picture formats: what we read, what we write, and what we know well enough to refuse by name.
+
+Pure: importable by every process.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Format(StrEnum):
+    """A format that outputs are written in."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+
+    @property
+    def mime_type(self) -> str:
+        """The media type to send and to put into `<source type>`, such as `image/jpeg`."""
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        """The customary file extension, without its dot."""
+        return "jpg" if self is Format.JPEG else self.value
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the format can be transparent; where not, alpha is flattened on a background."""
+        return self is not Format.JPEG
+
+    @property
+    def max_side(self) -> int:
+        """The longest side that we write, in pixels: `MAX_SIDE`, or where the format ends."""
+        return 16_383 if self is Format.WEBP else MAX_SIDE
+
+
+class SourceFormat(StrEnum):
+    """A format that `sniff` recognises; only `ACCEPTED` ones are converted."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    HEIC = "heic"
+    TIFF = "tiff"
+    SVG = "svg"
+    JXL = "jxl"
+    JP2 = "jp2"
+    BMP = "bmp"
+    ICO = "ico"
+    PSD = "psd"
+    PDF = "pdf"
+
+    @property
+    def mime_type(self) -> str:
+        """The registered media type."""
+        return _SOURCE_MIME_TYPES.get(self, f"image/{self.value}")
+
+
+MAX_SIDE: Final = 16_384
+"""The longest side of any output, in pixels."""
+
+ACCEPTED: Final[frozenset[SourceFormat]] = frozenset(
+    {SourceFormat.JPEG, SourceFormat.PNG, SourceFormat.WEBP, SourceFormat.AVIF}
+)
+"""The formats that may be uploaded."""
+
+WHOLE_DECODE: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.WEBP, SourceFormat.AVIF})
+"""Formats whose decoder holds the whole picture in memory, whatever is asked of it.
+
+A progressive JPEG and an interlaced PNG do as well, which only their header tells.
+"""
+
+_SOURCE_MIME_TYPES: Final = {
+    SourceFormat.SVG: "image/svg+xml",
+    SourceFormat.ICO: "image/vnd.microsoft.icon",
+    SourceFormat.PSD: "image/vnd.adobe.photoshop",
+    SourceFormat.PDF: "application/pdf",
+}
+
+_ALIASES: Final = {
+    "image/jpg": SourceFormat.JPEG,
+    "image/pjpeg": SourceFormat.JPEG,
+    "image/x-png": SourceFormat.PNG,
+    "image/heif": SourceFormat.HEIC,
+    "image/x-ms-bmp": SourceFormat.BMP,
+    "image/x-icon": SourceFormat.ICO,
+}
+
+_BY_MIME_TYPE: Final = {f.mime_type: f for f in SourceFormat} | _ALIASES
+
+
+def source_format_of(mime_type: str) -> SourceFormat | None:
+    """Read a `Content-Type`, whatever its parameters and case; None where it names no format.
+
+    So `application/octet-stream` is None: it says nothing about the picture.
+    """
+    return _BY_MIME_TYPE.get(mime_type.partition(";")[0].strip().lower())

@@ -1,0 +1,103 @@
+"""How large a picture may be, checked from its header before one pixel is decoded.
+
+Pixels are not what a decoder holds in memory: a baseline JPEG of 256 MP takes 45 MB, an AVIF of
+144 MP takes 1.7 GB from a file of 2 KiB. So formats that must be decoded whole have a lower limit.
+Pure: importable by every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from picstore_imaging.facts import Probe
+from picstore_kit.errors import InvalidArgument, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one original may measure; a project may have tighter ones."""
+
+    bytes: int = 100_000_000
+    """Length of the file."""
+    pixels: int = 100_000_000
+    """Width x height, summed over the frames."""
+    pixels_whole_decode: int = 50_000_000
+    """The same for WebP, AVIF, progressive JPEG and interlaced PNG."""
+    side: int = 20_000
+    """Longest side, in pixels."""
+    frames: int = 300
+    """Frames of an animation."""
+    icc_bytes: int = 4 * 1024 * 1024
+    """Length of the embedded colour profile."""
+    exif_bytes: int = 1024 * 1024
+    """Length of the EXIF block."""
+    xmp_bytes: int = 1024 * 1024
+    """Length of the XMP packet."""
+
+    def to_json(self) -> dict[str, int]:
+        """For the request to a sandboxed child."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, int]) -> Limits:
+        """Read what `to_json` wrote; a missing field has its default."""
+        return cls(**fields)
+
+
+def check_bytes(limits: Limits, length: int) -> None:
+    """Raise `LIMIT_BYTES` where a file of `length` bytes is too long."""
+    _check(
+        Reason.LIMIT_BYTES, "the file has {actual} bytes, {limit} are allowed", length, limits.bytes
+    )
+
+
+def check_frames(limits: Limits, frames: int) -> None:
+    """Raise `LIMIT_FRAMES` where an animation has too many frames."""
+    _check(
+        Reason.LIMIT_FRAMES,
+        "the picture has {actual} frames, {limit} are allowed",
+        frames,
+        limits.frames,
+    )
+
+
+def check(limits: Limits, probe: Probe) -> None:
+    """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed."""
+    check_bytes(limits, probe.bytes)
+    check_frames(limits, probe.frames)
+    _check(
+        Reason.LIMIT_SIDE,
+        "the picture's longest side is {actual} px, {limit} px are allowed",
+        max(probe.width, probe.height),
+        limits.side,
+    )
+    whole = probe.facts().decoded_whole
+    _check(
+        Reason.LIMIT_PIXELS,
+        f"the picture has {{actual}} pixels, {{limit}} are allowed for {probe.format}"
+        if whole
+        else "the picture has {actual} pixels, {limit} are allowed",
+        probe.width * probe.height * probe.frames,
+        min(limits.pixels, limits.pixels_whole_decode) if whole else limits.pixels,
+    )
+    for name, actual, limit in (
+        ("colour profile", probe.icc_bytes, limits.icc_bytes),
+        ("EXIF block", probe.exif_bytes, limits.exif_bytes),
+        ("XMP packet", probe.xmp_bytes, limits.xmp_bytes),
+    ):
+        _check(
+            Reason.LIMIT_METADATA,
+            f"the picture's {name} has {{actual}} bytes, {{limit}} are allowed",
+            actual,
+            limit,
+        )
+
+
+def _check(reason: Reason, template: str, actual: int, limit: int) -> None:
+    if actual > limit:
+        raise InvalidArgument(
+            reason,
+            template.format(actual=actual, limit=limit),
+            metadata={"actual": str(actual), "limit": str(limit)},
+        )

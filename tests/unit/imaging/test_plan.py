@@ -1,0 +1,334 @@
+"""A plan resolves a profile for a source: sizes, merging, reasons, and specs that never change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.geometry import Size, scaled_size
+from picstore_imaging.plan import (
+    OutputSpec,
+    PlannedOutput,
+    SourceFacts,
+    estimate_cpu_ms,
+    estimate_memory_bytes,
+    is_dear,
+    plan_outputs,
+)
+from picstore_imaging.profile import (
+    Density,
+    Fit,
+    FormatRule,
+    Gravity,
+    Profile,
+    SizeRule,
+    When,
+    validate,
+)
+from picstore_kit.errors import InvalidFields, Reason
+
+PHOTO = SourceFacts(format=SourceFormat.JPEG, width=1200, height=800)
+WEBP = FormatRule(format=Format.WEBP)
+
+
+def plan(*sizes: SizeRule, source: SourceFacts = PHOTO) -> tuple[PlannedOutput, ...]:
+    return plan_outputs(Profile(formats=(WEBP,), sizes=sizes), source)
+
+
+def size_of(rule: SizeRule, source: SourceFacts = PHOTO) -> tuple[int, int, Fit]:
+    (output,) = plan(rule, source=source)
+    return output.spec.width, output.spec.height, output.spec.fit
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (SizeRule(), (1200, 800, Fit.INSIDE)),
+        (SizeRule(width=600), (600, 400, Fit.INSIDE)),
+        (SizeRule(height=100), (150, 100, Fit.INSIDE)),
+        (SizeRule(width=600, height=600), (600, 400, Fit.INSIDE)),
+        (SizeRule(width=333), (333, 222, Fit.INSIDE)),
+        (SizeRule(width=2400), (1200, 800, Fit.INSIDE)),
+        (SizeRule(width=2400, enlarge=True), (2400, 1600, Fit.INSIDE)),
+        (SizeRule(width=300, height=300, fit=Fit.COVER), (300, 300, Fit.COVER)),
+        (SizeRule(width=300, height=200, fit=Fit.COVER), (300, 200, Fit.INSIDE)),
+        (SizeRule(width=1000, height=1000, fit=Fit.COVER), (800, 800, Fit.COVER)),
+        (SizeRule(width=1000, height=1000, fit=Fit.CONTAIN), (1000, 1000, Fit.CONTAIN)),
+        (SizeRule(width=2000, height=2000, fit=Fit.CONTAIN), (1200, 1200, Fit.CONTAIN)),
+        (SizeRule(width=1000, height=1000, fit=Fit.FILL), (800, 800, Fit.FILL)),
+        (SizeRule(width=600, height=400, fit=Fit.FILL), (600, 400, Fit.INSIDE)),
+        (
+            SizeRule(width=2000, height=100, fit=Fit.FILL, enlarge=True),
+            (2000, 100, Fit.FILL),
+        ),
+    ],
+)
+def test_sizes_are_resolved_and_clamped_to_the_source(
+    rule: SizeRule, expected: tuple[int, int, Fit]
+) -> None:
+    assert size_of(rule) == expected
+
+
+def test_a_very_thin_picture_keeps_at_least_one_pixel() -> None:
+    thin = SourceFacts(format=SourceFormat.PNG, width=10_000, height=1)
+    assert size_of(SizeRule(width=100), thin) == (100, 1, Fit.INSIDE)
+
+
+def test_sides_are_rounded_half_up() -> None:
+    source = SourceFacts(format=SourceFormat.PNG, width=100, height=25)
+    assert size_of(SizeRule(width=50), source) == (50, 13, Fit.INSIDE)
+
+
+def test_conditions_skip_with_their_reason() -> None:
+    formats = (
+        FormatRule(format=Format.JPEG, only_from=frozenset({SourceFormat.PNG})),
+        FormatRule(format=Format.WEBP, not_from=frozenset({SourceFormat.JPEG})),
+        FormatRule(format=Format.AVIF),
+    )
+    planned = plan_outputs(Profile(formats=formats, sizes=(SizeRule(width=100),)), PHOTO)
+    assert [output.skipped for output in planned] == [
+        Reason.CONDITION_NOT_MET,
+        Reason.CONDITION_NOT_MET,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "when", "expected"),
+    [
+        (600, When.ONLY_DOWNSIZE, None),
+        (1200, When.ONLY_DOWNSIZE, None),
+        (1201, When.ONLY_DOWNSIZE, Reason.WOULD_ENLARGE),
+        (600, When.ONLY_UPSIZE, Reason.WOULD_REDUCE),
+        (1200, When.ONLY_UPSIZE, None),
+        (1201, When.ONLY_UPSIZE, None),
+    ],
+)
+def test_when_compares_what_was_asked_with_the_source(
+    width: int, when: When, expected: Reason | None
+) -> None:
+    (output,) = plan(SizeRule(width=width, when=when, enlarge=True))
+    assert output.skipped is expected
+
+
+def test_clamped_sizes_are_merged_and_point_at_the_one_that_is_made() -> None:
+    planned = plan(SizeRule(width=1600), SizeRule(width=1920), SizeRule())
+    assert [(o.skipped, o.same_as) for o in planned] == [
+        (None, None),
+        (Reason.SAME_AS_ANOTHER, 0),
+        (Reason.SAME_AS_ANOTHER, 0),
+    ]
+
+
+def test_a_density_is_real_or_says_how_far_it_goes() -> None:
+    densities = (Density(), Density(ratio=2.0))
+    outputs = [
+        [(o.spec.width, o.spec.density, o.spec.quality, o.skipped) for o in plan(size)]
+        for size in (
+            SizeRule(width=400, densities=densities),
+            SizeRule(width=800, densities=densities),
+            SizeRule(width=1000, densities=densities),
+            SizeRule(width=1200, densities=densities),
+        )
+    ]
+    assert outputs == [
+        [(400, 1.0, 82, None), (800, 2.0, 74, None)],
+        [(800, 1.0, 82, None), (1200, 1.5, 74, None)],
+        [(1000, 1.0, 82, None), (1200, 1.2, 82, None)],
+        [(1200, 1.0, 82, None), (1200, 1.0, 82, Reason.SAME_AS_ANOTHER)],
+    ]
+
+
+def test_a_denser_output_without_more_pixels_is_merged_whatever_its_quality() -> None:
+    densities = (Density(), Density(ratio=2.0, quality=50))
+    planned = plan(SizeRule(width=1200, densities=densities))
+    assert [(o.skipped, o.same_as) for o in planned] == [
+        (None, None),
+        (Reason.SAME_AS_ANOTHER, 0),
+    ]
+
+
+def test_the_same_pixels_for_another_density_stay_an_output_of_their_own() -> None:
+    rule = FormatRule(format=Format.WEBP, quality=80)
+    sizes = (SizeRule(width=800), SizeRule(width=400, densities=(Density(ratio=2.0),)))
+    planned = plan_outputs(Profile(formats=(rule,), sizes=sizes), PHOTO)
+    assert [(o.spec.width, o.spec.density, o.skipped) for o in planned] == [
+        (800, 1.0, None),
+        (800, 2.0, None),
+    ]
+
+
+def test_what_a_format_cannot_hold_is_skipped() -> None:
+    wide = SourceFacts(format=SourceFormat.JPEG, width=16_384, height=100)
+    formats = (WEBP, FormatRule(format=Format.JPEG))
+    planned = plan_outputs(Profile(formats=formats, sizes=(SizeRule(),)), wide)
+    assert [output.skipped for output in planned] == [Reason.LIMIT_SIDE, None]
+
+
+def test_an_enlargement_past_the_largest_output_is_skipped() -> None:
+    (output,) = plan(SizeRule(width=16_000, enlarge=True))
+    assert output.skipped is Reason.LIMIT_PIXELS
+
+
+def test_a_background_is_part_of_the_spec_only_where_it_shows() -> None:
+    formats = (FormatRule(format=Format.JPEG), WEBP)
+    sizes = (SizeRule(width=100), SizeRule(width=100, height=100, fit=Fit.CONTAIN))
+    profile = Profile(formats=formats, sizes=sizes, background="#AABBCC")
+
+    def backgrounds(source: SourceFacts) -> list[str | None]:
+        return [output.spec.background for output in plan_outputs(profile, source)]
+
+    assert backgrounds(PHOTO) == [None, None, "#aabbcc", "#aabbcc"]
+    assert backgrounds(replace(PHOTO, has_alpha=True)) == ["#aabbcc", None, "#aabbcc", "#aabbcc"]
+
+
+def test_gravity_is_part_of_the_spec_only_where_something_is_cropped() -> None:
+    north = SizeRule(width=300, height=300, fit=Fit.COVER, gravity=Gravity.NORTH)
+    assert plan(north)[0].spec.gravity is Gravity.NORTH
+    assert plan(replace(north, height=200))[0].spec.gravity is Gravity.CENTRE
+
+
+SPEC = plan(SizeRule(width=320))[0].spec
+
+
+def test_the_digest_of_a_spec_never_changes() -> None:
+    assert SPEC.to_json() == {
+        "version": 1,
+        "format": "webp",
+        "width": 320,
+        "height": 213,
+        "fit": "inside",
+        "gravity": "centre",
+        "density": 1.0,
+        "quality": 82,
+        "lossless": False,
+        "effort": 2,
+        "background": None,
+    }
+    assert SPEC.digest() == ("60f1b6b1eaddec9cbeae022b62fccdb5ff221f705e648dcfaa417878e69ba2f1")
+
+
+def test_high_effort_goes_to_the_slow_lane() -> None:
+    large = replace(SPEC, format=Format.AVIF, width=2560, height=1707)
+    assert not is_dear(replace(large, effort=0))
+    assert is_dear(replace(large, effort=3))
+    assert not is_dear(SPEC)
+
+
+def test_estimates_grow_with_pixels_and_effort() -> None:
+    larger = replace(SPEC, width=640, height=427)
+    assert estimate_cpu_ms(larger) > estimate_cpu_ms(SPEC)
+    for format in Format:
+        costs = [estimate_cpu_ms(replace(larger, format=format, effort=e)) for e in range(10)]
+        assert costs == sorted(costs)
+
+
+def test_memory_follows_the_decoder_and_not_only_the_pixels() -> None:
+    baseline = SourceFacts(format=SourceFormat.JPEG, width=7000, height=7000)
+    progressive = replace(baseline, interlaced=True)
+    avif = replace(baseline, format=SourceFormat.AVIF)
+    estimates = [estimate_memory_bytes(source, [SPEC]) for source in (baseline, progressive, avif)]
+    assert estimates == sorted(estimates)
+    assert estimates[2] > 500_000_000 > 100_000_000 > estimates[0]
+
+
+qualities = st.none() | st.integers(1, 100)
+densities = st.lists(
+    st.builds(Density, ratio=st.sampled_from([1.0, 1.5, 2.0, 3.0]), quality=qualities),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda density: density.ratio,
+).map(tuple)
+sides = st.none() | st.integers(1, 5000)
+any_box = {"gravity": st.sampled_from(Gravity), "densities": densities}
+free_sizes = st.builds(
+    SizeRule,
+    width=sides,
+    height=sides,
+    when=st.sampled_from([When.ALWAYS, When.ONLY_DOWNSIZE]),
+    enlarge=st.booleans(),
+    **any_box,
+)
+boxed_sizes = st.builds(
+    SizeRule,
+    width=st.integers(1, 5000),
+    height=st.integers(1, 5000),
+    fit=st.sampled_from([Fit.COVER, Fit.CONTAIN, Fit.FILL]),
+    when=st.sampled_from(When),
+    enlarge=st.just(True),
+    **any_box,
+)
+sizes = (
+    free_sizes
+    | boxed_sizes
+    | boxed_sizes.map(lambda rule: replace(rule, enlarge=False, when=When.ALWAYS))
+)
+source_formats = st.frozensets(st.sampled_from(SourceFormat), max_size=2)
+formats = st.builds(
+    FormatRule,
+    format=st.sampled_from(Format),
+    quality=qualities,
+    effort=st.none() | st.integers(0, 9),
+    only_from=source_formats,
+    not_from=source_formats,
+)
+profiles = st.builds(
+    Profile,
+    formats=st.lists(formats, min_size=1, max_size=3).map(tuple),
+    sizes=st.lists(sizes, min_size=1, max_size=4).map(tuple),
+)
+sources = st.builds(
+    SourceFacts,
+    format=st.sampled_from([SourceFormat.JPEG, SourceFormat.PNG, SourceFormat.AVIF]),
+    width=st.integers(1, 20_000),
+    height=st.integers(1, 20_000),
+    has_alpha=st.booleans(),
+)
+
+
+def is_valid(profile: Profile) -> bool:
+    try:
+        validate(profile)
+    except InvalidFields:
+        return False
+    return True
+
+
+@settings(max_examples=300)
+@given(profiles.filter(is_valid), sources)
+def test_plans_hold_their_invariants(profile: Profile, source: SourceFacts) -> None:
+    planned = plan_outputs(profile, source)
+    assert planned == plan_outputs(profile, source)
+    assert len(planned) == len(profile.formats) * sum(len(s.densities) for s in profile.sizes)
+    made = [output.spec for output in planned if output.skipped is None]
+    assert len(made) == len(set(made)), "equal results are merged"
+    assert len(made) == len({spec.digest() for spec in made})
+    for output in planned:
+        spec, rule = output.spec, profile.sizes[output.size_rule]
+        scaled = scaled_size(spec.fit, Size(spec.width, spec.height), Size(*_size(source)))
+        assert min(spec.width, spec.height) >= 1
+        assert OutputSpec.from_json(spec.to_json()) == spec
+        assert (spec.quality is None) == spec.lossless
+        if not rule.enlarge:
+            assert scaled.width <= source.width
+            assert scaled.height <= source.height
+        if spec.fit is Fit.COVER:
+            assert scaled.width >= spec.width
+            assert scaled.height >= spec.height
+        if spec.fit is Fit.CONTAIN:
+            assert scaled.width <= spec.width
+            assert scaled.height <= spec.height
+        assert (output.same_as is not None) == (output.skipped is Reason.SAME_AS_ANOTHER)
+        if output.same_as is not None:
+            other = planned[output.same_as]
+            assert other.skipped is None
+            assert (other.spec.width, other.spec.height) == (spec.width, spec.height)
+            assert other.spec.format is spec.format
+
+
+def _size(source: SourceFacts) -> tuple[int, int]:
+    return source.width, source.height
