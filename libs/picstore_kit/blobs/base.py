@@ -1,0 +1,204 @@
+"""What every blob store can do, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from picstore_kit.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    InvalidField,
+    NotFound,
+    Reason,
+    Resource,
+    Unavailable,
+    Unimplemented,
+)
+
+CHUNK_BYTES: Final = 256 * 1024
+"""Size of the pieces in which objects are read."""
+
+MAX_KEY_BYTES: Final = 1024
+"""Longest object key that S3 takes, in UTF-8."""
+
+DIGEST_KEY: Final = "sha256"
+"""Metadata name under which a store keeps the digest that its caller gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobStat:
+    """What a store says it holds."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """Changes with the content; not a digest of it, and never with quotes."""
+    content_type: str
+    cache_control: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case ASCII names; `sha256` is there when the writer knew it."""
+
+
+class BlobNotFound(NotFound):
+    """There is no object with this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            Reason.STORAGE_OBJECT_MISSING,
+            "the stored object is missing",
+            metadata={"key": key},
+            resource=Resource(type="Object", name=key),
+        )
+
+
+class BlobStoreUnavailable(Unavailable):
+    """The store cannot be reached, is too busy or out of space: the same call may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.STORAGE_UNAVAILABLE, "the storage location does not answer", retry_after=2.0
+        )
+
+
+class BlobStoreDenied(FailedPrecondition):
+    """The store refuses: wrong credentials, no right, no such bucket. Repeating does not help."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            Reason.STORAGE_DENIED,
+            f"the storage location refuses: {code}",
+            metadata={"storage_code": code},
+        )
+
+
+class BlobDigestMismatch(InvalidArgument):
+    """The bytes do not have the sha256 that was given with them; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Reason.UPLOAD_DIGEST_WRONG, "the content does not have the sha256 that was given"
+        )
+
+
+class BlobPresignUnsupported(Unimplemented):
+    """This store cannot be reached by anybody else, so it has no URLs to hand out."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.METHOD_UNKNOWN, "this storage location has no presigned URLs")
+
+
+class BlobStore(Protocol):
+    """Objects under keys such as `shop/cats/photo-img_…/800x600-0a1b2c3d4e.avif`.
+
+    A write is whole or not there, is visible at once to every reader, and replaces what the key
+    held before. Every method but `presign_*` may raise BlobStoreUnavailable or BlobStoreDenied, and
+    InvalidField for a key that `check_key` refuses.
+    """
+
+    async def put_bytes(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        sha256: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """Store `data`; with `sha256` (hex) raise BlobDigestMismatch if that is not its digest."""
+
+    async def put_file(
+        self,
+        key: str,
+        path: Path,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        sha256: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """Store the content of a file that nobody writes to meanwhile; `sha256` as above."""
+
+    async def put_stream(
+        self,
+        key: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """Store chunks as they come, in memory that does not grow with their number.
+
+        When `chunks` raises, or the caller is cancelled, nothing is left behind.
+        """
+
+    async def get_to_file(self, key: str, path: Path) -> BlobStat:
+        """Write the object to `path`, which appears when it is whole, or raise BlobNotFound."""
+
+    def get_range(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield at most `length` bytes from `offset` on, none beyond the end, or BlobNotFound.
+
+        Close the iterator (`contextlib.aclosing`) if you leave it early.
+        """
+
+    async def stat(self, key: str) -> BlobStat:
+        """Describe the object, or raise BlobNotFound."""
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is fine."""
+
+    async def copy(self, source: str, target: str) -> BlobStat:
+        """Copy an object with all that is known of it, within the store, or raise BlobNotFound."""
+
+    def list(self, prefix: str) -> AsyncIterator[str]:
+        """Yield every key that begins with `prefix`, in no promised order."""
+
+    async def presign_get(self, key: str, *, expires_s: int) -> str:
+        """Return a URL that reads the object for `expires_s` seconds."""
+
+    async def presign_put(self, key: str, *, expires_s: int) -> str:
+        """Return a URL that takes the object by PUT for `expires_s` seconds."""
+
+    async def close(self) -> None:
+        """Let go of threads and connections; nothing may be called afterwards."""
+
+
+def check_key(key: str) -> str:
+    """Return `key` if it means the same object, and nothing but an object, in every store.
+
+    Raises:
+        InvalidField: It is empty or too long, begins or ends with `/`, has an empty, `.` or `..`
+            segment, or holds control characters.
+    """
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise InvalidField("key", "must be valid Unicode") from None
+    if not 0 < size <= MAX_KEY_BYTES:
+        raise InvalidField("key", f"must have 1 to {MAX_KEY_BYTES} bytes")
+    if any(segment in ("", ".", "..") for segment in key.split("/")):
+        raise InvalidField("key", "must not have empty, '.' or '..' segments")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in key):
+        raise InvalidField("key", "must not have control characters")
+    return key
+
+
+def check_range(offset: int, length: int | None) -> None:
+    """Refuse a range that nobody can mean.
+
+    Raises:
+        ValueError: A number is negative.
+    """
+    if offset < 0 or (length is not None and length < 0):
+        raise ValueError("offset and length must not be negative")
+
+
+def with_digest(metadata: Mapping[str, str] | None, sha256: str | None) -> dict[str, str]:
+    """Return `metadata` together with the digest, if that is known."""
+    return {**(metadata or {}), **({DIGEST_KEY: sha256} if sha256 is not None else {})}

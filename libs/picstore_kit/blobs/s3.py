@@ -1,0 +1,419 @@
+"""A blob store in any S3, through the MinIO SDK on a bounded number of threads.
+
+Every request carries a digest that the server checks: the payload's sha256 in the signature over
+http, Content-MD5 over https. After a write the store is asked what it holds (`stat`), and a wrong
+size is an error. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import (
+    ChainedProvider,
+    EnvAWSProvider,
+    IamAwsProvider,
+    Provider,
+)
+from minio.error import MinioException, S3Error
+from urllib3.response import BaseHTTPResponse
+
+from picstore_kit.blobs.base import (
+    CHUNK_BYTES,
+    BlobDigestMismatch,
+    BlobNotFound,
+    BlobStat,
+    BlobStore,
+    BlobStoreDenied,
+    BlobStoreUnavailable,
+    check_key,
+    check_range,
+    with_digest,
+)
+from picstore_kit.blobs.reader import ChunkReader
+from picstore_kit.blobs.threads import Threads
+
+PART_BYTES: Final = 5 * 1024 * 1024
+"""Size of the parts of a multipart upload, the smallest that S3 takes: one part is in memory."""
+
+_THREADS: Final = 16
+_STREAMS: Final = 32
+_LIST_PAGE: Final = 1000
+_AMAZON: Final = "s3.amazonaws.com"
+_META: Final = "x-amz-meta-"
+_PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Config:
+    """A bucket, or the part of one below a prefix."""
+
+    bucket: str
+    endpoint: str = ""
+    """Such as `https://s3.example.org`; empty is Amazon's. Without a scheme it is https."""
+    region: str | None = None
+    """None lets Amazon tell it, and is `us-east-1` everywhere else."""
+    prefix: str = ""
+    """Put before every key, with a slash between."""
+    access_key: str | None = None
+    """None takes credentials from the surroundings: environment, web identity, container or
+    instance metadata, in this order."""
+    secret_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    virtual_host_style: bool = False
+    """Whether the bucket is a part of the host name; Amazon's always is."""
+    connect_timeout_s: float = 3.0
+    read_timeout_s: float = 20.0
+    """Longest silence of the server, not the longest transfer."""
+
+
+class S3BlobStore(BlobStore):
+    """Keeps objects in the bucket that `config` names, which must exist."""
+
+    def __init__(self, config: S3Config) -> None:
+        self._bucket = config.bucket
+        self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
+        self._client = _client(config)
+        self._threads = Threads(_THREADS, name="blobs-s3")
+        # A streamed upload holds its thread for as long as its sender takes: it must not keep
+        # others from short calls.
+        self._streams = Threads(_STREAMS, name="blobs-s3-stream")
+
+    async def put_bytes(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        sha256: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """See `BlobStore`."""
+        headers = _headers(cache_control, with_digest(metadata, sha256))
+        return await self._threads.run(
+            self._put_known, key, io.BytesIO(data), content_type, headers, sha256
+        )
+
+    async def put_file(
+        self,
+        key: str,
+        path: Path,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        sha256: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """See `BlobStore`."""
+        headers = _headers(cache_control, with_digest(metadata, sha256))
+
+        def put() -> BlobStat:
+            with path.open("rb") as file:
+                return self._put_known(key, file, content_type, headers, sha256)
+
+        return await self._threads.run(put)
+
+    async def put_stream(
+        self,
+        key: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """See `BlobStore`."""
+        name = self._name(key)
+        headers = _headers(cache_control, metadata or {})
+        reader = ChunkReader(chunks)
+        # The SDK aborts the multipart upload when the reader raises.
+        await self._streams.run_until(
+            reader.interrupt,
+            lambda: self._put(key, name, reader.as_file(), -1, content_type, headers),
+        )
+        return await self._threads.run(self._expect, key, reader.size)
+
+    async def get_to_file(self, key: str, path: Path) -> BlobStat:
+        """See `BlobStore`."""
+        part = path.with_name(f"{path.name}.part")
+        response = await self._threads.run(self._open, key, 0, None)
+        try:
+            with part.open("wb") as target:
+
+                def pump() -> int:
+                    with _mapped(key):
+                        chunk = response.read(CHUNK_BYTES)
+                    return target.write(chunk)
+
+                while await self._threads.run(pump):
+                    pass
+            part.replace(path)
+        finally:
+            _release(response)
+            part.unlink(missing_ok=True)
+        return _stat_of(response.headers)
+
+    async def get_range(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """See `BlobStore`."""
+        check_range(offset, length)
+        if length == 0:
+            await self.stat(key)
+            return
+        try:
+            response = await self._threads.run(self._open, key, offset, length)
+        except _BeyondEnd:
+            return
+
+        def read() -> bytes:
+            with _mapped(key):
+                return response.read(CHUNK_BYTES)
+
+        try:
+            while chunk := await self._threads.run(read):
+                yield chunk
+        finally:
+            _release(response)
+
+    async def stat(self, key: str) -> BlobStat:
+        """See `BlobStore`."""
+        return await self._threads.run(self._stat, key)
+
+    async def delete(self, key: str) -> None:
+        """See `BlobStore`."""
+        name = self._name(key)
+
+        def delete() -> None:
+            with _mapped(key):
+                self._client.remove_object(self._bucket, name)
+
+        await self._threads.run(delete)
+
+    async def copy(self, source: str, target: str) -> BlobStat:
+        """See `BlobStore`."""
+        origin, name = self._name(source), self._name(target)
+
+        def copy() -> BlobStat:
+            with _mapped(source):
+                self._client.copy_object(self._bucket, name, CopySource(self._bucket, origin))
+            return self._stat(target)
+
+        return await self._threads.run(copy)
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        """See `BlobStore`."""
+        found = self._client.list_objects(
+            self._bucket, prefix=self._prefix + prefix, recursive=True
+        )
+
+        def page() -> list[str]:
+            with _mapped(prefix):
+                return [
+                    cast(str, item.object_name).removeprefix(self._prefix)
+                    for item in islice(found, _LIST_PAGE)
+                ]
+
+        while keys := await self._threads.run(page):
+            for key in keys:
+                yield key
+
+    async def presign_get(self, key: str, *, expires_s: int) -> str:
+        """See `BlobStore`."""
+        return await self._presign("GET", key, expires_s)
+
+    async def presign_put(self, key: str, *, expires_s: int) -> str:
+        """See `BlobStore`."""
+        return await self._presign("PUT", key, expires_s)
+
+    async def close(self) -> None:
+        """See `BlobStore`."""
+        self._threads.close()
+        self._streams.close()
+
+    def _name(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    def _put_known(
+        self,
+        key: str,
+        data: io.BytesIO | io.BufferedReader,
+        content_type: str,
+        headers: dict[str, str],
+        sha256: str | None,
+    ) -> BlobStat:
+        if sha256 is not None and hashlib.file_digest(data, "sha256").hexdigest() != sha256:
+            raise BlobDigestMismatch
+        size = data.seek(0, os.SEEK_END)
+        data.seek(0)
+        self._put(key, self._name(key), data, size, content_type, headers)
+        return self._expect(key, size)
+
+    def _put(
+        self,
+        key: str,
+        name: str,
+        data: BinaryIO,
+        size: int,
+        content_type: str,
+        headers: dict[str, str],
+    ) -> None:
+        with _mapped(key):
+            self._client.put_object(
+                self._bucket,
+                name,
+                data,
+                size,
+                content_type=content_type,
+                metadata=cast("dict[str, str | list[str] | tuple[str]]", headers),
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,
+            )
+
+    def _expect(self, key: str, size: int) -> BlobStat:
+        stat = self._stat(key)
+        if stat.size != size:
+            raise BlobStoreUnavailable
+        return stat
+
+    def _stat(self, key: str) -> BlobStat:
+        name = self._name(key)
+        with _mapped(key):
+            return _stat_of(self._client.stat_object(self._bucket, name).metadata or {})
+
+    def _open(self, key: str, offset: int, length: int | None) -> BaseHTTPResponse:
+        name = self._name(key)
+        with _mapped(key):
+            return self._client.get_object(self._bucket, name, offset, length or 0)
+
+    async def _presign(self, method: str, key: str, expires_s: int) -> str:
+        name = self._name(key)
+
+        def presign() -> str:
+            with _mapped(key):
+                return self._client.get_presigned_url(
+                    method, self._bucket, name, expires=timedelta(seconds=expires_s)
+                )
+
+        return await self._threads.run(presign)
+
+
+class _BeyondEnd(Exception):
+    """The range begins where the object has ended."""
+
+
+class _Ambient(Provider):
+    """Credentials from the surroundings, and one clear error where there are none."""
+
+    def __init__(self, http: urllib3.PoolManager) -> None:
+        self._chain = ChainedProvider([EnvAWSProvider(), IamAwsProvider(http_client=http)])
+
+    def retrieve(self) -> Credentials:
+        try:
+            return self._chain.retrieve()
+        except (ValueError, OSError, urllib3.exceptions.HTTPError) as error:
+            raise BlobStoreDenied("NoCredentialsFound") from error
+
+
+def _client(config: S3Config) -> Minio:
+    url = urlsplit(
+        config.endpoint if "://" in config.endpoint else f"https://{config.endpoint or _AMAZON}"
+    )
+    http = _http(config)
+    client = Minio(
+        url.netloc,
+        access_key=config.access_key,
+        secret_key=config.secret_key,
+        session_token=config.session_token,
+        secure=url.scheme == "https",
+        region=config.region or (None if url.netloc.endswith(".amazonaws.com") else "us-east-1"),
+        http_client=http,
+        credentials=None if config.access_key else _Ambient(http),
+    )
+    if config.virtual_host_style:
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK's gap
+    return client
+
+
+def _http(config: S3Config) -> urllib3.PoolManager:
+    return urllib3.PoolManager(
+        maxsize=_THREADS + _STREAMS,
+        timeout=urllib3.Timeout(connect=config.connect_timeout_s, read=config.read_timeout_s),
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        retries=urllib3.Retry(
+            total=3,
+            connect=1,
+            read=1,
+            redirect=False,
+            status_forcelist=(500, 502, 503, 504),
+            raise_on_status=False,
+            backoff_factor=0.2,
+        ),
+    )
+
+
+def _headers(cache_control: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
+    headers = {f"{_META}{name}": value for name, value in metadata.items()}
+    if cache_control is not None:
+        headers["Cache-Control"] = cache_control
+    return headers
+
+
+def _stat_of(headers: Mapping[str, str]) -> BlobStat:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return BlobStat(
+        size=int(lower["content-length"]),
+        etag=lower.get("etag", "").strip('"'),
+        content_type=lower.get("content-type", "application/octet-stream"),
+        cache_control=lower.get("cache-control"),
+        metadata={
+            name.removeprefix(_META): value
+            for name, value in lower.items()
+            if name.startswith(_META)
+        },
+    )
+
+
+def _release(response: BaseHTTPResponse) -> None:
+    """Close first: a connection with unread bytes on it must not go back to the pool."""
+    response.close()
+    response.release_conn()
+
+
+@contextmanager
+def _mapped(key: str) -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        raise _translate(error, key) from error
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise BlobStoreUnavailable from error
+
+
+def _translate(error: S3Error, key: str) -> Exception:
+    status, code = error.response.status, error.code or ""
+    if code == "NoSuchKey":
+        return BlobNotFound(key)
+    if code == "InvalidRange":
+        return _BeyondEnd()
+    if status >= 500 or status in (408, 429):
+        return BlobStoreUnavailable()
+    return BlobStoreDenied(code if _PLAIN_CODE.fullmatch(code) else str(status))
