@@ -1,0 +1,76 @@
+"""The user that Postgres runs as: it refuses root.
+
+As root, Postgres runs as the owner of its files, `nobody` at first. That user may be unable to
+enter the directories on the way to the wheels or the data, such as /root (mode 700). The server
+then keeps one capability, which lets it pass and read them. That gives the database's administrator
+no more than root, who alone knows that password; the services log in as roles without it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from picstore_local.errors import LocalError
+from picstore_local.process import RunAs
+
+# linux/capability.h
+_CAP_DAC_OVERRIDE: Final = 1
+_CAP_DAC_READ_SEARCH: Final = 2
+
+
+def unprivileged(data: Path, *, reads: Iterable[Path]) -> RunAs | None:
+    """Return the user to run as, who owns `data` and can read `reads`; None for this one.
+
+    Raises:
+        LocalError: Nothing lets an ordinary user reach these paths.
+    """
+    if os.geteuid() != 0:
+        return None
+    owner = data.stat() if data.exists() else None
+    if owner is not None and owner.st_uid != 0:
+        uid, gid = owner.st_uid, owner.st_gid
+    else:
+        nobody = pwd.getpwnam("nobody")
+        uid, gid = nobody.pw_uid, nobody.pw_gid
+    obstacle = next((path for path in (data, *reads) if not _reachable(path, uid, gid)), None)
+    if obstacle is None:
+        return RunAs(uid=uid, gid=gid)
+    # The narrower one first; containers often have only the second.
+    for capability in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE):
+        if _permitted() >> capability & 1:
+            return RunAs(uid=uid, gid=gid, capability=capability)
+    raise LocalError(
+        f"Postgres refuses to run as root, and the user {pwd.getpwuid(uid).pw_name} cannot reach "
+        f"{obstacle}: move the project (or PICSTORE_LOCAL__DATA_DIR) to where others may enter, "
+        "run as an ordinary user, or allow this process CAP_DAC_READ_SEARCH"
+    )
+
+
+def _reachable(path: Path, uid: int, gid: int) -> bool:
+    """Say whether the user can enter every directory above `path`."""
+    return all(_may_enter(folder, uid, gid) for folder in path.resolve().parents)
+
+
+def _may_enter(folder: Path, uid: int, gid: int) -> bool:
+    if not folder.exists():
+        return True  # made later, by us
+    status = folder.stat()
+    if status.st_uid == uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def _permitted() -> int:
+    """Return the capabilities that this process may use, as bits."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapPrm":
+            return int(value, 16)
+    return 0
