@@ -1,0 +1,3 @@
+"""gRPC as Pic Store speaks it: servers, channels, errors, credentials."""
+
+from __future__ import annotations

@@ -1,0 +1,36 @@
+"""Refuses calls above a limit at once, instead of letting all of them become slow.
+
+Not gRPC's `maximum_concurrent_rpcs`: that one also counts and refuses health checks, so that an
+overloaded server would be restarted, and its refusals pass no access log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from picstore_kit.errors import Reason, ResourceExhausted
+from picstore_kit.rpc.call import Call
+
+
+class LoadShedding:
+    """Serves at most `limit` calls at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Take a place, or refuse the call."""
+        if call.infrastructure:
+            yield
+            return
+        if self._free == 0:
+            raise ResourceExhausted(
+                Reason.OVERLOADED, "the service is busy; try again shortly", retry_after=1.0
+            )
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
