@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from picstore_catalog.repo.access import Access
 from picstore_kit.ids import TeamId
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import RequestKey, recall, remember
@@ -46,9 +47,8 @@ class UnitOfWork:
 
     async def once(
         self,
-        team_id: TeamId,
+        access: Access,
         *,
-        caller: str,
         method: str,
         request: RepeatableRequest,
         answer: type[AnswerT],
@@ -56,14 +56,12 @@ class UnitOfWork:
     ) -> AnswerT:
         """Do `work` in a transaction, or give the answer that it gave to the same request before.
 
-        `caller` is the id of the user, key or service that calls.
-
         Raises:
             AlreadyExists: The request id was used with another request (REQUEST_ID_REUSED).
         """
-        key = RequestKey(principal=caller, method=method, request_id=request.request_id)
+        key = RequestKey(principal=access.caller, method=method, request_id=request.request_id)
         payload = request.SerializeToString(deterministic=True)
-        async with self.begin(team_id) as transaction:
+        async with self.begin(access.team_id) as transaction:
             earlier = await recall(transaction, key, payload)
             if earlier is not None:
                 return answer.FromString(earlier)

@@ -5,7 +5,7 @@
 CREATE TABLE projects (
     team_id      text COLLATE "C" NOT NULL CHECK (team_id <> ''),
     id           text COLLATE "C" PRIMARY KEY,
-    short_name   text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9-]{1,63}$'),
+    short_name   text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     display_name text NOT NULL DEFAULT '' CHECK (length(display_name) <= 200),
     -- The first part of every object key.
     base_path    text COLLATE "C" NOT NULL CHECK (base_path <> '' AND length(base_path) <= 300),
@@ -24,7 +24,7 @@ CREATE TABLE storage_locations (
     id                   text COLLATE "C" PRIMARY KEY,
     -- The only project that may use it; null for all of the team's.
     project_id           text COLLATE "C",
-    short_name           text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9-]{1,63}$'),
+    short_name           text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     display_name         text NOT NULL DEFAULT '' CHECK (length(display_name) <= 200),
     provider             text NOT NULL CHECK (provider IN ('s3', 'local')),
     s3_endpoint          text,
@@ -59,7 +59,7 @@ CREATE TABLE conversion_profiles (
     id           text COLLATE "C" PRIMARY KEY,
     -- The only project that may use it; null for all of the team's.
     project_id   text COLLATE "C",
-    short_name   text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9-]{1,63}$'),
+    short_name   text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     display_name text NOT NULL DEFAULT '' CHECK (length(display_name) <= 200),
     -- The current one.
     revision     integer NOT NULL DEFAULT 1 CHECK (revision >= 1),
@@ -104,7 +104,7 @@ CREATE TABLE upload_profiles (
     team_id               text COLLATE "C" NOT NULL CHECK (team_id <> ''),
     id                    text COLLATE "C" PRIMARY KEY,
     project_id            text COLLATE "C" NOT NULL,
-    short_name            text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9-]{1,63}$'),
+    short_name            text COLLATE "C" NOT NULL CHECK (short_name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     display_name          text NOT NULL DEFAULT '' CHECK (length(display_name) <= 200),
     originals_location_id text COLLATE "C" NOT NULL,
     originals_path        text COLLATE "C" NOT NULL DEFAULT '' CHECK (length(originals_path) <= 300),

@@ -6,7 +6,7 @@ both to the statement, which says beside the row whether the caller is allowed t
     SELECT i.id, i.project_id, …,
            (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s)) AS allowed
     FROM images i
-    WHERE i.team_id = %(team_id)s AND i.id = %(id)s
+    WHERE i.team_id = %(team_id)s AND i.id = %(image_id)s
       AND (%(visible_everywhere)s OR i.project_id = ANY(%(visible_on)s))
 
 `fetch_one` runs it and turns the outcome into the row, NOT_FOUND (missing, of another team, or of a
@@ -20,15 +20,17 @@ may write them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, class_row, dict_row
+from psycopg.rows import TupleRow, dict_row, kwargs_row
 
-from picstore_kit.errors import NotFound, PermissionDenied, Resource
+from picstore_catalog.model.permission import Permission
+from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Resource
 from picstore_kit.ids import ProjectId, TeamId
+from picstore_kit.rpc.auth import ALL_PROJECTS, Principal
 
 RowT = TypeVar("RowT")
 
@@ -50,12 +52,52 @@ class Access:
     """What one caller may do with one permission."""
 
     team_id: TeamId
-    permission: str
-    """As people write it, such as `project:read`."""
+    caller: str
+    """The id of the user who calls, or the name of the service."""
+    permission: Permission
     allowed: Reach
     """Where the caller holds the permission."""
     visible: Reach
     """Where the caller holds any permission at all."""
+
+    @classmethod
+    def of(cls, principal: Principal, permission: Permission) -> Self:
+        """Return what the principal may do with `permission` in its own team.
+
+        Raises:
+            PermissionDenied: The principal belongs to no team.
+        """
+        caller = principal.user_id or principal.service
+        if principal.team_id is None or caller is None:
+            raise PermissionDenied.missing(permission)
+        allowed = principal.project_ids(permission)
+        seen = {grant.project_id for grant in principal.grants}
+        return cls(
+            team_id=principal.team_id,
+            caller=caller,
+            permission=permission,
+            allowed=(
+                Reach(everywhere=True)
+                if allowed is ALL_PROJECTS
+                else Reach(project_ids=tuple(allowed))
+            ),
+            visible=Reach(
+                everywhere=None in seen,
+                project_ids=tuple(project_id for project_id in seen if project_id is not None),
+            ),
+        )
+
+    @classmethod
+    def unlimited(cls, team_id: TeamId, permission: Permission, *, caller: str) -> Self:
+        """Return the access of a service of ours to everything that a team has."""
+        everywhere = Reach(everywhere=True)
+        return cls(
+            team_id=team_id,
+            caller=caller,
+            permission=permission,
+            allowed=everywhere,
+            visible=everywhere,
+        )
 
     def parameters(self) -> dict[str, Any]:
         """Return what the conditions in the module's docstring name."""
@@ -69,6 +111,15 @@ class Access:
             "visible_on": list(self.visible.project_ids),
         }
 
+    def require_somewhere(self) -> None:
+        """Refuse a caller who holds the permission nowhere, before a list that would be empty.
+
+        Raises:
+            PermissionDenied: It names the permission.
+        """
+        if not self.allowed:
+            raise self.denied()
+
     def denied(self, resource: Resource | None = None) -> PermissionDenied:
         """Return the error for a caller who lacks the permission on `resource`."""
         return PermissionDenied.missing(self.permission, resource=resource)
@@ -76,14 +127,16 @@ class Access:
 
 async def fetch_one(
     conn: AsyncConnection[TupleRow],
-    kind: type[RowT],
+    make: Callable[..., RowT],
     statement: LiteralString,
     parameters: Mapping[str, Any],
     *,
     access: Access,
     resource: Resource,
 ) -> RowT:
-    """Return the one row that `statement` selects as a `kind`, if its column `allowed` says so.
+    """Return the one row that `statement` selects, if its column `allowed` says so.
+
+    `make` takes the other columns by name, as a dataclass does.
 
     Raises:
         NotFound: There is no row.
@@ -96,40 +149,42 @@ async def fetch_one(
         raise NotFound.of(resource.type, resource.name)
     if not row.pop("allowed"):
         raise access.denied(resource)
-    return kind(**row)
+    return make(**row)
 
 
 async def fetch_all(
     conn: AsyncConnection[TupleRow],
-    kind: type[RowT],
+    make: Callable[..., RowT],
     statement: LiteralString,
     parameters: Mapping[str, Any],
     *,
     access: Access,
 ) -> list[RowT]:
     """Return the rows that `statement`, which leaves out what is not allowed, selects."""
-    async with conn.cursor(row_factory=class_row(kind)) as cursor:
+    async with conn.cursor(row_factory=kwargs_row(make)) as cursor:
         await cursor.execute(statement, {**access.parameters(), **parameters})
         return await cursor.fetchall()
 
 
 async def write_one(
     conn: AsyncConnection[TupleRow],
-    kind: type[RowT],
+    make: Callable[..., RowT],
     statement: LiteralString,
     parameters: Mapping[str, Any],
     *,
     access: Access,
     resource: Resource | None = None,
+    otherwise: PicstoreError | None = None,
 ) -> RowT:
     """Return the one row that `statement`, which writes only where it is allowed, wrote.
 
     Raises:
-        PermissionDenied: It wrote none.
+        PermissionDenied: It wrote none, and there is no other reason for that.
+        PicstoreError: `otherwise`, which is that other reason.
     """
-    async with conn.cursor(row_factory=class_row(kind)) as cursor:
+    async with conn.cursor(row_factory=kwargs_row(make)) as cursor:
         await cursor.execute(statement, {**access.parameters(), **parameters})
         row = await cursor.fetchone()
     if row is None:
-        raise access.denied(resource)
+        raise otherwise or access.denied(resource)
     return row

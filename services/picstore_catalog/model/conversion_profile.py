@@ -1,0 +1,96 @@
+"""Conversion profiles: what is made of a picture, counted in revisions that never change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.profile import Profile
+from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_kit.ids import ConversionProfileId, ProjectId
+
+DEFAULT_BACKGROUND = "#ffffff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionProfile:
+    """A conversion profile at one of its revisions."""
+
+    id: ConversionProfileId
+    project_id: ProjectId | None
+    """The only project that may use it; None for all of the team's."""
+    short_name: str
+    """Unique in the team."""
+    display_name: str
+    revision: int
+    """Counts the changes of `profile`, from 1."""
+    profile: Profile
+
+
+def formats_to_json(formats: Sequence[FormatRule]) -> list[dict[str, Any]]:
+    """Return format rules as they are stored."""
+    return [
+        {
+            "format": rule.format.value,
+            "quality": rule.quality,
+            "lossless": rule.lossless,
+            "effort": rule.effort,
+            "only_from": sorted(source.value for source in rule.only_from),
+            "not_from": sorted(source.value for source in rule.not_from),
+        }
+        for rule in formats
+    ]
+
+
+def formats_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[FormatRule, ...]:
+    """Read what `formats_to_json` wrote."""
+    return tuple(
+        FormatRule(
+            format=Format(rule["format"]),
+            quality=rule["quality"],
+            lossless=rule["lossless"],
+            effort=rule["effort"],
+            only_from=frozenset(SourceFormat(source) for source in rule["only_from"]),
+            not_from=frozenset(SourceFormat(source) for source in rule["not_from"]),
+        )
+        for rule in rules
+    )
+
+
+def sizes_to_json(sizes: Sequence[SizeRule]) -> list[dict[str, Any]]:
+    """Return size rules as they are stored."""
+    return [
+        {
+            "width": rule.width,
+            "height": rule.height,
+            "fit": rule.fit.value,
+            "gravity": rule.gravity.value,
+            "when": rule.when.value,
+            "enlarge": rule.enlarge,
+            "densities": [
+                {"ratio": density.ratio, "quality": density.quality} for density in rule.densities
+            ],
+        }
+        for rule in sizes
+    ]
+
+
+def sizes_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[SizeRule, ...]:
+    """Read what `sizes_to_json` wrote."""
+    return tuple(
+        SizeRule(
+            width=rule["width"],
+            height=rule["height"],
+            fit=Fit(rule["fit"]),
+            gravity=Gravity(rule["gravity"]),
+            when=When(rule["when"]),
+            enlarge=rule["enlarge"],
+            densities=tuple(
+                Density(ratio=density["ratio"], quality=density["quality"])
+                for density in rule["densities"]
+            ),
+        )
+        for rule in rules
+    )

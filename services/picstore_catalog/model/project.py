@@ -1,0 +1,23 @@
+"""Projects: web sites or applications that own upload profiles and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from picstore_kit.ids import ProjectId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project."""
+
+    id: ProjectId
+    short_name: str
+    """Unique in the team."""
+    display_name: str
+    base_path: str
+    """The first part of every object key; never empty."""
+    max_bytes: int
+    """The largest original; 0 for the installation's limit."""
+    max_pixels: int
+    """The largest original, summed over frames; 0 for the installation's limit."""
