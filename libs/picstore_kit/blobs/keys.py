@@ -110,6 +110,8 @@ def _segment(text: str) -> str:
     for character in unicodedata.normalize("NFC", text):
         if character not in _KEPT and unicodedata.category(character)[0] not in "LMN":
             character = "-"
+        if character == "." and kept and kept[-1] == "-":
+            kept.pop()
         if character in "-." and kept and kept[-1] == character:
             continue
         kept.append(character)
