@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator
 
 from picstore_kit.settings import (
     NATSSettings,
@@ -36,7 +36,5 @@ class CatalogSettings(ServiceSettings):
     """Where auth is."""
     sealing: SealingSettings
     """Keys for the secrets of storage locations."""
-    page_token_secret: SecretStr
-    """Authenticates page tokens; the same in every replica."""
     allowed_local_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = ()
     """JSON list of directories under which `local` storage locations may lie; none by default."""
