@@ -279,3 +279,21 @@ class Internal(PicstoreError):
             f"internal error; the operator finds it in the log as incident {incident_id}",
             metadata={"incident_id": incident_id},
         )
+
+
+def first_error(
+    group: BaseExceptionGroup[PicstoreError], *, rather: Reason | None = None
+) -> PicstoreError:
+    """Return the error that stands for what went wrong in several tasks at once.
+
+    It is the first of them, or the first with the reason `rather` if there is one.
+    """
+    errors: list[PicstoreError] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop()
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(reversed(error.exceptions))
+        elif isinstance(error, PicstoreError):
+            errors.append(error)
+    return next((error for error in errors if error.reason is rather), errors[0])

@@ -1,0 +1,104 @@
+"""The stores behind storage locations: opened as the catalog describes them, kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from picstore.catalog.v1.project_pb2 import StorageLocation
+from picstore_kit.blobs.base import BlobStore
+from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
+from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.ids import LocationId
+
+_FRESH_S: Final = 60.0
+"""Rotated credentials are taken up within this time."""
+
+
+def open_location(location: StorageLocation) -> BlobStore:
+    """Open the store that `location` describes, secrets and all.
+
+    Raises:
+        FailedPrecondition: It is of a kind that this version does not know.
+    """
+    match location.WhichOneof("provider"):
+        case "s3":
+            s3 = location.s3
+            return open_store(
+                S3Config(
+                    endpoint=s3.endpoint,
+                    region=s3.region or None,
+                    bucket=s3.bucket,
+                    prefix=s3.prefix,
+                    access_key=s3.access_key_id or None,
+                    secret_key=s3.secret_access_key or None,
+                )
+            )
+        case "local":
+            return open_store(LocalConfig(root=location.local.directory))
+        case _:
+            raise FailedPrecondition(
+                Reason.STATE_WRONG,
+                f"the storage location {location.id} is of an unknown kind",
+                metadata={"storage_location": location.id},
+            )
+
+
+@dataclass(slots=True)
+class _Entry:
+    store: BlobStore
+    etag: str
+    fresh_until: float
+
+
+class LocationStores:
+    """Opens stores by location id; asks for a location again when what it knows grows old."""
+
+    def __init__(self, fetch: Callable[[LocationId], Awaitable[StorageLocation]]) -> None:
+        self._fetch = fetch
+        self._entries: dict[LocationId, _Entry] = {}
+        self._opened: list[BlobStore] = []
+        self._fetching = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Also those that a newer one replaced: somebody may have been using them until now.
+        for store in self._opened:
+            await store.close()
+
+    async def open(self, location_id: LocationId) -> BlobStore:
+        """Return the store of a location.
+
+        Raises:
+            PicstoreError: The location could not be fetched.
+        """
+        entry = self._entries.get(location_id)
+        if entry is None or entry.fresh_until < time.monotonic():
+            async with self._fetching:
+                entry = self._entries.get(location_id)
+                if entry is None or entry.fresh_until < time.monotonic():
+                    entry = await self._refresh(location_id, entry)
+        return entry.store
+
+    async def _refresh(self, location_id: LocationId, known: _Entry | None) -> _Entry:
+        location = await self._fetch(location_id)
+        unchanged = known is not None and known.etag == location.etag
+        if known is not None and unchanged:
+            store = known.store
+        else:
+            store = open_location(location)
+            self._opened.append(store)
+        entry = _Entry(store=store, etag=location.etag, fresh_until=time.monotonic() + _FRESH_S)
+        self._entries[location_id] = entry
+        return entry

@@ -1,0 +1,99 @@
+"""Composition root of the converter."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
+from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
+from picstore_converter.convert import ConvertImage
+from picstore_converter.handler import JobHandler
+from picstore_converter.ledger import RPCLedger, RPCLocations
+from picstore_converter.settings import ConversionSettings, ConverterSettings
+from picstore_kit.blobs.locations import LocationStores
+from picstore_kit.bus.connection import Bus
+from picstore_kit.bus.worker import Worker
+from picstore_kit.lifecycle import Lifecycle
+from picstore_kit.main import service_main
+from picstore_kit.rpc.channel import open_channel
+from picstore_kit.rpc.peers import meet_peers
+from picstore_kit.rpc.server import RPCServer
+from picstore_kit.sandbox.limits import SandboxLimits
+from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.scratch import scratch_directory
+
+_INGEST = "picstore.catalog.v1.IngestService"
+_JOBS = "picstore.jobs.v1.JobService"
+
+
+async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
+    """Open everything that a converter works with."""
+    peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
+    catalog = await lifecycle.enter(
+        open_channel(
+            settings.targets.catalog,
+            services=[_INGEST, _JOBS],
+            credentials=peers.credentials,
+        )
+    )
+    locations = RPCLocations(IngestServiceStub(catalog))
+    stores = await lifecycle.enter(LocationStores(locations.get))
+    server = await lifecycle.enter(
+        RPCServer(
+            settings.rpc,
+            servicers=[],
+            authenticator=peers.authenticator,
+            verifier=peers.verifier,
+        )
+    )
+    work_dir = lifecycle.enter_sync(
+        scratch_directory(settings.conversion.work_dir, prefix="picstore-converter-")
+    )
+    children = await lifecycle.enter(
+        ChildPool(
+            target="picstore_imaging.sandboxed:convert",
+            size=settings.conversion.children,
+            limits=limits_of(settings.conversion),
+        )
+    )
+    convert = ConvertImage(
+        ledger=RPCLedger(JobServiceStub(catalog), worker=f"{socket.gethostname()}-{os.getpid()}"),
+        stores=stores,
+        children=children,
+        work_dir=work_dir,
+    )
+    bus = await lifecycle.enter(Bus(settings.nats, name="converter"))
+    worker = await lifecycle.enter(
+        Worker(
+            bus,
+            lanes=settings.lanes,
+            slots=settings.conversion.children,
+            handler=JobHandler(convert),
+            deadline_s=settings.conversion.wall_s + 120,
+        )
+    )
+    lifecycle.on_warm(server.serving)
+    lifecycle.on_drain(server.draining)
+    lifecycle.on_drain(worker.stop_pulling)
+
+
+def limits_of(settings: ConversionSettings) -> SandboxLimits:
+    """Return what one child may use."""
+    return SandboxLimits(
+        memory_bytes=settings.memory_bytes,
+        cpu_s=settings.cpu_s,
+        wall_s=settings.wall_s,
+        max_calls=settings.max_calls,
+        max_rss_bytes=settings.max_rss_bytes,
+    )
+
+
+def main() -> int:
+    """Run the converter until it is told to stop."""
+    return service_main("converter", ConverterSettings, build)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""From the contract's messages to the model, and back."""
+
+from __future__ import annotations
+
+from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore.jobs.v1 import job_pb2
+from picstore_converter.model import (
+    Claim,
+    EncodedOutput,
+    FailedOutput,
+    Placeholder,
+    WantedOutput,
+)
+from picstore_imaging.facts import SourceFacts
+from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.plan import OutputSpec
+from picstore_imaging.rules import Fit, Gravity
+from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
+
+
+def claim_from(message: job_pb2.Claim) -> Claim:
+    """Read a claim.
+
+    Raises:
+        ValueError: It names a format or a fit that this converter does not know.
+    """
+    facts = message.facts
+    return Claim(
+        job_id=JobId(message.job_id),
+        attempt=message.attempt,
+        lease_s=float(message.lease_seconds),
+        image_id=ImageId(message.image_id),
+        generation=message.generation,
+        source_location=LocationId(message.originals_location_id),
+        source_key=message.object_key,
+        facts=SourceFacts(
+            format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
+            width=facts.width,
+            height=facts.height,
+            has_alpha=facts.has_alpha,
+            frames=facts.frames,
+        ),
+        outputs_location=LocationId(message.outputs_location_id),
+        output_key_prefix=message.output_key_prefix,
+        cache_control=message.cache_control,
+        outputs=tuple(
+            WantedOutput(id=OutputId(wanted.output_id), spec=_spec_from(wanted.spec))
+            for wanted in message.outputs
+        ),
+        wants_placeholder=message.wants_placeholder,
+    )
+
+
+def stored_to(output: EncodedOutput, object_key: str) -> job_pb2.StoredOutput:
+    """Write what is known of a stored output."""
+    return job_pb2.StoredOutput(
+        object_key=object_key,
+        width=output.width,
+        height=output.height,
+        size_bytes=output.size_bytes,
+        sha256=output.sha256,
+        encode_cpu_ms=output.cpu_ms,
+    )
+
+
+def failed_to(output: FailedOutput) -> job_pb2.FailedOutput:
+    """Write why an output can't be made."""
+    return job_pb2.FailedOutput(reason=output.reason.value, message=output.message)
+
+
+def placeholder_to(placeholder: Placeholder) -> image_pb2.Placeholder:
+    """Write a placeholder."""
+    return image_pb2.Placeholder(
+        thumbhash=placeholder.thumbhash, dominant_colour=placeholder.dominant_colour
+    )
+
+
+def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
+    return OutputSpec(
+        format=Format(_word(conversion_pb2.Format.Name(spec.format))),
+        width=spec.width,
+        height=spec.height,
+        fit=Fit(_word(conversion_pb2.Fit.Name(spec.fit))),
+        gravity=Gravity(_word(conversion_pb2.Gravity.Name(spec.gravity))),
+        density=spec.density,
+        quality=spec.quality or None,
+        lossless=spec.lossless,
+        effort=spec.effort,
+        background=spec.background or None,
+    )
+
+
+def _word(name: str) -> str:
+    """Turn `GRAVITY_NORTH_EAST` into `north_east`: the enum's own name is cut off."""
+    return name.partition("_")[2].lower()

@@ -1,0 +1,115 @@
+"""What a conversion is, and what an error makes of it. Pure: no I/O, no proto."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from picstore_imaging.facts import SourceFacts
+from picstore_imaging.formats import Format
+from picstore_imaging.plan import OutputSpec
+from picstore_kit.errors import Code, PicstoreError, Reason
+from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedOutput:
+    """One output that is still to be made."""
+
+    id: OutputId
+    spec: OutputSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job that is ours until its lease ends, or until another attempt begins."""
+
+    job_id: JobId
+    attempt: int
+    """The fence: every report carries it."""
+    lease_s: float
+    """How long the lease lives unless it is extended."""
+    image_id: ImageId
+    generation: int
+    source_location: LocationId
+    source_key: str
+    facts: SourceFacts
+    outputs_location: LocationId
+    output_key_prefix: str
+    cache_control: str
+    outputs: tuple[WantedOutput, ...]
+    """Cheap ones first."""
+    wants_placeholder: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedOutput:
+    """An output as the child wrote it, on the local disk."""
+
+    id: OutputId
+    path: Path
+    format: Format
+    width: int
+    height: int
+    density: float
+    size_bytes: int
+    sha256: str
+    cpu_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedOutput:
+    """An output that can't be made, however often one tries."""
+
+    id: OutputId
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """What pages show until the picture is there."""
+
+    thumbhash: str
+    dominant_colour: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the ledger is told of an attempt that could not finish."""
+
+    reason: Reason
+    message: str
+    retryable: bool
+
+
+_TRANSIENT_CODES = frozenset(
+    {
+        Code.ABORTED,
+        Code.CANCELLED,
+        Code.DEADLINE_EXCEEDED,
+        Code.INTERNAL,
+        Code.RESOURCE_EXHAUSTED,
+        Code.UNAVAILABLE,
+        Code.UNKNOWN,
+    }
+)
+# Another child may survive what killed this one (the machine was short of memory, say); the ledger
+# allows such reasons fewer attempts than the others.
+_CHILD_DIED = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
+
+
+def verdict_of(error: PicstoreError) -> Verdict:
+    """Decide whether an attempt that ended with `error` is worth repeating."""
+    if error.reason is Reason.STORAGE_OBJECT_MISSING:
+        # The only object that a conversion reads is the original.
+        return Verdict(
+            reason=Reason.SOURCE_MISSING,
+            message="the original is not where it was stored",
+            retryable=False,
+        )
+    return Verdict(
+        reason=error.reason,
+        message=error.message,
+        retryable=error.reason in _CHILD_DIED or error.code in _TRANSIENT_CODES,
+    )

@@ -1,0 +1,60 @@
+"""What a conversion needs of the world."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
+from picstore_kit.blobs.base import BlobStore
+from picstore_kit.ids import JobId, LocationId
+
+
+class Ledger(Protocol):
+    """The catalog's ledger of jobs. Every report raises `Aborted` (LEASE_LOST) once it is stale."""
+
+    async def claim(self, job_id: JobId) -> Claim:
+        """Begin a new attempt.
+
+        Raises:
+            Unavailable, Aborted: JOB_BUSY, another worker has it; `retry_after` says for how long.
+            FailedPrecondition: JOB_FINISHED, nothing is left to do.
+            NotFound: The job is gone, with its picture.
+        """
+        ...
+
+    async def extend(self, claim: Claim) -> None:
+        """Keep the lease for its whole length from now."""
+        ...
+
+    async def complete(self, claim: Claim, output: EncodedOutput, object_key: str) -> None:
+        """Report an output that is stored under `object_key`."""
+        ...
+
+    async def give_up_output(self, claim: Claim, output: FailedOutput) -> None:
+        """Report an output that can't be made."""
+        ...
+
+    async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:
+        """Report what pages show until the picture is there."""
+        ...
+
+    async def fail(self, claim: Claim, verdict: Verdict) -> None:
+        """End the attempt; the ledger decides whether there is another."""
+        ...
+
+
+class Stores(Protocol):
+    """Where originals and outputs are."""
+
+    async def open(self, location_id: LocationId) -> BlobStore:
+        """Return the store of a location; it may be shared and kept."""
+        ...
+
+
+class Children(Protocol):
+    """The sandboxed processes that decode and encode."""
+
+    def call(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Let a child work on `request` and yield its messages, the last of them final."""
+        ...

@@ -1,0 +1,59 @@
+"""What a converter can be told from outside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic_settings import NoDecode
+
+from picstore_kit.bus.lanes import Lane
+from picstore_kit.settings import (
+    NATSSettings,
+    ServiceIdentitySettings,
+    ServiceSettings,
+    SettingsGroup,
+    TargetsSettings,
+)
+
+
+class ConversionSettings(SettingsGroup):
+    """How much this converter takes on, and what its children may use."""
+
+    children: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
+    """Pictures converted at once, each in a process of one thread; one a core is right."""
+    work_dir: Path | None = None
+    """Where originals and outputs are while a job runs. Nobody else's: it is emptied at the start.
+    Unset takes a new one in the system's temporary directory."""
+    memory_bytes: PositiveInt = 2 * 1024**3
+    """Address space of one child; a picture that needs more fails."""
+    cpu_s: PositiveInt = 600
+    """CPU seconds that one child may use for one job."""
+    wall_s: PositiveFloat = 600
+    """Seconds after which a job is given up."""
+    max_calls: PositiveInt = 200
+    """Jobs after which a child is replaced by a fresh one."""
+    max_rss_bytes: PositiveInt = 768 * 1024**2
+    """Resident memory after a job from which on a child is replaced by a fresh one."""
+
+
+class ConverterSettings(ServiceSettings):
+    """Everything that a converter can be told."""
+
+    identity: ServiceIdentitySettings
+    """Who the converter is to the other services."""
+    nats: NATSSettings = NATSSettings()
+    """Where the jobs come from."""
+    targets: TargetsSettings = TargetsSettings()
+    """Where auth and the catalog are."""
+    lanes: Annotated[tuple[Lane, ...], NoDecode] = tuple(Lane)
+    """The lanes to take jobs from, separated by commas, such as `interactive,fast`."""
+    conversion: ConversionSettings = ConversionSettings()
+    """How much this converter takes on."""
+
+    @field_validator("lanes", mode="before")
+    @classmethod
+    def _split(cls, lanes: object) -> object:
+        return tuple(lanes.split(",")) if isinstance(lanes, str) else lanes

@@ -1,0 +1,101 @@
+"""Composition root of the upload service."""
+
+from __future__ import annotations
+
+import sys
+
+from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
+from picstore.upload.v1.upload_pb2_grpc import add_UploadServiceServicer_to_server
+from picstore_imaging.limits import Limits
+from picstore_kit.blobs.locations import LocationStores
+from picstore_kit.bus.connection import Bus
+from picstore_kit.lifecycle import Lifecycle
+from picstore_kit.main import service_main
+from picstore_kit.pg.database import Database
+from picstore_kit.rpc.channel import open_channel
+from picstore_kit.rpc.peers import follow_revocations, meet_peers
+from picstore_kit.rpc.server import RPCServer
+from picstore_kit.sandbox.limits import SandboxLimits
+from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.scratch import scratch_directory
+from picstore_upload.catalog import RPCCatalog
+from picstore_upload.receive import ReceiveUpload
+from picstore_upload.repo import UploadJournal
+from picstore_upload.servicer import UploadServicer
+from picstore_upload.settings import IngestSettings, UploadSettings
+from picstore_upload.sweep import SweepUploads
+
+_INGEST = "picstore.catalog.v1.IngestService"
+_UPLOAD = "picstore.upload.v1.UploadService"
+
+
+async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
+    """Open everything that the upload service works with."""
+    database = await lifecycle.enter(
+        Database(settings.postgres, schema="upload", application_name="picstore-upload")
+    )
+    bus = await lifecycle.enter(Bus(settings.nats, name="upload"))
+    peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
+    await follow_revocations(lifecycle, bus, peers)
+    channel = await lifecycle.enter(
+        open_channel(settings.targets.catalog, services=[_INGEST], credentials=peers.credentials)
+    )
+    catalog = RPCCatalog(IngestServiceStub(channel))
+    stores = await lifecycle.enter(LocationStores(catalog.get_location))
+    children = await lifecycle.enter(
+        ChildPool(
+            target="picstore_imaging.sandboxed:probe_file",
+            size=settings.probe.children,
+            limits=SandboxLimits(
+                memory_bytes=settings.probe.memory_bytes, wall_s=settings.probe.wall_s
+            ),
+        )
+    )
+    journal = UploadJournal(database)
+    receive = ReceiveUpload(
+        catalog=catalog,
+        stores=stores,
+        children=children,
+        journal=journal,
+        limits=limits_of(settings.ingest),
+        spool_dir=lifecycle.enter_sync(
+            scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
+        ),
+        max_uploads=settings.ingest.max_uploads,
+        stall_s=settings.ingest.stall_s,
+    )
+    server = await lifecycle.enter(
+        RPCServer(
+            settings.rpc,
+            servicers=[(add_UploadServiceServicer_to_server, UploadServicer(receive), _UPLOAD)],
+            authenticator=peers.authenticator,
+            verifier=peers.verifier,
+        )
+    )
+    sweep = SweepUploads(
+        journal=journal,
+        commits=catalog,
+        stores=stores,
+        interval_s=settings.ingest.sweep_interval_s,
+    )
+    lifecycle.spawn("sweep", sweep.run())
+    lifecycle.on_warm(server.serving)
+    lifecycle.on_drain(server.draining)
+
+
+def limits_of(settings: IngestSettings) -> Limits:
+    """Return what a picture may measure where its project says nothing tighter."""
+    return Limits(
+        bytes=settings.max_bytes,
+        pixels=settings.max_pixels,
+        pixels_whole_decode=settings.max_pixels_whole_decode,
+    )
+
+
+def main() -> int:
+    """Run the upload service until it is told to stop."""
+    return service_main("upload", UploadSettings, build)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""What comes in with an upload, and the checks that need nothing but the bytes. Pure: no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import google_crc32c
+
+from picstore_imaging.facts import Probe
+from picstore_imaging.formats import ACCEPTED, SourceFormat, source_format_of
+from picstore_imaging.sniff import sniff
+from picstore_kit.errors import (
+    Aborted,
+    InvalidArgument,
+    InvalidField,
+    Reason,
+)
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId
+
+MAX_CHUNK_BYTES: Final = 1024 * 1024
+"""Largest chunk of a streamed upload; the contract says so too."""
+
+_SNIFF_BYTES: Final = 4096
+"""Enough for the brands of an ISO container and for the prologue of an SVG."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadHeader:
+    """What is said of a picture before its first byte."""
+
+    project_id: str = ""
+    """Where it is new."""
+    image_id: str = ""
+    """Where it was announced."""
+    upload_profile: str = ""
+    filename: str = ""
+    alt_text: str = ""
+    location: str = ""
+    content_type: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some bytes, and where in the file they begin."""
+
+    offset: int
+    data: bytes
+    crc32c: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of the file, and its digest (hex) if the sender wants it checked."""
+
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where the catalog wants an original, and how large it may be."""
+
+    image_id: ImageId
+    generation: int
+    project_id: ProjectId
+    upload_profile_id: UploadProfileId
+    location_id: LocationId
+    object_key: str
+    filename: str
+    location: str
+    max_bytes: int
+    """0 for the installation's own limit."""
+    max_pixels: int
+    """0 for the installation's own limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A picture that came whole and passed every check."""
+
+    upload_id: UploadId
+    destination: Destination
+    probe: Probe
+    sha256: str
+    alt_text: str
+
+
+class Digest(Protocol):
+    """The part of a hashlib object that is needed here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far."""
+        ...
+
+
+def check_declared(header: UploadHeader, *, max_bytes: int) -> None:
+    """Refuse by the header alone what the header already rules out.
+
+    Raises:
+        InvalidField: The size is negative.
+        InvalidArgument: UPLOAD_EMPTY or LIMIT_BYTES.
+    """
+    if header.size_bytes is None:
+        return
+    if header.size_bytes < 0:
+        raise InvalidField("header.size_bytes", "must not be negative")
+    if header.size_bytes == 0:
+        raise _empty()
+    if header.size_bytes > max_bytes:
+        raise _too_large(max_bytes, header.size_bytes)
+
+
+class Receiver:
+    """Counts and hashes the bytes of one upload and stops it at the first thing that is wrong.
+
+    Not for two threads at once, but `take` may run in any one: hashing lets go of the interpreter.
+    """
+
+    def __init__(self, header: UploadHeader, *, max_bytes: int) -> None:
+        self._declared_size = header.size_bytes
+        self._declared_type = header.content_type
+        self._max_bytes = max_bytes
+        self._digest: Digest = hashlib.sha256()
+        self._head = b""
+        self._format: SourceFormat | None = None
+        self.size = 0
+        """Bytes so far."""
+
+    def take(self, chunk: Chunk) -> bytes:
+        """Check the next chunk and return its bytes, which may be kept now.
+
+        Raises:
+            InvalidArgument: LIMIT_BYTES, UPLOAD_INCOMPLETE (more came than was declared),
+                UPLOAD_CHECKSUM_WRONG, or a reason of `check_head`.
+            Aborted: UPLOAD_OFFSET_WRONG.
+        """
+        data = chunk.data
+        if len(data) > MAX_CHUNK_BYTES:
+            raise InvalidField("chunk.data", f"must have at most {MAX_CHUNK_BYTES} bytes")
+        if chunk.offset != self.size:
+            raise Aborted(
+                Reason.UPLOAD_OFFSET_WRONG,
+                f"a chunk begins at byte {chunk.offset}, but {self.size} bytes have come",
+                metadata={"expected": str(self.size), "received": str(chunk.offset)},
+            )
+        if chunk.crc32c is not None and google_crc32c.value(data) != chunk.crc32c:
+            raise InvalidArgument(
+                Reason.UPLOAD_CHECKSUM_WRONG,
+                f"the chunk at byte {chunk.offset} does not have the CRC-32C sent with it",
+                metadata={"offset": str(chunk.offset)},
+            )
+        size = self.size + len(data)
+        if size > self._max_bytes:
+            raise _too_large(self._max_bytes, size)
+        if self._declared_size is not None and size > self._declared_size:
+            raise _incomplete(self._declared_size, size)
+        self._digest.update(data)
+        self.size = size
+        if self._format is None:
+            self._head += data[: _SNIFF_BYTES - len(self._head)]
+            if len(self._head) >= _SNIFF_BYTES:
+                self._format = check_head(self._head, declared_type=self._declared_type)
+        return data
+
+    def finish(self, end: End) -> tuple[SourceFormat, str]:
+        """Check the end and return the format and the digest (hex) of the file.
+
+        Raises:
+            InvalidArgument: UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_DIGEST_WRONG, or a reason of
+                `check_head`.
+        """
+        if self.size == 0:
+            raise _empty()
+        if self._declared_size is not None and self.size != self._declared_size:
+            raise _incomplete(self._declared_size, self.size)
+        digest = self._digest.hexdigest()
+        if end.sha256 and end.sha256.lower() != digest:
+            raise InvalidArgument(
+                Reason.UPLOAD_DIGEST_WRONG,
+                "the file does not have the SHA-256 sent with it",
+                metadata={"expected": end.sha256, "received": digest},
+            )
+        return self.format, digest
+
+    @property
+    def format(self) -> SourceFormat:
+        """The format, told from the head of the file; `take` knows it after 4 KiB at the latest."""
+        if self._format is None:
+            self._format = check_head(self._head, declared_type=self._declared_type)
+        return self._format
+
+
+def check_head(head: bytes, *, declared_type: str) -> SourceFormat:
+    """Tell the format by content, never by name, and refuse what is not accepted.
+
+    Raises:
+        InvalidArgument: IMAGE_UNRECOGNISED, IMAGE_FORMAT_UNSUPPORTED or IMAGE_TYPE_MISMATCH.
+    """
+    format = sniff(head)
+    accepted = ", ".join(sorted(format.value for format in ACCEPTED))
+    if format is None:
+        raise InvalidArgument(
+            Reason.IMAGE_UNRECOGNISED, f"the file is not a picture; accepted are {accepted}"
+        )
+    if format not in ACCEPTED:
+        raise InvalidArgument(
+            Reason.IMAGE_FORMAT_UNSUPPORTED,
+            f"{format.value} pictures are not accepted; accepted are {accepted}",
+            metadata={"format": format.value},
+        )
+    declared = source_format_of(declared_type) if declared_type else None
+    if declared is not None and declared is not format:
+        raise InvalidArgument(
+            Reason.IMAGE_TYPE_MISMATCH,
+            f"the file was declared as {declared.mime_type} but is {format.mime_type}",
+            metadata={"declared": declared.mime_type, "found": format.mime_type},
+        )
+    return format
+
+
+def _empty() -> InvalidArgument:
+    return InvalidArgument(Reason.UPLOAD_EMPTY, "the file has no bytes")
+
+
+def _too_large(limit: int, found: int) -> InvalidArgument:
+    return InvalidArgument(
+        Reason.LIMIT_BYTES,
+        f"the file is larger than the {limit} bytes that are allowed",
+        metadata={"limit": str(limit), "found": str(found)},
+    )
+
+
+def _incomplete(expected: int, received: int) -> InvalidArgument:
+    return InvalidArgument(
+        Reason.UPLOAD_INCOMPLETE,
+        f"{expected} bytes were announced, {received} came",
+        metadata={"expected": str(expected), "received": str(received)},
+    )

@@ -1,0 +1,65 @@
+"""What the upload service can be told from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import PositiveFloat, PositiveInt
+
+from picstore_kit.settings import (
+    NATSSettings,
+    PostgresSettings,
+    ServiceIdentitySettings,
+    ServiceSettings,
+    SettingsGroup,
+    TargetsSettings,
+)
+
+
+class IngestSettings(SettingsGroup):
+    """How much is taken in, and what a picture may measure."""
+
+    spool_dir: Path | None = None
+    """Where files are while they come in; it needs room for `max_uploads` of them. Nobody else's:
+    it is emptied at the start. Unset takes a new one in the system's temporary directory."""
+    max_uploads: PositiveInt = 64
+    """Uploads at once; more are refused, to be tried again."""
+    stall_s: PositiveFloat = 60
+    """Seconds without a byte after which an upload is given up."""
+    sweep_interval_s: PositiveFloat = 30
+    """Seconds between two looks for what dead uploads left behind."""
+    max_bytes: PositiveInt = 100_000_000
+    """Length of the largest file; a project may have less."""
+    max_pixels: PositiveInt = 100_000_000
+    """Pixels of the largest picture, summed over its frames; a project may have less."""
+    max_pixels_whole_decode: PositiveInt = 50_000_000
+    """The same where a decoder has to hold the whole picture: WebP, AVIF, progressive JPEG,
+    interlaced PNG."""
+
+
+class ProbeSettings(SettingsGroup):
+    """The sandboxed children that read the headers of files."""
+
+    children: PositiveInt = 2
+    """Headers read at once."""
+    memory_bytes: PositiveInt = 1024**3
+    """Address space of one child."""
+    wall_s: PositiveFloat = 10
+    """Seconds after which a header is given up."""
+
+
+class UploadSettings(ServiceSettings):
+    """Everything that the upload service can be told."""
+
+    identity: ServiceIdentitySettings
+    """Who the service is to the others."""
+    postgres: PostgresSettings
+    """The journal of uploads."""
+    nats: NATSSettings = NATSSettings()
+    """Where revoked keys are heard of."""
+    targets: TargetsSettings = TargetsSettings()
+    """Where auth and the catalog are."""
+    ingest: IngestSettings = IngestSettings()
+    """How much is taken in."""
+    probe: ProbeSettings = ProbeSettings()
+    """The children that read headers."""
