@@ -70,12 +70,13 @@ class ConvertImage:
 
     async def _attempt(self, claim: Claim) -> PicstoreError | None:
         """Work on the claim and return what ended the attempt early, if anything did."""
+        error: PicstoreError | None = None
         try:
             async with self._lease_kept(claim):
                 await self._convert(claim)
         except* PicstoreError as group:
-            return first_error(group, rather=Reason.LEASE_LOST)
-        return None
+            error = first_error(group, rather=Reason.LEASE_LOST)
+        return error
 
     @asynccontextmanager
     async def _lease_kept(self, claim: Claim) -> AsyncIterator[None]:

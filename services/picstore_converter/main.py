@@ -48,7 +48,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
             verifier=peers.verifier,
         )
     )
-    work_dir = lifecycle.enter_sync(
+    work_dir = await lifecycle.enter(
         scratch_directory(settings.conversion.work_dir, prefix="picstore-converter-")
     )
     children = await lifecycle.enter(
@@ -76,7 +76,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     )
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
-    lifecycle.on_drain(worker.stop_pulling)
+    lifecycle.on_drain(worker.draining)
 
 
 def limits_of(settings: ConversionSettings) -> SandboxLimits:

@@ -58,7 +58,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         children=children,
         journal=journal,
         limits=limits_of(settings.ingest),
-        spool_dir=lifecycle.enter_sync(
+        spool_dir=await lifecycle.enter(
             scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
         ),
         max_uploads=settings.ingest.max_uploads,

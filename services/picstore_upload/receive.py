@@ -174,9 +174,8 @@ class ReceiveUpload:
             yield message
 
     async def _probe(self, path: Path, limits: Limits) -> Probe:
-        answer: dict[str, object] = {}
-        async for answer in self._children.call({"path": str(path), "limits": limits.to_json()}):
-            pass
+        request = {"path": str(path), "limits": limits.to_json()}
+        *_, answer = [message async for message in self._children.call(request)]
         return Probe.from_json(answer)
 
     @asynccontextmanager

@@ -27,7 +27,7 @@ class UploadServicer(UploadServiceServicer):
     def __init__(self, receive: ReceiveUpload) -> None:
         self._receive = receive
 
-    async def QuickUpload(  # type: ignore[override]  # the stub types its iterator for both worlds
+    async def QuickUpload(
         self, request_iterator: AsyncIterator[upload_pb2.QuickUploadRequest], context: QuickContext
     ) -> Image:
         """Take in a new picture."""
@@ -37,7 +37,7 @@ class UploadServicer(UploadServiceServicer):
             _team(), mapping.quick_header_from(header), _rest(request_iterator)
         )
 
-    async def UploadImage(  # type: ignore[override]  # the stub types its iterator for both worlds
+    async def UploadImage(
         self, request_iterator: AsyncIterator[upload_pb2.UploadImageRequest], context: ImageContext
     ) -> Image:
         """Take in the bytes of an announced picture."""

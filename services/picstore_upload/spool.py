@@ -71,13 +71,17 @@ class Spool:
         offset = 0
         try:
             while True:
-                async with self._progress:
-                    await self._progress.wait_for(lambda: self._written > offset or self._released)
-                    if offset == self._written:
-                        return
-                    length = min(self._written - offset, _BLOCK_BYTES)
+                length = min(await self._available(offset), _BLOCK_BYTES)
+                if length == 0:
+                    return
                 block = await asyncio.to_thread(os.pread, descriptor, length, offset)
                 offset += len(block)
                 yield block
         finally:
             os.close(descriptor)
+
+    async def _available(self, offset: int) -> int:
+        """Wait for bytes after `offset` and return how many there are; 0 at the end."""
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._written > offset or self._released)
+            return self._written - offset

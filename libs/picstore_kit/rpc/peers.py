@@ -1,4 +1,4 @@
-"""How a service is known to its peers, and knows who calls it: what every `main.py` sets up alike."""
+"""How a service is known to its peers and knows who calls: what every `main.py` sets up alike."""
 
 from __future__ import annotations
 
