@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from picstore_imaging.formats import SourceFormat
+from picstore_imaging.formats import ACCEPTED, SourceFormat, source_format_of
+from picstore_kit.errors import InvalidArgument, Reason
 
 HEAD_BYTES: Final = 4096
 """How much of the file `sniff` wants; most formats show in 32 bytes, SVG and bare HEIF later."""
@@ -60,6 +61,35 @@ def sniff(head: bytes) -> SourceFormat | None:
     if _is_svg(head):
         return SourceFormat.SVG
     return None
+
+
+def recognise(head: bytes, declared_type: str | None = None) -> SourceFormat:
+    """Name the accepted format of a file that begins with `head`.
+
+    Raises `UPLOAD_EMPTY`, `IMAGE_UNRECOGNISED`, `IMAGE_FORMAT_UNSUPPORTED`, or
+    `IMAGE_TYPE_MISMATCH` where the sender declared the content type of another picture format. A
+    type that names no picture format, such as `application/octet-stream`, declares nothing.
+    """
+    if not head:
+        raise InvalidArgument(Reason.UPLOAD_EMPTY, "the file is empty")
+    found = sniff(head)
+    if found is None:
+        raise InvalidArgument(Reason.IMAGE_UNRECOGNISED, "the file is no picture that we know")
+    if found not in ACCEPTED:
+        accepted = ", ".join(sorted(ACCEPTED))
+        raise InvalidArgument(
+            Reason.IMAGE_FORMAT_UNSUPPORTED,
+            f"{found} pictures are not accepted, only {accepted}",
+            metadata={"format": found, "accepted": accepted},
+        )
+    declared = source_format_of(declared_type or "")
+    if declared is not None and declared is not found:
+        raise InvalidArgument(
+            Reason.IMAGE_TYPE_MISMATCH,
+            f"the file is declared as {declared.mime_type} and is {found.mime_type}",
+            metadata={"declared": declared.mime_type, "found": found.mime_type},
+        )
+    return found
 
 
 def _sniff_heif(head: bytes) -> SourceFormat | None:

@@ -136,10 +136,10 @@ def test_a_density_is_real_or_says_how_far_it_goes() -> None:
         )
     ]
     assert outputs == [
-        [(400, 1.0, 82, None), (800, 2.0, 74, None)],
-        [(800, 1.0, 82, None), (1200, 1.5, 74, None)],
-        [(1000, 1.0, 82, None), (1200, 1.2, 82, None)],
-        [(1200, 1.0, 82, None), (1200, 1.0, 82, Reason.SAME_AS_ANOTHER)],
+        [(400, 1.0, 86, None), (800, 2.0, 78, None)],
+        [(800, 1.0, 86, None), (1200, 1.5, 78, None)],
+        [(1000, 1.0, 86, None), (1200, 1.2, 86, None)],
+        [(1200, 1.0, 86, None), (1200, 1.0, 86, Reason.SAME_AS_ANOTHER)],
     ]
 
 
@@ -204,12 +204,12 @@ def test_the_digest_of_a_spec_never_changes() -> None:
         "fit": "inside",
         "gravity": "centre",
         "density": 1.0,
-        "quality": 82,
+        "quality": 86,
         "lossless": False,
         "effort": 2,
         "background": None,
     }
-    assert SPEC.digest() == ("60f1b6b1eaddec9cbeae022b62fccdb5ff221f705e648dcfaa417878e69ba2f1")
+    assert SPEC.digest() == ("17061e6d925d530c4e3c8258f790186889cb128d342acfb15016bbfccb528b32")
 
 
 def test_high_effort_goes_to_the_slow_lane() -> None:

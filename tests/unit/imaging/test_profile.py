@@ -116,7 +116,7 @@ def test_only_webp_lowers_the_longest_side() -> None:
     ("formats", "sizes", "expected"),
     [
         ((WEBP, WEBP), (W400,), ["formats[1]"]),
-        ((WEBP, FormatRule(format=Format.WEBP, quality=82)), (W400,), ["formats[1]"]),
+        ((WEBP, FormatRule(format=Format.WEBP, quality=86)), (W400,), ["formats[1]"]),
         ((WEBP,), (W400, SizeRule(width=100), W400), ["sizes[2]"]),
         ((WEBP,), (W400, replace(W400, when=When.ONLY_DOWNSIZE)), ["sizes[1]"]),
         (

@@ -1,0 +1,45 @@
+"""What the steps of a conversion work on: one context for the source, one for each output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyvips
+
+from picstore_imaging.facts import Probe
+from picstore_imaging.geometry import Size
+from picstore_imaging.spec import OutputSpec
+
+
+@dataclass(slots=True, kw_only=True)
+class SourceContext:
+    """The source on its way from the file to upright sRGB pixels in memory."""
+
+    path: Path
+    probe: Probe
+    size: Size
+    """What the largest output needs of it, upright."""
+    image: pyvips.Image = None
+    """Set by the first step, replaced by each later one."""
+
+    @property
+    def sideways(self) -> bool:
+        """Whether the stored pixels lie on their side."""
+        return self.probe.orientation >= 5
+
+    @property
+    def stored_size(self) -> Size:
+        """`size` as the stored pixels lie, before they are turned upright."""
+        return Size(self.size.height, self.size.width) if self.sideways else self.size
+
+
+@dataclass(slots=True, kw_only=True)
+class OutputContext:
+    """One output on its way from a rung of the ladder to its file."""
+
+    spec: OutputSpec
+    path: Path
+    """The file to write."""
+    image: pyvips.Image
+    """The whole picture, scaled; replaced by each step."""

@@ -1,0 +1,29 @@
+"""The encoders, one to a file: each turns a spec into the options of its libvips saver.
+
+None keeps any metadata: pixels are upright sRGB by then, which every reader takes for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pyvips
+
+from picstore_imaging.encoders import avif, jpeg, png, webp
+from picstore_imaging.formats import Format
+from picstore_imaging.spec import OutputSpec
+
+_ENCODERS: Final[dict[Format, tuple[str, Callable[[OutputSpec], dict[str, Any]]]]] = {
+    Format.JPEG: ("jpegsave", jpeg.options),
+    Format.PNG: ("pngsave", png.options),
+    Format.WEBP: ("webpsave", webp.options),
+    Format.AVIF: ("heifsave", avif.options),
+}
+
+
+def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
+    """Encode `image`, which has the spec's size, to a file; raises `pyvips.Error`."""
+    saver, options = _ENCODERS[spec.format]
+    getattr(image, saver)(str(path), keep="none", **options(spec))

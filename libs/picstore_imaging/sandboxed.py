@@ -1,0 +1,129 @@
+"""The two functions that a sandboxed child runs: probe a file, and convert one.
+
+Their requests, events and answers are JSON objects, for they cross a pipe; what is wrong with the
+picture crosses as a `PicstoreError`, whose message holds no path and no word of libvips.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from picstore_imaging import pipeline, vips
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.geometry import Size
+from picstore_imaging.ladder import Ladder
+from picstore_imaging.limits import Limits
+from picstore_imaging.placeholder import placeholder
+from picstore_imaging.probe import probe
+from picstore_imaging.sniff import HEAD_BYTES, recognise
+from picstore_imaging.spec import OutputSpec
+from picstore_kit.errors import PicstoreError
+
+Emit = Callable[[dict[str, Any]], None]
+
+_KIB: Final = 1024
+
+
+def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
+    """Answer with the `Probe` of `request["path"]`, as JSON; emits nothing.
+
+    `declared_type` (a content type, optional) must agree with the content; `limits` (optional) are
+    `Limits` as JSON. Raises what `recognise` and `probe` raise.
+    """
+    vips.configure()
+    path = Path(request["path"])
+    with path.open("rb") as file:
+        source_format = recognise(file.read(HEAD_BYTES), request.get("declared_type"))
+    return probe(path, source_format, _limits(request)).to_json()
+
+
+def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
+    """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
+
+    `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
+    written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
+    ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms`) or
+    `output_failed` (`id, reason, message`). Answers with the totals.
+
+    Raises `IMAGE_*` and `LIMIT_*` where no output can be made of the source at all.
+    """
+    vips.configure()
+    clock = _Clock()
+    path, work_dir = Path(request["path"]), Path(request["work_dir"])
+    probed = probe(path, SourceFormat(request["format"]), _limits(request))
+    source = Size(probed.width, probed.height)
+    ids = [output["id"] for output in request["outputs"]]
+    specs = [OutputSpec.from_json(output["spec"]) for output in request["outputs"]]
+    ladder = pipeline.decode(path, probed, specs)
+    decode_ms = clock.wall_ms()
+    shown = placeholder(ladder, source)
+    emit(
+        {
+            "event": "placeholder",
+            "thumbhash": shown.thumbhash,
+            "dominant_colour": shown.dominant_colour,
+        }
+    )
+    for index in pipeline.cheap_first(specs):
+        emit(_output(ladder, source, ids[index], specs[index], work_dir))
+    return {
+        "decode_ms": decode_ms,
+        "wall_ms": clock.wall_ms(),
+        "cpu_ms": clock.cpu_ms(),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
+        "libvips": ".".join(map(str, vips.version())),
+    }
+
+
+def _output(
+    ladder: Ladder, source: Size, output_id: str, spec: OutputSpec, work_dir: Path
+) -> dict[str, Any]:
+    """Make one output; that it failed is an event as well, for the others may succeed."""
+    clock = _Clock()
+    path = work_dir / f"{output_id}.{spec.format.extension}"
+    try:
+        pipeline.make(ladder, source, spec, path)
+    except PicstoreError as error:
+        return {
+            "event": "output_failed",
+            "id": output_id,
+            "reason": error.reason.value,
+            "message": error.message,
+        }
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "event": "output",
+        "id": output_id,
+        "path": str(path),
+        "format": spec.format.value,
+        "width": spec.width,
+        "height": spec.height,
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+        "wall_ms": clock.wall_ms(),
+        "cpu_ms": clock.cpu_ms(),
+    }
+
+
+def _limits(request: Mapping[str, Any]) -> Limits:
+    return Limits.from_json(request.get("limits") or {})
+
+
+class _Clock:
+    """Wall time and this process's CPU time, in milliseconds, since it was made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def wall_ms(self) -> float:
+        return round((time.perf_counter() - self._wall) * 1000, 2)
+
+    def cpu_ms(self) -> float:
+        return round((time.process_time() - self._cpu) * 1000, 2)

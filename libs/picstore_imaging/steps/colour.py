@@ -1,0 +1,42 @@
+"""Bring any colour space, depth and profile to 8-bit sRGB, which no browser gets wrong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyvips
+
+from picstore_imaging import icc
+from picstore_imaging.context import SourceContext
+
+_CMYK: Final = "cmyk"
+
+
+def colour(context: SourceContext) -> None:
+    """Apply the embedded profile; expand grey; take 16 bits to 8.
+
+    CMYK without a usable profile is read by libvips's built-in one, and anything else as sRGB.
+    It comes after the scaling, so it costs by the pixel of the largest output and not of the
+    source.
+    """
+    image = context.image
+    tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
+    if tagged or image.interpretation == _CMYK:
+        context.image = _by_profile(image)
+    else:
+        context.image = image.colourspace("srgb")
+
+
+def _by_profile(image: pyvips.Image) -> pyvips.Image:
+    # Relative colorimetric with black point compensation, the default of Photoshop and of browsers.
+    try:
+        return image.icc_transform(
+            "srgb",
+            embedded=True,
+            input_profile=_CMYK if image.interpretation == _CMYK else "srgb",
+            intent="relative",
+            black_point_compensation=True,
+        )
+    except pyvips.Error:
+        # A damaged profile is no reason to refuse the picture: its colours are only less right.
+        return image.colourspace("srgb")

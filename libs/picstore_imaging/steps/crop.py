@@ -1,0 +1,38 @@
+"""Cut the scaled picture to the box of a `COVER`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from picstore_imaging.context import OutputContext
+from picstore_imaging.rules import Fit, Gravity
+
+_ANCHORS: Final[dict[Gravity, tuple[float, float]]] = {
+    Gravity.CENTRE: (0.5, 0.5),
+    Gravity.NORTH: (0.5, 0),
+    Gravity.NORTH_EAST: (1, 0),
+    Gravity.EAST: (1, 0.5),
+    Gravity.SOUTH_EAST: (1, 1),
+    Gravity.SOUTH: (0.5, 1),
+    Gravity.SOUTH_WEST: (0, 1),
+    Gravity.WEST: (0, 0.5),
+    Gravity.NORTH_WEST: (0, 0),
+}
+"""How much of what is cut off is cut on the left, and at the top."""
+
+
+def crop(context: OutputContext) -> None:
+    """Keep the part that the gravity asks for."""
+    spec, image = context.spec, context.image
+    if spec.fit is not Fit.COVER:
+        return
+    if spec.gravity is Gravity.ATTENTION:
+        context.image = image.smartcrop(spec.width, spec.height, interesting="attention")
+        return
+    left, top = _ANCHORS[spec.gravity]
+    context.image = image.crop(
+        int((image.width - spec.width) * left),
+        int((image.height - spec.height) * top),
+        spec.width,
+        spec.height,
+    )

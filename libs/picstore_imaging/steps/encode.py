@@ -1,0 +1,21 @@
+"""Write an output's file with the encoder of its format."""
+
+from __future__ import annotations
+
+from picstore_imaging import vips
+from picstore_imaging.context import OutputContext
+from picstore_imaging.encoders import save
+from picstore_kit.errors import PicstoreError
+
+
+def encode(context: OutputContext) -> None:
+    """Run the pipeline of this output and write its file; no file is left where it fails.
+
+    Raises `ENCODE_FAILED`.
+    """
+    try:
+        with vips.encode_failed_on_error():
+            save(context.image, context.path, context.spec)
+    except PicstoreError:
+        context.path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,12 @@
+"""Put a background under what is transparent, for a format that cannot be."""
+
+from __future__ import annotations
+
+from picstore_imaging.background import rgb
+from picstore_imaging.context import OutputContext
+
+
+def flatten(context: OutputContext) -> None:
+    """Flatten only where the format has no alpha channel."""
+    if context.image.hasalpha() and not context.spec.format.has_alpha:
+        context.image = context.image.flatten(background=rgb(context.spec.background))
