@@ -16,3 +16,8 @@ class Permission(StrEnum):
     IMAGE_EDIT = "image:edit"
     CONVERSION_PROFILE_WRITE = "conversion_profile:write"
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it allows to look and not to change."""
+        return self.value.endswith(":read")

@@ -23,3 +23,14 @@ class UploadProfile:
     outputs_path: str
     """Put into the keys of outputs, after the project's base path; may be empty."""
     conversion_profile_id: ConversionProfileId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Something that an upload profile names."""
+
+    field: str
+    """The profile's field, such as `outputs_location_id`."""
+    kind: str
+    """Such as `StorageLocation`."""
+    id: str

@@ -13,9 +13,9 @@ both to the statement, which says beside the row whether the caller is allowed t
 project that the caller has nothing to do with) or PERMISSION_DENIED (visible, but not allowed).
 A statement that writes has the same condition in its `WHERE`.
 
-Objects of the whole team have no project. Whoever may read some project may read them
-(`allowed_somewhere`), whoever has any grant sees that they exist, and only `allowed_everywhere`
-may write them.
+Objects of the whole team have no project. Whoever may read some project may read them, only a grant
+on the whole team allows to write them (`allowed_on_shared` is either, as the permission has it), and
+whoever has any grant sees that they exist (`visible_somewhere`).
 """
 
 from __future__ import annotations
@@ -104,8 +104,10 @@ class Access:
         return {
             "team_id": self.team_id,
             "allowed_everywhere": self.allowed.everywhere,
-            "allowed_somewhere": bool(self.allowed),
             "allowed_on": list(self.allowed.project_ids),
+            "allowed_on_shared": bool(self.allowed)
+            if self.permission.reads
+            else self.allowed.everywhere,
             "visible_everywhere": self.visible.everywhere,
             "visible_somewhere": bool(self.visible),
             "visible_on": list(self.visible.project_ids),

@@ -44,7 +44,7 @@ async def fetch(
                l.local_directory, l.public_base_url, l.cache_control,
                l.version, l.created_at, l.updated_at,
                (%(allowed_everywhere)s OR l.project_id = ANY(%(allowed_on)s)
-                OR (l.project_id IS NULL AND %(allowed_somewhere)s)) AS allowed
+                OR (l.project_id IS NULL AND %(allowed_on_shared)s)) AS allowed
         FROM storage_locations l
         WHERE l.team_id = %(team_id)s AND l.id = %(location_id)s
           AND (%(visible_everywhere)s OR l.project_id = ANY(%(visible_on)s)
@@ -71,7 +71,7 @@ async def find_all(
         FROM storage_locations l
         WHERE l.team_id = %(team_id)s
           AND (%(allowed_everywhere)s OR l.project_id = ANY(%(allowed_on)s)
-               OR (l.project_id IS NULL AND %(allowed_somewhere)s))
+               OR (l.project_id IS NULL AND %(allowed_on_shared)s))
           AND (%(after)s::text IS NULL OR l.id > %(after)s)
         ORDER BY l.id
         LIMIT %(limit)s

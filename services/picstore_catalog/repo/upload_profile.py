@@ -1,0 +1,247 @@
+"""Upload profiles in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from picstore_catalog.model.stored import Stored
+from picstore_catalog.model.upload_profile import Reference, UploadProfile
+from picstore_catalog.repo.access import Access, fetch_all, fetch_one, write_one
+from picstore_catalog.repo.conflicts import conflicts_named, overtaken
+from picstore_kit.errors import Resource
+from picstore_kit.ids import ProjectId, UploadProfileId
+
+
+def resource(profile_id: str) -> Resource:
+    """Name an upload profile in an error."""
+    return Resource(type="UploadProfile", name=profile_id)
+
+
+async def fetch(
+    conn: AsyncConnection[TupleRow], access: Access, profile_id: UploadProfileId
+) -> Stored[UploadProfile]:
+    """Return an upload profile.
+
+    Raises:
+        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+    """
+    return await fetch_one(
+        conn,
+        _stored,
+        """
+        SELECT u.id, u.project_id, u.short_name, u.display_name, u.originals_location_id,
+               u.originals_path, u.outputs_location_id, u.outputs_path, u.conversion_profile_id,
+               u.version, u.created_at, u.updated_at,
+               (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s)) AS allowed
+        FROM upload_profiles u
+        WHERE u.team_id = %(team_id)s AND u.id = %(profile_id)s
+          AND (%(visible_everywhere)s OR u.project_id = ANY(%(visible_on)s))
+        """,
+        {"profile_id": profile_id},
+        access=access,
+        resource=resource(profile_id),
+    )
+
+
+async def fetch_by_short_name(
+    conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId, short_name: str
+) -> Stored[UploadProfile]:
+    """Return the upload profile that a project calls `short_name`.
+
+    Raises:
+        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+    """
+    return await fetch_one(
+        conn,
+        _stored,
+        """
+        SELECT u.id, u.project_id, u.short_name, u.display_name, u.originals_location_id,
+               u.originals_path, u.outputs_location_id, u.outputs_path, u.conversion_profile_id,
+               u.version, u.created_at, u.updated_at,
+               (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s)) AS allowed
+        FROM upload_profiles u
+        WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
+          AND u.short_name = %(short_name)s
+          AND (%(visible_everywhere)s OR u.project_id = ANY(%(visible_on)s))
+        """,
+        {"project_id": project_id, "short_name": short_name},
+        access=access,
+        resource=resource(short_name),
+    )
+
+
+async def find_all(
+    conn: AsyncConnection[TupleRow],
+    access: Access,
+    *,
+    project_id: ProjectId,
+    after: UploadProfileId | None,
+    limit: int,
+) -> list[Stored[UploadProfile]]:
+    """Return a project's upload profiles, oldest first, from behind `after`."""
+    return await fetch_all(
+        conn,
+        _stored,
+        """
+        SELECT u.id, u.project_id, u.short_name, u.display_name, u.originals_location_id,
+               u.originals_path, u.outputs_location_id, u.outputs_path, u.conversion_profile_id,
+               u.version, u.created_at, u.updated_at
+        FROM upload_profiles u
+        WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
+          AND (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s))
+          AND (%(after)s::text IS NULL OR u.id > %(after)s)
+        ORDER BY u.id
+        LIMIT %(limit)s
+        """,
+        {"project_id": project_id, "after": after, "limit": limit},
+        access=access,
+    )
+
+
+async def find_by_projects(
+    conn: AsyncConnection[TupleRow], access: Access, project_ids: Collection[ProjectId]
+) -> list[Stored[UploadProfile]]:
+    """Return all upload profiles of the projects."""
+    return await fetch_all(
+        conn,
+        _stored,
+        """
+        SELECT u.id, u.project_id, u.short_name, u.display_name, u.originals_location_id,
+               u.originals_path, u.outputs_location_id, u.outputs_path, u.conversion_profile_id,
+               u.version, u.created_at, u.updated_at
+        FROM upload_profiles u
+        WHERE u.team_id = %(team_id)s AND u.project_id = ANY(%(project_ids)s)
+          AND (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s))
+        ORDER BY u.id
+        """,
+        {"project_ids": list(project_ids)},
+        access=access,
+    )
+
+
+async def find_unusable(conn: AsyncConnection[TupleRow], profile: UploadProfile) -> list[Reference]:
+    """Return which references of `profile` are missing, another team's or another project's."""
+    cursor = await conn.execute(
+        """
+        SELECT r.field, r.kind, r.id
+        FROM (VALUES
+            ('originals_location_id', 'StorageLocation', %(originals)s),
+            ('outputs_location_id', 'StorageLocation', %(outputs)s),
+            ('conversion_profile_id', 'ConversionProfile', %(conversion)s)
+        ) AS r (field, kind, id)
+        WHERE NOT EXISTS (
+            SELECT FROM storage_locations l
+            WHERE r.kind = 'StorageLocation' AND l.team_id = %(team_id)s AND l.id = r.id
+              AND (l.project_id IS NULL OR l.project_id = %(project_id)s)
+        ) AND NOT EXISTS (
+            SELECT FROM conversion_profiles c
+            WHERE r.kind = 'ConversionProfile' AND c.team_id = %(team_id)s AND c.id = r.id
+              AND (c.project_id IS NULL OR c.project_id = %(project_id)s)
+        )
+        """,
+        {
+            "team_id": access.team_id,
+            "originals": profile.originals_location_id,
+            "outputs": profile.outputs_location_id,
+            "conversion": profile.conversion_profile_id,
+            "project_id": profile.project_id,
+        },
+    )
+    rows = await cursor.fetchall()
+    return [Reference(field=field, kind=kind, id=id) for field, kind, id in rows]
+
+
+async def insert(
+    conn: AsyncConnection[TupleRow], access: Access, profile: UploadProfile
+) -> Stored[UploadProfile]:
+    """Add an upload profile.
+
+    Raises:
+        PermissionDenied: The caller must not, in this project.
+        AlreadyExists: The short name or the id is taken.
+    """
+    taken = {
+        "upload_profiles_short_name": ("short_name", profile.short_name),
+        "upload_profiles_pkey": ("id", profile.id),
+    }
+    with conflicts_named("UploadProfile", taken):
+        return await write_one(
+            conn,
+            _stored,
+            """
+            INSERT INTO upload_profiles
+                (team_id, id, project_id, short_name, display_name, originals_location_id,
+                 originals_path, outputs_location_id, outputs_path, conversion_profile_id)
+            SELECT %(team_id)s, %(id)s, %(project_id)s, %(short_name)s, %(display_name)s,
+                   %(originals_location_id)s, %(originals_path)s, %(outputs_location_id)s,
+                   %(outputs_path)s, %(conversion_profile_id)s
+            WHERE %(allowed_everywhere)s OR %(project_id)s = ANY(%(allowed_on)s)
+            RETURNING id, project_id, short_name, display_name, originals_location_id,
+                      originals_path, outputs_location_id, outputs_path, conversion_profile_id,
+                      version, created_at, updated_at
+            """,
+            _columns(profile),
+            access=access,
+        )
+
+
+async def update(
+    conn: AsyncConnection[TupleRow],
+    access: Access,
+    seen: Stored[UploadProfile],
+    profile: UploadProfile,
+) -> Stored[UploadProfile]:
+    """Write what can change of an upload profile, if it is still as `seen`.
+
+    Raises:
+        Aborted: It is not (CONFLICT_RETRY).
+    """
+    return await write_one(
+        conn,
+        _stored,
+        """
+        UPDATE upload_profiles u
+        SET display_name = %(display_name)s, originals_location_id = %(originals_location_id)s,
+            originals_path = %(originals_path)s, outputs_location_id = %(outputs_location_id)s,
+            outputs_path = %(outputs_path)s, conversion_profile_id = %(conversion_profile_id)s,
+            version = u.version + 1, updated_at = now()
+        WHERE u.team_id = %(team_id)s AND u.id = %(id)s AND u.version = %(version)s
+          AND (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s))
+        RETURNING id, project_id, short_name, display_name, originals_location_id,
+                  originals_path, outputs_location_id, outputs_path, conversion_profile_id,
+                  version, created_at, updated_at
+        """,
+        {**_columns(profile), "version": seen.version},
+        access=access,
+        otherwise=overtaken(resource(profile.id)),
+    )
+
+
+def _columns(profile: UploadProfile) -> dict[str, Any]:
+    return {
+        "id": profile.id,
+        "project_id": profile.project_id,
+        "short_name": profile.short_name,
+        "display_name": profile.display_name,
+        "originals_location_id": profile.originals_location_id,
+        "originals_path": profile.originals_path,
+        "outputs_location_id": profile.outputs_location_id,
+        "outputs_path": profile.outputs_path,
+        "conversion_profile_id": profile.conversion_profile_id,
+    }
+
+
+def _stored(
+    *, version: int, created_at: datetime, updated_at: datetime, **columns: Any
+) -> Stored[UploadProfile]:
+    return Stored(
+        value=UploadProfile(**columns),
+        version=version,
+        created_at=created_at,
+        updated_at=updated_at,
+    )
