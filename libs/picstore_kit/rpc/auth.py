@@ -160,7 +160,8 @@ class AccessRule:
                 "this method is for other services of the installation",
                 metadata={"method": self.method.lstrip("/")},
             )
-        if self.permission is not None and principal.team_id is None:
+        needs_user = self.audience is Audience.PERMISSION or self.permission is not None
+        if needs_user and principal.team_id is None:
             raise Unauthenticated(
                 Reason.CREDENTIAL_MISSING, "this needs the credential of a user, not of a service"
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -17,8 +17,9 @@ from google.protobuf.message import DecodeError, Message
 from picstore_kit.errors import InvalidArgument, Reason, Unimplemented
 from picstore_kit.rpc.call import Call, Context, Interceptor
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+# In quotes: only the stubs know that it is generic.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 Behaviour = Callable[[Any, Context], Any]
 
 _HANDLER_OF: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
