@@ -76,10 +76,6 @@ class Image:
     placeholder: Placeholder | None
     generation: int
     pending_generation: int
-    version: int
-    """Counts the changes."""
-    create_time: datetime
-    update_time: datetime
     commit_time: datetime | None
     ready_time: datetime | None
     outputs: tuple[Output, ...] = ()

@@ -159,9 +159,7 @@ def finish(job: Job) -> Job:
     return replace(job, state=JobState.DONE, lease_until=None, sweep_at=None)
 
 
-def fail(
-    job: Job, failure: Failure, *, retryable: bool, now: datetime, jitter: float = 0.5
-) -> Job:
+def fail(job: Job, failure: Failure, *, retryable: bool, now: datetime, jitter: float = 0.5) -> Job:
     """End a running attempt: QUEUED for another one after a pause, or FAILED.
 
     `jitter`, from 0 to 1, places the pause between 20 % shorter and 20 % longer.
@@ -186,9 +184,7 @@ def sweep(job: Job, *, now: datetime, grace: timedelta) -> Job:
             reason=Reason.ATTEMPTS_EXHAUSTED,
             message=f"the converter was lost in each of {job.attempt} attempts",
         )
-        return replace(
-            job, state=JobState.FAILED, lease_until=None, sweep_at=None, failure=failure
-        )
+        return replace(job, state=JobState.FAILED, lease_until=None, sweep_at=None, failure=failure)
     if job.state is JobState.RUNNING:
         job = replace(job, state=JobState.QUEUED, run_at=now, lease_until=None)
     pause = min(grace * 2**job.sweeps, MAX_SWEEP_PAUSE)

@@ -1,0 +1,52 @@
+"""Where an upload goes and what is made of it, and the names that it may bring along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from picstore_imaging.profile import Profile
+from picstore_kit.errors import FieldViolation, InvalidFields
+from picstore_kit.ids import LocationId, ProjectId, UploadProfileId
+
+MAX_FILENAME: Final = 1000
+MAX_LOCATION: Final = 300
+MAX_ALT_TEXT: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadTarget:
+    """An upload profile with all that it refers to."""
+
+    project_id: ProjectId
+    base_path: str
+    max_bytes: int
+    """The project's limit; 0 for the installation's."""
+    max_pixels: int
+    """The project's limit; 0 for the installation's."""
+    upload_profile_id: UploadProfileId
+    originals_location_id: LocationId
+    originals_path: str
+    outputs_location_id: LocationId
+    outputs_path: str
+    profile: Profile
+    """The conversion profile at its current revision."""
+
+
+def check_texts(*, filename: str = "", location: str = "", alt_text: str = "") -> None:
+    """Refuse texts that are too long or hold what cannot be stored.
+
+    Raises:
+        InvalidFields: It names each of them.
+    """
+    violations = [
+        FieldViolation(field=field, description=f"must be at most {limit} characters, without NUL")
+        for field, text, limit in (
+            ("filename", filename, MAX_FILENAME),
+            ("location", location, MAX_LOCATION),
+            ("alt_text", alt_text, MAX_ALT_TEXT),
+        )
+        if len(text) > limit or "\0" in text
+    ]
+    if violations:
+        raise InvalidFields(violations)

@@ -1,0 +1,171 @@
+"""The ledger of jobs in Postgres.
+
+A transition is: `lock` the row, ask `picstore_catalog.model.job` what becomes of it, `save` that.
+The lock makes it a compare-and-set on the number of the attempt.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, kwargs_row
+
+from picstore_catalog.model.ingest import NewJob
+from picstore_catalog.model.job import Failure, Job, JobState, Lane
+from picstore_kit.errors import NotFound, Reason
+from picstore_kit.ids import ImageId, JobId, LocationId, TeamId
+
+
+async def clock(conn: AsyncConnection[TupleRow]) -> datetime:
+    """Return the database's time; ask after locking, as a lock may take a while to get."""
+    cursor = await conn.execute("SELECT clock_timestamp()")
+    row = await cursor.fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+async def insert(
+    conn: AsyncConnection[TupleRow],
+    new: NewJob,
+    *,
+    team_id: TeamId,
+    image_id: ImageId,
+    generation: int,
+    outputs_location_id: LocationId,
+    output_key_prefix: str,
+    grace: timedelta,
+) -> Job:
+    """Queue a job; the sweeper leaves it to the bus for the time of `grace`."""
+    async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
+        await cursor.execute(
+            """
+            INSERT INTO jobs (id, team_id, image_id, generation, lane, outputs_location_id,
+                              output_key_prefix, sweep_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() + %s)
+            RETURNING id, team_id, image_id, generation, lane, outputs_location_id,
+                      output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
+                      sweep_at, sweeps, failure_reason, failure_message
+            """,
+            (
+                new.id,
+                team_id,
+                image_id,
+                generation,
+                new.lane.value,
+                outputs_location_id,
+                output_key_prefix,
+                grace,
+            ),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+async def lock(conn: AsyncConnection[TupleRow], job_id: JobId) -> Job:
+    """Lock a job for a transition.
+
+    Raises:
+        NotFound: There is no such job within the transaction's reach.
+    """
+    async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, team_id, image_id, generation, lane, outputs_location_id,
+                   output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
+                   sweep_at, sweeps, failure_reason, failure_message
+            FROM jobs
+            WHERE id = %s
+            FOR UPDATE
+            """,
+            (job_id,),
+        )
+        row = await cursor.fetchone()
+    if row is None:
+        raise NotFound.of("Job", job_id)
+    return row
+
+
+async def lock_next_to_sweep(conn: AsyncConnection[TupleRow]) -> Job | None:
+    """Lock the job whose time to be swept came first and that nobody else has locked."""
+    async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, team_id, image_id, generation, lane, outputs_location_id,
+                   output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
+                   sweep_at, sweeps, failure_reason, failure_message
+            FROM jobs
+            WHERE sweep_at <= clock_timestamp()
+            ORDER BY sweep_at
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+            """
+        )
+        row = await cursor.fetchone()
+    return row
+
+
+async def time_to_next_sweep(conn: AsyncConnection[TupleRow]) -> timedelta | None:
+    """Return how long from now the next job is to be swept; None where there is none."""
+    cursor = await conn.execute("SELECT min(sweep_at) - clock_timestamp() FROM jobs")
+    row = await cursor.fetchone()
+    pause: timedelta | None = row[0] if row is not None else None
+    return pause
+
+
+async def save(conn: AsyncConnection[TupleRow], job: Job) -> None:
+    """Write what became of a locked job."""
+    failure = job.failure
+    await conn.execute(
+        """
+        UPDATE jobs
+        SET state = %(state)s,
+            attempt = %(attempt)s,
+            child_deaths = %(child_deaths)s,
+            worker = %(worker)s,
+            run_at = %(run_at)s,
+            lease_until = %(lease_until)s,
+            sweep_at = %(sweep_at)s,
+            sweeps = %(sweeps)s,
+            failure_reason = %(failure_reason)s,
+            failure_message = %(failure_message)s,
+            updated_at = clock_timestamp()
+        WHERE id = %(id)s
+        """,
+        {
+            "id": job.id,
+            "state": job.state.value,
+            "attempt": job.attempt,
+            "child_deaths": job.child_deaths,
+            "worker": job.worker,
+            "run_at": job.run_at,
+            "lease_until": job.lease_until,
+            "sweep_at": job.sweep_at,
+            "sweeps": job.sweeps,
+            "failure_reason": failure.reason.value if failure else None,
+            "failure_message": failure.message if failure else None,
+        },
+    )
+
+
+def _job(
+    *,
+    lane: str,
+    state: str,
+    failure_reason: str | None,
+    failure_message: str | None,
+    **columns: Any,
+) -> Job:
+    return Job(
+        lane=Lane(lane),
+        state=JobState(state),
+        failure=(
+            Failure(reason=Reason(failure_reason), message=failure_message or "")
+            if failure_reason
+            else None
+        ),
+        **columns,
+    )

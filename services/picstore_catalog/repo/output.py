@@ -1,0 +1,247 @@
+"""The outputs of pictures in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, kwargs_row
+from psycopg.types.json import Jsonb
+
+from picstore_catalog.model.image import Tally
+from picstore_catalog.model.ingest import NewOutput
+from picstore_catalog.model.job import Failure
+from picstore_catalog.model.output import Output, OutputState, StoredFile
+from picstore_imaging.plan import OutputSpec
+from picstore_kit.errors import NotFound, Reason
+from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedOutput:
+    """An output that is still to be made."""
+
+    id: OutputId
+    spec: OutputSpec
+
+
+async def insert(
+    conn: AsyncConnection[TupleRow],
+    outputs: Sequence[NewOutput],
+    *,
+    team_id: TeamId,
+    image_id: ImageId,
+    generation: int,
+    location_id: LocationId,
+) -> None:
+    """Add the outputs of a generation, QUEUED or SKIPPED."""
+    async with conn.cursor() as cursor:
+        await cursor.executemany(
+            """
+            INSERT INTO outputs (id, team_id, image_id, generation, job_id, location_id, spec,
+                                 spec_hash, awaited, estimated_cpu_ms, state, reason)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    output.id,
+                    team_id,
+                    image_id,
+                    generation,
+                    output.job_id,
+                    location_id,
+                    Jsonb(output.spec.to_json()),
+                    bytes.fromhex(output.spec.digest()),
+                    output.awaited,
+                    output.estimated_cpu_ms,
+                    (OutputState.SKIPPED if output.skipped else OutputState.QUEUED).value,
+                    output.skipped.value if output.skipped else None,
+                )
+                for output in outputs
+            ],
+        )
+
+
+async def begin(conn: AsyncConnection[TupleRow], job_id: JobId) -> list[WantedOutput]:
+    """Mark the outputs of a job that are still to be made CONVERTING; return them, cheap first."""
+    cursor = await conn.execute(
+        """
+        WITH begun AS (
+            UPDATE outputs
+            SET state = 'CONVERTING'
+            WHERE job_id = %s AND state IN ('QUEUED', 'CONVERTING')
+            RETURNING id, spec, estimated_cpu_ms
+        )
+        SELECT id, spec FROM begun ORDER BY estimated_cpu_ms, id
+        """,
+        (job_id,),
+    )
+    return [
+        WantedOutput(id=OutputId(id), spec=OutputSpec.from_json(spec))
+        for id, spec in await cursor.fetchall()
+    ]
+
+
+async def requeue(conn: AsyncConnection[TupleRow], job_id: JobId) -> None:
+    """Mark the outputs that an attempt left unfinished QUEUED again."""
+    await conn.execute(
+        "UPDATE outputs SET state = 'QUEUED' WHERE job_id = %s AND state = 'CONVERTING'", (job_id,)
+    )
+
+
+async def store(
+    conn: AsyncConnection[TupleRow], output_id: OutputId, file: StoredFile, *, job_id: JobId
+) -> bool:
+    """Make an output READY; return False, changing nothing, if it was terminal already.
+
+    Raises:
+        NotFound: The job has no such output.
+    """
+    cursor = await conn.execute(
+        """
+        UPDATE outputs
+        SET state = 'READY', object_key = %s, width = %s, height = %s, size_bytes = %s,
+            sha256 = %s, encode_cpu_ms = %s, ready_at = clock_timestamp()
+        WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
+        """,
+        (
+            file.object_key,
+            file.width,
+            file.height,
+            file.size_bytes,
+            file.sha256,
+            file.encode_cpu_ms,
+            output_id,
+            job_id,
+        ),
+    )
+    return cursor.rowcount == 1 or await _refuse_stranger(conn, output_id, job_id)
+
+
+async def fail(
+    conn: AsyncConnection[TupleRow], output_id: OutputId, failure: Failure, *, job_id: JobId
+) -> bool:
+    """Make an output FAILED; return False, changing nothing, if it was terminal already.
+
+    Raises:
+        NotFound: The job has no such output.
+    """
+    cursor = await conn.execute(
+        """
+        UPDATE outputs
+        SET state = 'FAILED', reason = %s, message = %s
+        WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
+        """,
+        (failure.reason.value, failure.message, output_id, job_id),
+    )
+    return cursor.rowcount == 1 or await _refuse_stranger(conn, output_id, job_id)
+
+
+async def fail_rest(conn: AsyncConnection[TupleRow], job_id: JobId, failure: Failure) -> None:
+    """Make every output that a job has not finished FAILED."""
+    await conn.execute(
+        """
+        UPDATE outputs
+        SET state = 'FAILED', reason = %s, message = %s
+        WHERE job_id = %s AND state IN ('QUEUED', 'CONVERTING')
+        """,
+        (failure.reason.value, failure.message, job_id),
+    )
+
+
+async def has_open(conn: AsyncConnection[TupleRow], job_id: JobId) -> bool:
+    """Return whether a job has an output that is neither READY nor FAILED."""
+    cursor = await conn.execute(
+        "SELECT FROM outputs WHERE job_id = %s AND state IN ('QUEUED', 'CONVERTING') LIMIT 1",
+        (job_id,),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def tally(conn: AsyncConnection[TupleRow], image_id: ImageId, generation: int) -> Tally:
+    """Count the outputs of a generation; the picture must be locked, or the count is a guess."""
+    cursor = await conn.execute(
+        """
+        SELECT count(*) FILTER (WHERE state IN ('QUEUED', 'CONVERTING')),
+               count(*) FILTER (WHERE state IN ('QUEUED', 'CONVERTING') AND awaited),
+               count(*) FILTER (WHERE state = 'READY'),
+               (array_agg(reason ORDER BY id) FILTER (WHERE state = 'FAILED'))[1],
+               (array_agg(message ORDER BY id) FILTER (WHERE state = 'FAILED'))[1]
+        FROM outputs
+        WHERE image_id = %s AND generation = %s
+        """,
+        (image_id, generation),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    open, awaited_open, ready, reason, message = row
+    return Tally(
+        open=open,
+        awaited_open=awaited_open,
+        ready=ready,
+        first_failure=(
+            None if reason is None else Failure(reason=Reason(reason), message=message or "")
+        ),
+    )
+
+
+async def of_generation(
+    conn: AsyncConnection[TupleRow], image_id: ImageId, generation: int
+) -> list[Output]:
+    """Return the outputs of a generation in the profile's order.
+
+    The caller has fetched the picture, and so checked the permission, in this transaction.
+    """
+    async with conn.cursor(row_factory=kwargs_row(_output)) as cursor:
+        await cursor.execute(
+            """
+            SELECT o.id, o.generation, o.spec, o.state, o.reason, o.message, o.object_key, o.width,
+                   o.height, o.size_bytes, o.sha256, o.encode_cpu_ms, o.ready_at,
+                   l.public_base_url
+            FROM outputs o
+            JOIN storage_locations l ON l.team_id = o.team_id AND l.id = o.location_id
+            WHERE o.image_id = %s AND o.generation = %s
+            ORDER BY o.id
+            """,
+            (image_id, generation),
+        )
+        return await cursor.fetchall()
+
+
+async def _refuse_stranger(
+    conn: AsyncConnection[TupleRow], output_id: OutputId, job_id: JobId
+) -> bool:
+    cursor = await conn.execute(
+        "SELECT FROM outputs WHERE id = %s AND job_id = %s", (output_id, job_id)
+    )
+    if await cursor.fetchone() is None:
+        raise NotFound.of("Output", output_id)
+    return False
+
+
+def _output(
+    *,
+    spec: Mapping[str, Any],
+    state: str,
+    reason: str | None,
+    message: str | None,
+    ready_at: datetime | None,
+    id: OutputId,
+    generation: int,
+    public_base_url: str,
+    **file: Any,
+) -> Output:
+    return Output(
+        id=id,
+        generation=generation,
+        spec=OutputSpec.from_json(spec),
+        state=OutputState(state),
+        reason=reason or "",
+        message=message or "",
+        file=StoredFile(**file) if ready_at else None,
+        public_base_url=public_base_url,
+        ready_time=ready_at,
+    )

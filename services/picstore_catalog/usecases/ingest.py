@@ -1,0 +1,272 @@
+"""Taking pictures in: where an upload goes, and the one transaction that commits it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from picstore.events.v1.event_pb2 import ImageCommitted
+from picstore_catalog.model.image import Image, ImageState, Original
+from picstore_catalog.model.ingest import lay_out
+from picstore_catalog.model.storage_location import StorageLocation
+from picstore_catalog.model.stored import Stored
+from picstore_catalog.model.upload import UploadTarget, check_texts
+from picstore_catalog.repo import image as images
+from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import output as outputs
+from picstore_catalog.repo import storage_location as locations
+from picstore_catalog.repo import upload_target
+from picstore_catalog.repo.access import Access
+from picstore_catalog.repo.image import LockedImage, NewImage
+from picstore_catalog.repo.messages import announce_job, tell
+from picstore_imaging.facts import SourceFacts
+from picstore_imaging.plan import plan_outputs
+from picstore_kit.blobs.keys import original_key, output_prefix, sanitise_filename
+from picstore_kit.errors import FailedPrecondition, InvalidField, NotFound, Reason
+from picstore_kit.ids import ImageId, ProjectId, UploadId, new_id
+
+FIRST_GENERATION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRequest:
+    """A picture that somebody wants to upload."""
+
+    project_id: ProjectId
+    upload_profile: str
+    """An id or a short name; empty where the caller has no default either."""
+    filename: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Where the original of an upload goes."""
+
+    image_id: ImageId
+    generation: int
+    target: UploadTarget
+    originals_location: Stored[StorageLocation]
+    object_key: str
+    filename: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """An upload whose original is stored."""
+
+    upload_id: UploadId
+    image_id: ImageId
+    generation: int
+    upload: UploadRequest
+    alt_text: str
+    original: Original
+
+
+async def announce_image(
+    conn: AsyncConnection[TupleRow], access: Access, request: UploadRequest, *, alt_text: str
+) -> Stored[Image]:
+    """Make a picture that is AWAITING_UPLOAD.
+
+    Raises:
+        NotFound, PermissionDenied, FailedPrecondition: See `repo.upload_target.fetch`.
+        InvalidFields: A text is too long.
+    """
+    check_texts(filename=request.filename, location=request.location, alt_text=alt_text)
+    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    new = NewImage(
+        id=new_id(ImageId),
+        upload_profile_id=target.upload_profile_id,
+        filename=sanitise_filename(request.filename),
+        location=sanitise_location(request.location),
+        alt_text=alt_text,
+    )
+    await images.insert(conn, access, new, project_id=target.project_id)
+    return await images.fetch(conn, access, new.id)
+
+
+async def resolve_upload(
+    conn: AsyncConnection[TupleRow], access: Access, request: UploadRequest
+) -> Resolution:
+    """Say where the original of a new picture goes.
+
+    Raises:
+        NotFound, PermissionDenied, FailedPrecondition: See `repo.upload_target.fetch`.
+        InvalidFields: A text is too long.
+    """
+    check_texts(filename=request.filename, location=request.location)
+    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    return await _resolution(
+        conn,
+        target,
+        image_id=new_id(ImageId),
+        filename=sanitise_filename(request.filename),
+        location=sanitise_location(request.location),
+    )
+
+
+async def resolve_announced(
+    conn: AsyncConnection[TupleRow], access: Access, image_id: ImageId
+) -> Resolution:
+    """Say where the original of an announced picture goes.
+
+    Raises:
+        NotFound, PermissionDenied: There is no such picture, or the caller must not upload it.
+        FailedPrecondition: Its bytes have come already (STATE_WRONG).
+    """
+    image = (await images.fetch(conn, access, image_id)).value
+    if image.state is not ImageState.AWAITING_UPLOAD:
+        raise _not_awaiting(image.state)
+    target = await upload_target.fetch(conn, access, image.project_id, image.upload_profile_id)
+    return await _resolution(
+        conn, target, image_id=image.id, filename=image.filename, location=image.location
+    )
+
+
+async def commit_image(
+    conn: AsyncConnection[TupleRow], access: Access, commit: Commit, *, grace: timedelta
+) -> Stored[Image]:
+    """Record an upload: the picture, its outputs, the jobs that make them, and what to tell of it.
+
+    All of it commits or none. The same upload again changes nothing and returns the picture.
+    `grace` is how long the bus gets to bring a job to a worker.
+
+    Raises:
+        NotFound, PermissionDenied: See `repo.upload_target.fetch`.
+        FailedPrecondition: No output would come of it (PROFILE_YIELDS_NOTHING), or the picture has
+            an original from another upload (STATE_WRONG).
+        InvalidFields: The commit is not as it was resolved.
+    """
+    request, original = commit.upload, commit.original
+    check_texts(filename=request.filename, location=request.location, alt_text=commit.alt_text)
+    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    await images.insert(
+        conn,
+        access,
+        NewImage(
+            id=commit.image_id,
+            upload_profile_id=target.upload_profile_id,
+            filename=sanitise_filename(request.filename),
+            location=sanitise_location(request.location),
+            alt_text=commit.alt_text,
+        ),
+        project_id=target.project_id,
+    )
+    image = await images.lock(conn, commit.image_id)
+    if await images.find_upload(conn, commit.upload_id) == image.id:
+        return await images.fetch(conn, access, image.id)
+    _check_as_resolved(commit, image, target)
+
+    layout = lay_out(plan_outputs(target.profile, _facts(original)), source=original.format)
+    await images.commit_original(
+        conn,
+        image.id,
+        upload_id=commit.upload_id,
+        generation=commit.generation,
+        original=original,
+        alt_text=commit.alt_text,
+    )
+    committed = await images.fetch(conn, access, image.id)
+    prefix = output_prefix(
+        project=target.base_path,
+        path=f"{target.outputs_path}/{committed.value.location}",
+        image=image.id,
+        filename=committed.value.filename,
+    )
+    queued = [
+        await jobs.insert(
+            conn,
+            new,
+            team_id=image.team_id,
+            image_id=image.id,
+            generation=commit.generation,
+            outputs_location_id=target.outputs_location_id,
+            output_key_prefix=prefix,
+            grace=grace,
+        )
+        for new in layout.jobs
+    ]
+    await outputs.insert(
+        conn,
+        layout.outputs,
+        team_id=image.team_id,
+        image_id=image.id,
+        generation=commit.generation,
+        location_id=target.outputs_location_id,
+    )
+    for job in queued:
+        await announce_job(conn, job)
+    await tell(
+        conn,
+        ImageCommitted(image_id=image.id, generation=commit.generation),
+        team_id=image.team_id,
+        project_id=image.project_id,
+    )
+    return committed
+
+
+def sanitise_location(location: str) -> str:
+    """Make harmless folders of what a caller calls the place of the outputs; may be empty."""
+    parts = location.replace("\\", "/").split("/")
+    return "/".join(sanitise_filename(part) for part in parts if part.strip(" ./~-"))
+
+
+async def _resolution(
+    conn: AsyncConnection[TupleRow],
+    target: UploadTarget,
+    *,
+    image_id: ImageId,
+    filename: str,
+    location: str,
+) -> Resolution:
+    found = await locations.find_by_ids(conn, [target.originals_location_id])
+    if not found:
+        raise NotFound.of("StorageLocation", target.originals_location_id)
+    return Resolution(
+        image_id=image_id,
+        generation=FIRST_GENERATION,
+        target=target,
+        originals_location=found[0],
+        object_key=original_key(
+            project=target.base_path,
+            path=target.originals_path,
+            image=image_id,
+            generation=FIRST_GENERATION,
+            filename=filename,
+        ),
+        filename=filename,
+        location=location,
+    )
+
+
+def _check_as_resolved(commit: Commit, image: LockedImage, target: UploadTarget) -> None:
+    if image.state is not ImageState.AWAITING_UPLOAD:
+        raise _not_awaiting(image.state)
+    if image.project_id != target.project_id:
+        raise InvalidField("project_id", "must be the picture's")
+    if image.upload_profile_id != target.upload_profile_id:
+        raise InvalidField("upload_profile_id", "must be the picture's")
+    if commit.generation != FIRST_GENERATION:
+        raise InvalidField("generation", "must be as resolved")
+
+
+def _facts(original: Original) -> SourceFacts:
+    return SourceFacts(
+        format=original.format,
+        width=original.width,
+        height=original.height,
+        has_alpha=original.has_alpha,
+        frames=original.frames,
+    )
+
+
+def _not_awaiting(state: ImageState) -> FailedPrecondition:
+    return FailedPrecondition(
+        Reason.STATE_WRONG,
+        "the picture has its original already",
+        metadata={"state": state.value},
+    )

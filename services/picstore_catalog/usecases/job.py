@@ -1,0 +1,116 @@
+"""A worker's dealings with the ledger: claim, extend, record the placeholder, fail.
+
+Jobs belong to no caller: workers are services, and reach a job by its id alone in a transaction
+over all teams. What fences them is the number of the attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from picstore_catalog.model.image import Placeholder
+from picstore_catalog.model.job import FINISHED, Failure, Job, JobState, check_attempt
+from picstore_catalog.model.job import claim as claimed
+from picstore_catalog.model.job import extend as extended
+from picstore_catalog.model.job import fail as failed
+from picstore_catalog.repo import image as images
+from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import output as outputs
+from picstore_catalog.repo.output import WantedOutput
+from picstore_catalog.repo.work import WorkOrder, fetch_work_order
+from picstore_catalog.usecases.settle import give_up
+from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.ids import JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job in the hands of one worker."""
+
+    job: Job
+    order: WorkOrder
+    outputs: list[WantedOutput]
+    """Still to be made, cheap ones first."""
+
+
+async def claim_job(conn: AsyncConnection[TupleRow], *, job_id: JobId, worker: str) -> Claim:
+    """Take a job for a worker and begin a new attempt.
+
+    Raises:
+        NotFound: There is no such job.
+        FailedPrecondition: Nothing is left to do (JOB_FINISHED).
+        Aborted: Another worker has it, or it is not due yet (JOB_BUSY, with `retry_after`).
+    """
+    job = await jobs.lock(conn, job_id)
+    job = claimed(job, worker=worker, now=await jobs.clock(conn))
+    await jobs.save(conn, job)
+    order = await fetch_work_order(conn, job.id)
+    if order.is_stale:
+        raise FailedPrecondition(Reason.JOB_FINISHED, "newer outputs have replaced these")
+    return Claim(job=job, order=order, outputs=await outputs.begin(conn, job.id))
+
+
+async def extend_job(conn: AsyncConnection[TupleRow], *, job_id: JobId, attempt: int) -> datetime:
+    """Keep a lease alive; return when it ends now.
+
+    Raises:
+        NotFound: There is no such job.
+        Aborted: The attempt has lost it (LEASE_LOST).
+    """
+    job = await jobs.lock(conn, job_id)
+    now = await jobs.clock(conn)
+    job = extended(job, attempt=attempt, now=now)
+    await jobs.save(conn, job)
+    return job.lease_until or now
+
+
+async def record_placeholder(
+    conn: AsyncConnection[TupleRow], *, job_id: JobId, attempt: int, placeholder: Placeholder
+) -> None:
+    """Record what to show until the picture is there; a stale generation's is ignored.
+
+    Raises:
+        NotFound: There is no such job.
+        Aborted: Another attempt has begun (LEASE_LOST).
+    """
+    job = await jobs.lock(conn, job_id)
+    check_attempt(job, attempt)
+    image = await images.lock(conn, job.image_id)
+    if not image.is_stale(job.generation):
+        await images.set_placeholder(conn, image.id, placeholder)
+
+
+async def fail_job(
+    conn: AsyncConnection[TupleRow],
+    *,
+    job_id: JobId,
+    attempt: int,
+    failure: Failure,
+    retryable: bool,
+    jitter: float,
+) -> datetime | None:
+    """End an attempt that could not finish; return when the next begins, None if there is none.
+
+    Repeating the call changes nothing.
+
+    Raises:
+        NotFound: There is no such job.
+        Aborted: Another attempt has begun (LEASE_LOST).
+    """
+    job = await jobs.lock(conn, job_id)
+    check_attempt(job, attempt)
+    if job.state in FINISHED:
+        return None
+    if job.state is JobState.RUNNING:
+        now = await jobs.clock(conn)
+        job = failed(job, failure, retryable=retryable, now=now, jitter=jitter)
+        await jobs.save(conn, job)
+        if job.state is JobState.FAILED:
+            await give_up(conn, job)
+            return None
+        await outputs.requeue(conn, job.id)
+    return job.run_at
