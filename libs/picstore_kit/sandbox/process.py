@@ -1,0 +1,271 @@
+"""One sandboxed process, as its parent sees it: nothing that it says is trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from picstore_kit.errors import Reason
+from picstore_kit.sandbox.errors import (
+    ChildCrashed,
+    ChildMemory,
+    ChildRefused,
+    ChildTimeout,
+    ChildUnavailable,
+)
+from picstore_kit.sandbox.limits import SandboxLimits
+from picstore_kit.sandbox.report import SandboxReport
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+"""Longest message from a child; a longer one is a breach of the protocol."""
+_MAX_TEXT: Final = 500
+_MAX_METADATA: Final = 16
+_MAX_OUTPUT_BYTES: Final = 4096
+_BURIAL_S: Final = 10.0
+
+
+class Child:
+    """A process that answers one call at a time."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limits: SandboxLimits,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._output = b""
+        self.report = SandboxReport(layers={})
+        self.calls = 0
+        self.idle = False
+        """Whether it waits for a call; False for good once a call did not come to its end."""
+        self.dismissed = False
+        """Whether it was killed from here."""
+
+    @classmethod
+    async def spawn(
+        cls, *, target: str, limits: SandboxLimits, env: Mapping[str, str], work_dir: Path | None
+    ) -> Child:
+        """Start a process; it is of no use before `warm`.
+
+        Raises:
+            OSError: The system cannot start one.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                start = {
+                    "fd": theirs.fileno(),
+                    "parent": os.getpid(),
+                    "limits": asdict(limits),
+                    "work_dir": None if work_dir is None else str(work_dir),
+                }
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-P", "-s", "-m", "picstore_kit.sandbox.child"),
+                    *(target, json.dumps(start)),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    pass_fds=(theirs.fileno(),),
+                    env={
+                        "PATH": "/usr/local/bin:/usr/bin:/bin",
+                        "LANG": "C.UTF-8",
+                        "MALLOC_ARENA_MAX": "2",
+                        **({} if work_dir is None else {"TMPDIR": str(work_dir)}),
+                        **env,
+                    },
+                    cwd=work_dir or "/",
+                    start_new_session=True,
+                )
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_BYTES)
+        except BaseException:
+            ours.close()
+            raise
+        return cls(process, reader, writer, limits)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    @property
+    def output(self) -> str:
+        """The last of what it printed, for the log."""
+        return self._output.decode(errors="replace")
+
+    async def warm(self, *, within_s: float) -> None:
+        """Wait until it has imported its target.
+
+        Raises:
+            ChildUnavailable: It ended, or took too long.
+        """
+        deadline = asyncio.get_running_loop().time() + within_s
+        try:
+            message = await self._read(deadline, f"{within_s:g} s to start")
+            self.report = SandboxReport.from_json(message["ready"])
+        except (ChildCrashed, ChildTimeout) as error:
+            raise ChildUnavailable(error.message) from error
+        except (KeyError, TypeError, ValueError) as error:
+            self.kill()
+            raise ChildUnavailable("it does not keep to the protocol") from error
+        self.idle = True
+
+    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield what the target reports while it works, and at last what it returns.
+
+        Raises:
+            ChildCrashed, ChildTimeout, ChildMemory, ChildRefused: See there. After a refusal the
+                process is good for further calls.
+        """
+        clock = asyncio.get_running_loop().time
+        wall_s = self._limits.wall_s
+        deadline = clock() + wall_s
+        self.idle = False
+        self.calls += 1
+        await self._write(request, deadline)
+        while True:
+            message = await self._read(deadline, f"{wall_s:g} s")
+            match message:
+                case {"progress": dict() as progress}:
+                    looked_at = clock()
+                    yield progress
+                    deadline += clock() - looked_at
+                case {"result": dict() as result}:
+                    self.idle = True
+                    yield result
+                    return
+                case {"refused": dict() as refusal}:
+                    error = _refused(refusal)
+                    if error is None:
+                        self._breach("refused for no known reason")
+                    self.idle = True
+                    raise error
+                case {"memory": True}:
+                    raise ChildMemory(self._limits.memory_bytes)
+                case _:
+                    self._breach("said something that is not in the protocol")
+
+    async def ended(self) -> int:
+        """Wait until it has ended, keeping the last of what it prints; returns its exit code.
+
+        Cancelling this ends it.
+        """
+        try:
+            await self._keep_output()
+            return await self._process.wait()
+        finally:
+            self.kill()
+            self._writer.close()
+            await self._process.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BURIAL_S):
+                    await self._keep_output()
+
+    def kill(self) -> None:
+        """End it, and whatever it may have started, at once."""
+        self.idle = False
+        if self.alive:
+            self.dismissed = True
+            # Its group, of which it is the leader and which therefore still exists.
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def rss_bytes(self) -> int:
+        """Return its resident memory; 0 where the system does not tell."""
+        try:
+            statm = Path(f"/proc/{self.pid}/statm").read_text()
+        except OSError:
+            return 0
+        return int(statm.split()[1]) * resource.getpagesize()
+
+    async def _keep_output(self) -> None:
+        assert self._process.stdout is not None
+        while chunk := await self._process.stdout.read(_MAX_OUTPUT_BYTES):
+            self._output = (self._output + chunk)[-_MAX_OUTPUT_BYTES:]
+
+    async def _write(self, request: dict[str, Any], deadline: float) -> None:
+        self._writer.write(json.dumps(request, separators=(",", ":")).encode() + b"\n")
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._writer.drain()
+        except TimeoutError:
+            self.kill()
+            raise ChildTimeout(f"{self._limits.wall_s:g} s") from None
+        except OSError:
+            await self._bury()
+
+    async def _read(self, deadline: float, limit: str) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout_at(deadline):
+                line = await self._reader.readline()
+        except TimeoutError:
+            self.kill()
+            raise ChildTimeout(limit) from None
+        except ValueError:
+            self._breach(f"sent a message of more than {MAX_LINE_BYTES} bytes")
+        except OSError:
+            line = b""
+        if not line.endswith(b"\n"):
+            await self._bury()
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            self._breach("sent what is not JSON")
+        if not isinstance(message, dict):
+            self._breach("sent what is not an object")
+        return message
+
+    async def _bury(self) -> NoReturn:
+        """Say how a process ended that hung up."""
+        try:
+            async with asyncio.timeout(_BURIAL_S):
+                exit_code = await self._process.wait()
+        except TimeoutError:
+            self._breach("hung up and lived on")
+        if exit_code == -signal.SIGXCPU:
+            raise ChildTimeout(f"{self._limits.cpu_s:g} s of CPU time")
+        raise ChildCrashed.ended(exit_code)
+
+    def _breach(self, what: str) -> NoReturn:
+        self.kill()
+        raise ChildCrashed(what)
+
+
+def _refused(told: dict[str, Any]) -> ChildRefused | None:
+    """Read a refusal, as much of it as a caller needs; None if it makes no sense."""
+    metadata = told.get("metadata")
+    try:
+        reason = Reason(told.get("reason", ""))
+    except ValueError:
+        return None
+    if not isinstance(metadata, dict):
+        return None
+    pairs = list(metadata.items())[:_MAX_METADATA]
+    return ChildRefused(
+        reason,
+        _plain(told.get("message", "")),
+        {_plain(name): _plain(value) for name, value in pairs},
+    )
+
+
+def _plain(text: object) -> str:
+    return "".join(c for c in str(text)[:_MAX_TEXT] if c.isprintable())
