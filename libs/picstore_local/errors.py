@@ -17,3 +17,8 @@ class PortTaken(LocalError):
 
 class ServerFailed(LocalError):
     """A server or service did not start, or ended by itself."""
+
+    def __init__(self, summary: str, last_lines: str = "") -> None:
+        super().__init__(summary + last_lines)
+        self.summary = summary
+        """What happened, in one line and without its output."""

@@ -20,8 +20,8 @@ class EmbeddedServer(Protocol):
     """A server that the stack brings along."""
 
     @property
-    def process(self) -> ChildProcess:
-        """The running server."""
+    def process(self) -> ChildProcess | None:
+        """The server, once it was started."""
 
     async def start(self) -> None:
         """Start it and wait until it serves."""
@@ -38,11 +38,11 @@ class Infrastructure:
         data_dir: DataDir | Path,
         settings: LocalSettings | None = None,
         *,
-        on_progress: Callable[[str], None] = lambda _: None,
+        on_ready: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.data_dir = data_dir if isinstance(data_dir, DataDir) else DataDir(data_dir)
         self._settings = settings or LocalSettings()
-        self._on_progress = on_progress
+        self._on_ready = on_ready
         self._postgres: EmbeddedPostgres | None = None
         self._nats: EmbeddedNATS | None = None
         self._s3: EmbeddedS3 | None = None
@@ -141,4 +141,5 @@ class Infrastructure:
 
     async def _start(self, server: EmbeddedServer) -> None:
         await server.start()
-        self._on_progress(server.process.name)
+        if server.process is not None:
+            self._on_ready(server.process.name)

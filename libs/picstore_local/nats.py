@@ -30,9 +30,8 @@ class EmbeddedNATS:
         return f"nats://{_USER}:{self._data_dir.secret('nats')}@127.0.0.1:{self._port}"
 
     @property
-    def process(self) -> ChildProcess:
-        """The running server."""
-        assert self._process is not None
+    def process(self) -> ChildProcess | None:
+        """The server, once it was started."""
         return self._process
 
     async def start(self) -> None:

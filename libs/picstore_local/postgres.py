@@ -60,9 +60,8 @@ class EmbeddedPostgres:
         return f"postgresql://{_ADMIN}:{password}@127.0.0.1:{self._port}/postgres"
 
     @property
-    def process(self) -> ChildProcess:
-        """The running server."""
-        assert self._process is not None
+    def process(self) -> ChildProcess | None:
+        """The server, once it was started."""
         return self._process
 
     async def start(self) -> None:

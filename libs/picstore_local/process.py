@@ -70,7 +70,11 @@ class ProcessSpec:
 
 
 class ChildProcess:
-    """One run of a `ProcessSpec`."""
+    """One run of a `ProcessSpec`.
+
+    The kernel ends it when the thread that started it ends, so that must be the supervisor's main
+    thread.
+    """
 
     def __init__(self, spec: ProcessSpec, data_dir: DataDir) -> None:
         self.spec = spec
@@ -136,7 +140,7 @@ class ChildProcess:
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise ServerFailed(
-                f"{self.name} is not ready after {timeout_s:.0f} s{self.last_lines()}"
+                f"{self.name} is not ready after {timeout_s:.0f} s", self.last_lines()
             ) from None
 
     async def wait(self) -> int:
@@ -167,7 +171,7 @@ class ChildProcess:
         """Say how it ended, with its last lines."""
         code = self.returncode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-        return ServerFailed(f"{self.name} {how}{self.last_lines()}")
+        return ServerFailed(f"{self.name} {how}", self.last_lines())
 
     def last_lines(self) -> str:
         """Return the end of its log, ready to follow a message."""

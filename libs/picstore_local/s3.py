@@ -125,9 +125,8 @@ class EmbeddedS3:
         )
 
     @property
-    def process(self) -> ChildProcess:
-        """The running server."""
-        assert self._process is not None
+    def process(self) -> ChildProcess | None:
+        """The server, once it was started."""
         return self._process
 
     async def start(self) -> None:
