@@ -1,0 +1,103 @@
+"""The composition root of auth: settings in, running service out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from picstore.auth.v1 import authentication_pb2_grpc, bootstrap_pb2_grpc, directory_pb2_grpc
+from picstore_auth.callers import LocalAuthenticator, LocalVerificationKeys
+from picstore_auth.servicer import (
+    AuthenticationServicer,
+    BootstrapServicer,
+    DirectoryServicer,
+    TokenServicer,
+)
+from picstore_auth.settings import AuthSettings
+from picstore_auth.usecases.authentication import Authentication
+from picstore_auth.usecases.bootstrap import Bootstrap
+from picstore_auth.usecases.keys import Keys
+from picstore_auth.usecases.last_uses import LastUses
+from picstore_auth.usecases.roles import Roles
+from picstore_auth.usecases.signing import SigningKeys
+from picstore_auth.usecases.teams import Teams
+from picstore_auth.usecases.tokens import Tokens
+from picstore_auth.usecases.users import Users
+from picstore_kit.bus.connection import Bus
+from picstore_kit.bus.publisher import Publisher
+from picstore_kit.lifecycle import Lifecycle
+from picstore_kit.main import service_main
+from picstore_kit.pg.database import Database
+from picstore_kit.pg.paging import Pager
+from picstore_kit.pg.relay import OutboxRelay
+from picstore_kit.rpc.server import RPCServer
+from picstore_kit.rpc.tokens import ServiceTokenVerifier
+from picstore_kit.sealing import Sealer
+
+SERVICE: Final = "auth"
+
+
+async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
+    """Open every component of the service."""
+    database = await lifecycle.enter(
+        Database(settings.postgres, schema=SERVICE, application_name="picstore-auth")
+    )
+    bus = await lifecycle.enter(Bus(settings.nats, name="picstore-auth"))
+    lifecycle.spawn("relay", OutboxRelay(database, Publisher(bus)).run())
+
+    pager = Pager(settings.sealing.key_bytes()[settings.sealing.current])
+    last_uses = await lifecycle.enter(LastUses(database))
+    lifecycle.spawn("last_uses", last_uses.run())
+    authentication = Authentication(database, last_uses)
+    signing_keys = SigningKeys(
+        database, Sealer(settings.sealing), pager, rotate_after=settings.rotate_after
+    )
+    # Made or opened now, so that wrong sealing keys stop the start and not the first caller.
+    await signing_keys.signer()
+    tokens = Tokens(signing_keys, secret_digests=settings.secret_digests)
+
+    server = await lifecycle.enter(
+        RPCServer(
+            settings.rpc,
+            servicers=[
+                (
+                    authentication_pb2_grpc.add_AuthenticationServiceServicer_to_server,
+                    AuthenticationServicer(authentication),
+                    "picstore.auth.v1.AuthenticationService",
+                ),
+                (
+                    authentication_pb2_grpc.add_TokenServiceServicer_to_server,
+                    TokenServicer(tokens, signing_keys),
+                    "picstore.auth.v1.TokenService",
+                ),
+                (
+                    directory_pb2_grpc.add_DirectoryServiceServicer_to_server,
+                    DirectoryServicer(
+                        Teams(database),
+                        Users(database, pager),
+                        Roles(database, pager),
+                        Keys(database, pager),
+                    ),
+                    "picstore.auth.v1.DirectoryService",
+                ),
+                (
+                    bootstrap_pb2_grpc.add_BootstrapServiceServicer_to_server,
+                    BootstrapServicer(Bootstrap(database)),
+                    "picstore.auth.v1.BootstrapService",
+                ),
+            ],
+            authenticator=LocalAuthenticator(authentication),
+            verifier=ServiceTokenVerifier(LocalVerificationKeys(signing_keys)),
+        )
+    )
+    lifecycle.on_warm(server.serving)
+    lifecycle.on_drain(server.draining)
+
+
+def main() -> None:
+    """Run the service."""
+    sys.exit(service_main(SERVICE, AuthSettings, build))
+
+
+if __name__ == "__main__":
+    main()

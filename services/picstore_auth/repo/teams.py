@@ -1,0 +1,77 @@
+"""Teams."""
+
+from __future__ import annotations
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, class_row
+
+from picstore_auth.model import Caller, Team
+from picstore_kit.errors import NotFound
+from picstore_kit.ids import TeamId
+
+
+async def fetch(conn: AsyncConnection[TupleRow], caller: Caller, team_id: TeamId) -> Team:
+    """Return the caller's team, which needs no permission.
+
+    Raises:
+        NotFound: It is not the caller's, or there is none.
+    """
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, short_name, display_name, created_at
+            FROM teams
+            WHERE id = %(team)s AND id = %(callers)s
+            """,
+            {"team": team_id, "callers": caller.team_id},
+        )
+        team = await cursor.fetchone()
+    if team is None:
+        raise NotFound.of("Team", team_id)
+    return team
+
+
+async def find(
+    conn: AsyncConnection[TupleRow], *, team_id: TeamId | None, short_name: str
+) -> list[Team]:
+    """Return the teams that have the id or the short name: none, one, or two at odds."""
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, short_name, display_name, created_at
+            FROM teams
+            WHERE id = %(team)s OR short_name = %(short_name)s
+            """,
+            {"team": team_id, "short_name": short_name},
+        )
+        return await cursor.fetchall()
+
+
+async def lock_bootstrap(conn: AsyncConnection[TupleRow]) -> None:
+    """Let only one document be applied at a time, to any team."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('auth.bootstrap', 0))")
+
+
+async def insert(
+    conn: AsyncConnection[TupleRow], team_id: TeamId, *, short_name: str, display_name: str
+) -> Team:
+    """Add a team, in a system transaction."""
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            INSERT INTO teams (id, short_name, display_name)
+            VALUES (%s, %s, %s)
+            RETURNING id, short_name, display_name, created_at
+            """,
+            (team_id, short_name, display_name),
+        )
+        (team,) = await cursor.fetchall()
+    return team
+
+
+async def rename(conn: AsyncConnection[TupleRow], team_id: TeamId, *, display_name: str) -> None:
+    """Change a team's name for people, in a system transaction."""
+    await conn.execute(
+        "UPDATE teams SET display_name = %s, updated_at = now() WHERE id = %s",
+        (display_name, team_id),
+    )

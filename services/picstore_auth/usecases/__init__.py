@@ -1,0 +1,3 @@
+"""What auth does, one noun per module; each use-case is one transaction."""
+
+from __future__ import annotations
