@@ -124,7 +124,9 @@ async def find_by_projects(
     )
 
 
-async def find_unusable(conn: AsyncConnection[TupleRow], profile: UploadProfile) -> list[Reference]:
+async def find_unusable(
+    conn: AsyncConnection[TupleRow], access: Access, profile: UploadProfile
+) -> list[Reference]:
     """Return which references of `profile` are missing, another team's or another project's."""
     cursor = await conn.execute(
         """

@@ -1,0 +1,157 @@
+"""Formats, sizes and the enums in them on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from picstore.catalog.v1 import conversion_pb2 as pb
+from picstore_catalog.mapping.violations import Violations
+from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+
+T = TypeVar("T")
+NumberT = TypeVar("NumberT", bound=int)
+
+FORMATS: Final[Mapping[pb.Format.ValueType, Format]] = {
+    pb.FORMAT_JPEG: Format.JPEG,
+    pb.FORMAT_PNG: Format.PNG,
+    pb.FORMAT_WEBP: Format.WEBP,
+    pb.FORMAT_AVIF: Format.AVIF,
+}
+FITS: Final[Mapping[pb.Fit.ValueType, Fit]] = {
+    pb.FIT_INSIDE: Fit.INSIDE,
+    pb.FIT_COVER: Fit.COVER,
+    pb.FIT_CONTAIN: Fit.CONTAIN,
+    pb.FIT_FILL: Fit.FILL,
+}
+GRAVITIES: Final[Mapping[pb.Gravity.ValueType, Gravity]] = {
+    pb.GRAVITY_CENTRE: Gravity.CENTRE,
+    pb.GRAVITY_NORTH: Gravity.NORTH,
+    pb.GRAVITY_NORTH_EAST: Gravity.NORTH_EAST,
+    pb.GRAVITY_EAST: Gravity.EAST,
+    pb.GRAVITY_SOUTH_EAST: Gravity.SOUTH_EAST,
+    pb.GRAVITY_SOUTH: Gravity.SOUTH,
+    pb.GRAVITY_SOUTH_WEST: Gravity.SOUTH_WEST,
+    pb.GRAVITY_WEST: Gravity.WEST,
+    pb.GRAVITY_NORTH_WEST: Gravity.NORTH_WEST,
+    pb.GRAVITY_ATTENTION: Gravity.ATTENTION,
+}
+WHENS: Final[Mapping[pb.When.ValueType, When]] = {
+    pb.WHEN_ALWAYS: When.ALWAYS,
+    pb.WHEN_ONLY_DOWNSIZE: When.ONLY_DOWNSIZE,
+    pb.WHEN_ONLY_UPSIZE: When.ONLY_UPSIZE,
+}
+
+FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
+SOURCE_FORMATS: Final = {number: SourceFormat(f.value) for number, f in FORMATS.items()}
+SOURCE_FORMAT_NUMBERS: Final = {format: number for number, format in SOURCE_FORMATS.items()}
+FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
+GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}
+WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
+
+
+def format_rules(
+    messages: Iterable[pb.FormatRule], violations: Violations, path: str
+) -> tuple[FormatRule, ...]:
+    """Read format rules; `path` is where the list stands in the request."""
+    return tuple(
+        FormatRule(
+            format=_choice(FORMATS, message.format, Format.JPEG, violations, f"{at}.format"),
+            quality=message.quality if message.HasField("quality") else None,
+            lossless=message.lossless,
+            effort=message.effort if message.HasField("effort") else None,
+            only_from=_sources(message.only_from, violations, f"{at}.only_from"),
+            not_from=_sources(message.not_from, violations, f"{at}.not_from"),
+        )
+        for at, message in _placed(messages, path)
+    )
+
+
+def size_rules(
+    messages: Iterable[pb.SizeRule], violations: Violations, path: str
+) -> tuple[SizeRule, ...]:
+    """Read size rules; `path` is where the list stands in the request."""
+    return tuple(
+        SizeRule(
+            width=message.width if message.HasField("width") else None,
+            height=message.height if message.HasField("height") else None,
+            fit=_choice(FITS, message.fit or pb.FIT_INSIDE, Fit.INSIDE, violations, f"{at}.fit"),
+            gravity=_choice(
+                GRAVITIES,
+                message.gravity or pb.GRAVITY_CENTRE,
+                Gravity.CENTRE,
+                violations,
+                f"{at}.gravity",
+            ),
+            when=_choice(
+                WHENS, message.when or pb.WHEN_ALWAYS, When.ALWAYS, violations, f"{at}.when"
+            ),
+            enlarge=message.enlarge,
+            densities=tuple(
+                Density(
+                    ratio=density.ratio,
+                    quality=density.quality if density.HasField("quality") else None,
+                )
+                for density in message.densities
+            )
+            or (Density(),),
+        )
+        for at, message in _placed(messages, path)
+    )
+
+
+def format_messages(rules: Iterable[FormatRule]) -> list[pb.FormatRule]:
+    """Return format rules as callers see them."""
+    return [
+        pb.FormatRule(
+            format=FORMAT_NUMBERS[rule.format],
+            quality=rule.quality,
+            lossless=rule.lossless,
+            effort=rule.effort,
+            only_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.only_from),
+            not_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.not_from),
+        )
+        for rule in rules
+    ]
+
+
+def size_messages(rules: Iterable[SizeRule]) -> list[pb.SizeRule]:
+    """Return size rules as callers see them."""
+    return [
+        pb.SizeRule(
+            width=rule.width,
+            height=rule.height,
+            fit=FIT_NUMBERS[rule.fit],
+            gravity=GRAVITY_NUMBERS[rule.gravity],
+            when=WHEN_NUMBERS[rule.when],
+            enlarge=rule.enlarge,
+            densities=[
+                pb.Density(ratio=density.ratio, quality=density.quality)
+                for density in rule.densities
+            ],
+        )
+        for rule in rules
+    ]
+
+
+def _sources(
+    numbers: Sequence[pb.Format.ValueType], violations: Violations, path: str
+) -> frozenset[SourceFormat]:
+    return frozenset(
+        _choice(SOURCE_FORMATS, number, SourceFormat.JPEG, violations, f"{path}[{index}]")
+        for index, number in enumerate(numbers)
+    )
+
+
+def _placed(messages: Iterable[T], path: str) -> Iterable[tuple[str, T]]:
+    return ((f"{path}[{index}]", message) for index, message in enumerate(messages))
+
+
+def _choice(
+    choices: Mapping[NumberT, T], number: NumberT, default: T, violations: Violations, path: str
+) -> T:
+    """Look up an enum value; the default stands in for one that is noted as wrong."""
+    if number not in choices:
+        violations.add(path, "must be one of the values that the contract names")
+    return choices.get(number, default)

@@ -1,0 +1,123 @@
+"""Conversion profiles on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Final
+
+from picstore.catalog.v1 import project_pb2
+from picstore_catalog.mapping.conversion import (
+    format_messages,
+    format_rules,
+    size_messages,
+    size_rules,
+)
+from picstore_catalog.mapping.timestamps import timestamp
+from picstore_catalog.mapping.violations import Violations, all_at_once
+from picstore_catalog.model.conversion_profile import DEFAULT_BACKGROUND, ConversionProfile
+from picstore_catalog.model.names import display_name_fault, short_name_fault
+from picstore_catalog.model.stored import Stored
+from picstore_imaging.profile import Profile, validate
+from picstore_kit.errors import InvalidFields
+from picstore_kit.ids import ConversionProfileId, ProjectId
+
+CHANGEABLE: Final = frozenset({"display_name", "formats", "sizes", "background"})
+"""What `UpdateConversionProfile` can change."""
+
+_PATH: Final = "conversion_profile"
+_NOTHING: Final = Profile(formats=(), sizes=())
+
+
+def new_conversion_profile(
+    message: project_pb2.ConversionProfile,
+    profile_id: ConversionProfileId,
+    project_id: ProjectId | None,
+    violations: Violations,
+    path: str,
+) -> ConversionProfile:
+    """Read a profile that is to be made; `path` is where it stands in the request."""
+    violations.add(f"{path}.short_name", short_name_fault(message.short_name))
+    violations.add(f"{path}.display_name", display_name_fault(message.display_name))
+    return ConversionProfile(
+        id=profile_id,
+        project_id=project_id,
+        short_name=message.short_name,
+        display_name=message.display_name,
+        revision=1,
+        profile=_read(message, violations, path),
+    )
+
+
+def changed_conversion_profile(
+    profile: ConversionProfile,
+    message: project_pb2.ConversionProfile,
+    fields: AbstractSet[str],
+) -> ConversionProfile:
+    """Take the named fields from the message of an `UpdateConversionProfileRequest`.
+
+    Raises:
+        InvalidFields: A new value is wrong, or does not go with one that stays.
+    """
+    with all_at_once() as violations:
+        changed = replace(
+            profile,
+            display_name=(
+                message.display_name if "display_name" in fields else profile.display_name
+            ),
+            profile=_read(message, violations, _PATH, fields, profile.profile),
+        )
+        violations.add(f"{_PATH}.display_name", display_name_fault(changed.display_name))
+    return changed
+
+
+def conversion_profile_message(
+    stored: Stored[ConversionProfile],
+) -> project_pb2.ConversionProfile:
+    """Return a profile as callers see it."""
+    profile = stored.value
+    return project_pb2.ConversionProfile(
+        id=profile.id,
+        project_id=profile.project_id or "",
+        short_name=profile.short_name,
+        display_name=profile.display_name,
+        revision=profile.revision,
+        formats=format_messages(profile.profile.formats),
+        sizes=size_messages(profile.profile.sizes),
+        background=profile.profile.background,
+        etag=stored.etag,
+        create_time=timestamp(stored.created_at),
+        update_time=timestamp(stored.updated_at),
+    )
+
+
+def _read(
+    message: project_pb2.ConversionProfile,
+    violations: Violations,
+    path: str,
+    fields: AbstractSet[str] = CHANGEABLE,
+    other: Profile = _NOTHING,
+) -> Profile:
+    """Read what to make, taking from `other` what is not in `fields`, and check the whole."""
+    profile = Profile(
+        formats=(
+            format_rules(message.formats, violations, f"{path}.formats")
+            if "formats" in fields
+            else other.formats
+        ),
+        sizes=(
+            size_rules(message.sizes, violations, f"{path}.sizes")
+            if "sizes" in fields
+            else other.sizes
+        ),
+        background=(
+            message.background.lower() or DEFAULT_BACKGROUND
+            if "background" in fields
+            else other.background
+        ),
+    )
+    try:
+        validate(profile)
+    except InvalidFields as error:
+        violations.extend(path, error)
+    return profile

@@ -1,0 +1,114 @@
+"""ConversionProfileService."""
+
+from __future__ import annotations
+
+from picstore.catalog.v1 import project_pb2, project_pb2_grpc
+from picstore_catalog.mapping.conversion_profile import (
+    CHANGEABLE,
+    changed_conversion_profile,
+    conversion_profile_message,
+    new_conversion_profile,
+)
+from picstore_catalog.mapping.field_mask import masked_fields
+from picstore_catalog.mapping.violations import all_at_once
+from picstore_catalog.model.permission import Permission
+from picstore_catalog.repo import conversion_profile as repo
+from picstore_catalog.repo.access import Access
+from picstore_catalog.uow import Transaction, UnitOfWork
+from picstore_catalog.usecases.conversion_profiles import (
+    create_conversion_profile,
+    update_conversion_profile,
+)
+from picstore_kit.ids import ConversionProfileId, ProjectId, new_id, parse_id
+from picstore_kit.pg.paging import Pager
+from picstore_kit.rpc.auth import require_principal
+from picstore_kit.rpc.call import Context
+
+
+class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceServicer):
+    """Administers conversion profiles."""
+
+    def __init__(self, work: UnitOfWork, pager: Pager) -> None:
+        self._work = work
+        self._pager = pager
+
+    async def CreateConversionProfile(
+        self, request: project_pb2.CreateConversionProfileRequest, context: Context
+    ) -> project_pb2.ConversionProfile:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.CONVERSION_PROFILE_WRITE)
+        message, path = request.conversion_profile, "conversion_profile"
+        with all_at_once() as violations:
+            profile = new_conversion_profile(
+                message,
+                new_id(ConversionProfileId),
+                violations.optional_id(ProjectId, message.project_id, f"{path}.project_id"),
+                violations,
+                path,
+            )
+
+        async def create(transaction: Transaction) -> project_pb2.ConversionProfile:
+            return conversion_profile_message(
+                await create_conversion_profile(transaction, access, profile)
+            )
+
+        return await self._work.once(
+            access,
+            method="CreateConversionProfile",
+            request=request,
+            answer=project_pb2.ConversionProfile,
+            work=create,
+        )
+
+    async def GetConversionProfile(
+        self, request: project_pb2.GetConversionProfileRequest, context: Context
+    ) -> project_pb2.ConversionProfile:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_READ)
+        profile_id = parse_id(
+            ConversionProfileId, request.conversion_profile_id, field="conversion_profile_id"
+        )
+        async with self._work.begin(access.team_id) as transaction:
+            return conversion_profile_message(await repo.fetch(transaction, access, profile_id))
+
+    async def ListConversionProfiles(
+        self, request: project_pb2.ListConversionProfilesRequest, context: Context
+    ) -> project_pb2.ListConversionProfilesResponse:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_READ)
+        access.require_somewhere()
+        asked = self._pager.open(
+            page_size=request.page_size,
+            page_token=request.page_token,
+            scope=("ListConversionProfiles", access.team_id),
+        )
+        async with self._work.begin(access.team_id) as transaction:
+            found = await repo.find_all(
+                transaction,
+                access,
+                after=ConversionProfileId(asked.after[0]) if asked.after else None,
+                limit=asked.limit,
+            )
+        page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
+        return project_pb2.ListConversionProfilesResponse(
+            conversion_profiles=[conversion_profile_message(stored) for stored in page.rows],
+            next_page_token=page.next_page_token,
+        )
+
+    async def UpdateConversionProfile(
+        self, request: project_pb2.UpdateConversionProfileRequest, context: Context
+    ) -> project_pb2.ConversionProfile:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.CONVERSION_PROFILE_WRITE)
+        message = request.conversion_profile
+        profile_id = parse_id(ConversionProfileId, message.id, field="conversion_profile.id")
+        fields = masked_fields(request.update_mask, message, changeable=CHANGEABLE)
+        async with self._work.begin(access.team_id) as transaction:
+            updated = await update_conversion_profile(
+                transaction,
+                access,
+                profile_id,
+                lambda profile: changed_conversion_profile(profile, message, fields),
+                etag=message.etag,
+            )
+        return conversion_profile_message(updated)

@@ -1,0 +1,101 @@
+"""ProjectService."""
+
+from __future__ import annotations
+
+from picstore.catalog.v1 import project_pb2, project_pb2_grpc
+from picstore_catalog.mapping.field_mask import masked_fields
+from picstore_catalog.mapping.project import (
+    CHANGEABLE,
+    changed_project,
+    new_project,
+    project_message,
+)
+from picstore_catalog.mapping.violations import all_at_once
+from picstore_catalog.model.permission import Permission
+from picstore_catalog.repo import project as repo
+from picstore_catalog.repo.access import Access
+from picstore_catalog.uow import Transaction, UnitOfWork
+from picstore_catalog.usecases.projects import update_project
+from picstore_kit.ids import ProjectId, new_id, parse_id
+from picstore_kit.pg.paging import Pager
+from picstore_kit.rpc.auth import require_principal
+from picstore_kit.rpc.call import Context
+
+
+class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
+    """Administers projects."""
+
+    def __init__(self, work: UnitOfWork, pager: Pager) -> None:
+        self._work = work
+        self._pager = pager
+
+    async def CreateProject(
+        self, request: project_pb2.CreateProjectRequest, context: Context
+    ) -> project_pb2.Project:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_CREATE)
+        with all_at_once() as violations:
+            project = new_project(request.project, new_id(ProjectId), violations, "project")
+
+        async def create(transaction: Transaction) -> project_pb2.Project:
+            return project_message(await repo.insert(transaction, access, project))
+
+        return await self._work.once(
+            access,
+            method="CreateProject",
+            request=request,
+            answer=project_pb2.Project,
+            work=create,
+        )
+
+    async def GetProject(
+        self, request: project_pb2.GetProjectRequest, context: Context
+    ) -> project_pb2.Project:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_READ)
+        project_id = parse_id(ProjectId, request.project_id, field="project_id")
+        async with self._work.begin(access.team_id) as transaction:
+            return project_message(await repo.fetch(transaction, access, project_id))
+
+    async def ListProjects(
+        self, request: project_pb2.ListProjectsRequest, context: Context
+    ) -> project_pb2.ListProjectsResponse:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_READ)
+        access.require_somewhere()
+        asked = self._pager.open(
+            page_size=request.page_size,
+            page_token=request.page_token,
+            scope=("ListProjects", access.team_id, request.short_name),
+        )
+        async with self._work.begin(access.team_id) as transaction:
+            found = await repo.find_all(
+                transaction,
+                access,
+                short_name=request.short_name,
+                after=ProjectId(asked.after[0]) if asked.after else None,
+                limit=asked.limit,
+            )
+        page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
+        return project_pb2.ListProjectsResponse(
+            projects=[project_message(stored) for stored in page.rows],
+            next_page_token=page.next_page_token,
+        )
+
+    async def UpdateProject(
+        self, request: project_pb2.UpdateProjectRequest, context: Context
+    ) -> project_pb2.Project:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_WRITE)
+        message = request.project
+        project_id = parse_id(ProjectId, message.id, field="project.id")
+        fields = masked_fields(request.update_mask, message, changeable=CHANGEABLE)
+        async with self._work.begin(access.team_id) as transaction:
+            updated = await update_project(
+                transaction,
+                access,
+                project_id,
+                lambda project: changed_project(project, message, fields),
+                etag=message.etag,
+            )
+        return project_message(updated)
