@@ -58,19 +58,23 @@ class OutboxRelay:
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Publish until cancelled, outliving restarts of the database and of the broker."""
-        channel = outbox.channel(self._database.schema)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(listen(self._database.conninfo, channel, self._wake.set))
-                tasks.create_task(self._poll())
-        except asyncio.CancelledError:
-            # What the last calls of a stopping service added need not wait for its next start.
-            with suppress(PicstoreError, TimeoutError):
-                async with asyncio.timeout(FLUSH_S):
-                    while await self.publish_due() == self._batch:
-                        pass
-            raise
+        """Publish until cancelled, outliving restarts of the database and of the broker.
+
+        When cancelled it goes on for a moment: what the last calls of a stopping service added need
+        not wait for its next start, and a batch under way would have to be published again.
+        """
+        stopping = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            channel = outbox.channel(self._database.schema)
+            tasks.create_task(listen(self._database.conninfo, channel, self._wake.set))
+            publishing = tasks.create_task(self._publish_until(stopping))
+            try:
+                await asyncio.shield(publishing)
+            except asyncio.CancelledError:
+                stopping.set()
+                self._wake.set()
+                await asyncio.wait((publishing,), timeout=FLUSH_S)
+                raise
 
     async def publish_due(self) -> int:
         """Publish one batch; return how many rows were tried, so that a full one calls for more.
@@ -90,17 +94,22 @@ class OutboxRelay:
             await outbox.postpone(conn, failures)
         return len(rows)
 
-    async def _poll(self) -> None:
+    async def _publish_until(self, stopping: asyncio.Event) -> None:
         while True:
+            last_round = stopping.is_set()
             self._wake.clear()
             tried = 0
             try:
                 tried = await self.publish_due()
             except PicstoreError as error:
                 log.warning("outbox.database_failed", error=error.message)
-            if tried < self._batch:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll_s)
+            if tried == self._batch:
+                continue
+            if last_round:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_s):
+                    await self._wake.wait()
 
     async def _publish(self, row: outbox.OutboxRow) -> outbox.Failure | None:
         try:
