@@ -1,0 +1,3 @@
+"""The command line of Pic Store."""
+
+from __future__ import annotations

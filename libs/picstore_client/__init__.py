@@ -1,0 +1,3 @@
+"""The Python SDK of Pic Store."""
+
+from __future__ import annotations

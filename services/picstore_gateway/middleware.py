@@ -1,0 +1,118 @@
+"""What is around every HTTP request: ids, trace, credential, access log, headers, errors."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from picstore_gateway.backends import credential
+from picstore_gateway.problems import problem
+from picstore_kit.errors import Internal, PicstoreError, Reason, Unauthenticated
+from picstore_kit.telemetry import REQUEST_ID_HEADER, continued
+
+log = structlog.get_logger(__name__)
+
+_SCHEME: Final = "bearer "
+_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Surroundings:
+    """Outermost: gives the request its id, its log line and the headers of its answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 0
+        with continued(dict(Headers(scope=scope))) as request_id:
+
+            async def send_with_headers(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    _complete(MutableHeaders(scope=message), request_id)
+                await send(message)
+
+            try:
+                await self._app(scope, receive, send_with_headers)
+            finally:
+                log.info(
+                    "http.request",
+                    verb=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    ms=round(1000 * (time.monotonic() - started), 1),
+                )
+
+
+class Problems:
+    """Answers every error with a problem document, and an unknown one with an incident id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            token = credential.set(_credential(Headers(scope=scope)))
+            try:
+                await self._app(scope, receive, send_and_note)
+            finally:
+                credential.reset(token)
+        except PicstoreError as error:
+            await problem(error)(scope, receive, send)
+        except Exception:
+            incident = uuid.uuid4().hex
+            log.exception("http.incident", incident=incident)
+            if begun:
+                raise
+            await problem(Internal.incident(incident))(scope, receive, send)
+
+
+def _credential(headers: Headers) -> str | None:
+    """Return the bearer credential, if there is one.
+
+    Raises:
+        Unauthenticated: There is an Authorization header of another scheme.
+    """
+    text = headers.get("authorization")
+    if text is None:
+        return None
+    if not text.lower().startswith(_SCHEME):
+        raise Unauthenticated(
+            Reason.CREDENTIAL_INVALID, "send the API key as `Authorization: Bearer ps_…`"
+        )
+    return text[len(_SCHEME) :].strip()
+
+
+def _complete(headers: MutableHeaders, request_id: str) -> None:
+    headers.setdefault("content-security-policy", _POLICY)
+    headers.setdefault("cache-control", "no-store")
+    headers[REQUEST_ID_HEADER] = request_id
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)

@@ -1,0 +1,71 @@
+"""The pages for people: the interactive documentation, with everything it loads from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import swagger_ui_bundle
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+# No 'unsafe-inline' for scripts: the page's own script is a file, too. Swagger UI sets style
+# attributes and shows its icons as data: URLs.
+DOCS_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Pic Store API</title>
+<link rel="icon" href="/docs/assets/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+
+_START: Final = """SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  validatorUrl: null,
+});
+"""
+
+
+def pages() -> list[BaseRoute]:
+    """Return the routes of the pages."""
+    assets = Path(str(swagger_ui_bundle.swagger_ui_path))
+    return [
+        Route("/", _home),
+        Route("/docs", _docs),
+        Route("/docs/start.js", _start),
+        Mount("/docs/assets", StaticFiles(directory=assets)),
+    ]
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/docs")
+
+
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(_PAGE, headers={"content-security-policy": DOCS_POLICY})
+
+
+async def _start(request: Request) -> Response:
+    return Response(_START, media_type="text/javascript")

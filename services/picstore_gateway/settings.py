@@ -1,0 +1,25 @@
+"""What the gateway can be told from outside."""
+
+from __future__ import annotations
+
+from pydantic import NonNegativeFloat
+
+from picstore_kit.settings import ServiceSettings, SettingsGroup, TargetsSettings
+
+
+class HTTPSettings(SettingsGroup):
+    """The HTTP server."""
+
+    listen: str = "127.0.0.1:8080"
+    """Address to serve on, `host:port`; port 0 takes any free one."""
+    stop_grace_s: NonNegativeFloat = 20
+    """Seconds that running requests get to finish when the gateway stops."""
+
+
+class GatewaySettings(ServiceSettings):
+    """Everything that the gateway can be told."""
+
+    http: HTTPSettings = HTTPSettings()
+    """The HTTP server."""
+    targets: TargetsSettings = TargetsSettings()
+    """Where the services are."""
