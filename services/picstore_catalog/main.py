@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
 from picstore.auth.v1.authentication_pb2_grpc import AuthenticationServiceStub, TokenServiceStub
-from picstore.catalog.v1 import bootstrap_pb2_grpc, project_pb2_grpc
+from picstore.catalog.v1 import (
+    bootstrap_pb2_grpc,
+    image_pb2_grpc,
+    ingest_pb2_grpc,
+    project_pb2_grpc,
+)
 from picstore.events.v1.event_pb2 import Event as EventMessage
+from picstore.jobs.v1 import job_pb2_grpc
 from picstore_catalog.servicer.bootstrap import BootstrapServicer
 from picstore_catalog.servicer.conversion_profile import ConversionProfileServicer
+from picstore_catalog.servicer.image import ImageServicer
+from picstore_catalog.servicer.ingest import IngestServicer
+from picstore_catalog.servicer.job import JobServicer
 from picstore_catalog.servicer.project import ProjectServicer
 from picstore_catalog.servicer.storage_location import StorageLocationServicer
 from picstore_catalog.servicer.upload_profile import UploadProfileServicer
 from picstore_catalog.settings import CatalogSettings
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.events import Event, consume_events
 from picstore_kit.bus.publisher import Publisher
@@ -62,10 +73,13 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     authenticator = RemoteAuthenticator(AuthenticationServiceStub(auth))
     await lifecycle.enter(consume_events(bus, _KEY_REVOKED, _forgets_keys(authenticator)))
 
+    work = UnitOfWork(database)
+    sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
+    lifecycle.spawn("job sweeper", sweeper.run())
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,
-            servicers=servicers(settings, UnitOfWork(database)),
+            servicers=servicers(settings, work, sweeper),
             authenticator=authenticator,
             verifier=ServiceTokenVerifier(RemoteVerificationKeys(token_stub)),
         )
@@ -74,7 +88,7 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     lifecycle.on_drain(server.draining)
 
 
-def servicers(settings: CatalogSettings, work: UnitOfWork) -> list[Servicer]:
+def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> list[Servicer]:
     """Return everything that the catalog serves."""
     # The pager derives a key of its own from it, and all replicas have the same.
     pager = Pager(settings.identity.secret.get_secret_value().encode())
@@ -100,6 +114,21 @@ def servicers(settings: CatalogSettings, work: UnitOfWork) -> list[Servicer]:
             project_pb2_grpc.add_UploadProfileServiceServicer_to_server,
             UploadProfileServicer(work, pager),
             "picstore.catalog.v1.UploadProfileService",
+        ),
+        (
+            image_pb2_grpc.add_ImageServiceServicer_to_server,
+            ImageServicer(work, pager),
+            "picstore.catalog.v1.ImageService",
+        ),
+        (
+            ingest_pb2_grpc.add_IngestServiceServicer_to_server,
+            IngestServicer(work, secrets, grace=sweeper.interval),
+            "picstore.catalog.v1.IngestService",
+        ),
+        (
+            job_pb2_grpc.add_JobServiceServicer_to_server,
+            JobServicer(work, on_retry=sweeper.wake),
+            "picstore.jobs.v1.JobService",
         ),
         (
             bootstrap_pb2_grpc.add_BootstrapServiceServicer_to_server,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PositiveFloat
 
 from picstore_kit.settings import (
     NATSSettings,
@@ -38,3 +38,6 @@ class CatalogSettings(ServiceSettings):
     """Keys for the secrets of storage locations."""
     allowed_local_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = ()
     """JSON list of directories under which `local` storage locations may lie; none by default."""
+    sweep_interval_s: PositiveFloat = 30
+    """Seconds between looks for lost jobs; also the time that the bus gets to bring a job to a
+    converter."""

@@ -50,19 +50,19 @@ class Output:
     message: str
     file: StoredFile | None
     """Present exactly while it is READY."""
-    public_base_url: str
-    """What the object key is appended to; empty where nothing is public."""
+    url: str
+    """Where everybody can load it; empty while it is not READY, and where nothing is public."""
     ready_time: datetime | None
 
 
 def check_file(file: StoredFile, *, prefix: str) -> None:
-    """Refuse a file that cannot be an output of the job whose keys begin with `prefix`.
+    """Refuse a file that cannot be an output of the job whose keys lie in the folder `prefix`.
 
     Raises:
         InvalidField: The key lies elsewhere, or a measure is impossible.
     """
-    name = file.object_key.removeprefix(prefix)
-    if name == file.object_key or not name or "/" in name or name in (".", ".."):
+    folder, slash, name = file.object_key.rpartition("/")
+    if not slash or folder != prefix or name in ("", ".", ".."):
         raise InvalidField("stored.object_key", "must lie under the job's output_key_prefix")
     for field, value in (
         ("width", file.width),

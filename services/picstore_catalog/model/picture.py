@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from picstore_catalog.model.output import Output
 from picstore_imaging.formats import Format
 from picstore_kit.errors import FailedPrecondition, InvalidField, Reason
 
@@ -101,6 +102,20 @@ class Picture:
     def height(self) -> int:
         """The `height` of the `<img>`, in CSS pixels."""
         return max(1, round(self.shown.height / self.shown.density))
+
+
+def candidate_of(output: Output) -> Candidate | None:
+    """Return what a page can load of an output; None where it cannot load it."""
+    if output.file is None or not output.url:
+        return None
+    return Candidate(
+        format=output.spec.format,
+        url=output.url,
+        width=output.file.width,
+        height=output.file.height,
+        density=output.spec.density,
+        size_bytes=output.file.size_bytes,
+    )
 
 
 def compose(

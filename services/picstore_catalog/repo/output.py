@@ -16,6 +16,7 @@ from picstore_catalog.model.ingest import NewOutput
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import Output, OutputState, StoredFile
 from picstore_imaging.plan import OutputSpec
+from picstore_kit.blobs.keys import public_url
 from picstore_kit.errors import NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
 
@@ -232,8 +233,9 @@ def _output(
     id: OutputId,
     generation: int,
     public_base_url: str,
-    **file: Any,
+    **columns: Any,
 ) -> Output:
+    file = StoredFile(**columns) if ready_at else None
     return Output(
         id=id,
         generation=generation,
@@ -241,7 +243,7 @@ def _output(
         state=OutputState(state),
         reason=reason or "",
         message=message or "",
-        file=StoredFile(**file) if ready_at else None,
-        public_base_url=public_base_url,
+        file=file,
+        url=public_url(public_base_url, file.object_key) if file and public_base_url else "",
         ready_time=ready_at,
     )

@@ -22,13 +22,17 @@ async def fetch(
     access: Access,
     project_id: ProjectId,
     upload_profile: str,
+    *,
+    default: UploadProfileId | None,
 ) -> UploadTarget:
-    """Return what an upload to a project by a profile, an id or a short name, needs to know.
+    """Return what an upload to a project needs to know.
+
+    `upload_profile` is an id or a short name; empty for the default, if that is of the project.
 
     Raises:
         NotFound: There is no such project that the caller can see, or it has no such profile.
         PermissionDenied: The caller lacks the permission on the project.
-        FailedPrecondition: `upload_profile` is empty (UPLOAD_PROFILE_REQUIRED).
+        FailedPrecondition: No profile is named and no default fits (UPLOAD_PROFILE_REQUIRED).
     """
     target = await fetch_one(
         conn,
@@ -50,7 +54,7 @@ async def fetch(
         WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
           AND (%(visible_everywhere)s OR p.id = ANY(%(visible_on)s))
         """,
-        {"project_id": project_id, "upload_profile": upload_profile},
+        {"project_id": project_id, "upload_profile": upload_profile or default or ""},
         access=access,
         resource=projects.resource(project_id),
     )
@@ -59,7 +63,7 @@ async def fetch(
     if not upload_profile:
         raise FailedPrecondition(
             Reason.UPLOAD_PROFILE_REQUIRED,
-            "name an upload profile: the API key has no default",
+            "name an upload profile: the API key has no default for this project",
         )
     raise NotFound.of("UploadProfile", upload_profile)
 

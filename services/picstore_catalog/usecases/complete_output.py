@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from picstore.events.v1.event_pb2 import OutputReady
 from picstore_catalog.model.image import ImageState
 from picstore_catalog.model.job import FINISHED, Failure, check_attempt, finish
@@ -15,6 +12,7 @@ from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import tell
+from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.settle import settle_generation
 from picstore_kit.ids import JobId, OutputId
 
@@ -28,7 +26,7 @@ class Completion:
 
 
 async def complete_output(
-    conn: AsyncConnection[TupleRow],
+    transaction: Transaction,
     *,
     job_id: JobId,
     attempt: int,
@@ -46,26 +44,26 @@ async def complete_output(
         Aborted: Another attempt has begun (LEASE_LOST).
         InvalidField: The file is not under the job's prefix, or its measures are impossible.
     """
-    job = await jobs.lock(conn, job_id)
+    job = await jobs.lock(transaction, job_id)
     check_attempt(job, attempt)
     if isinstance(result, StoredFile):
         check_file(result, prefix=job.output_key_prefix)
-    image = await images.lock(conn, job.image_id)
+    image = await images.lock(transaction, job.image_id)
     if image.is_stale(job.generation):
         return Completion(image_state=image.state, job_finished=True)
 
     if isinstance(result, StoredFile):
-        changed = await outputs.store(conn, output_id, result, job_id=job.id)
+        changed = await outputs.store(transaction, output_id, result, job_id=job.id)
     else:
-        changed = await outputs.fail(conn, output_id, result, job_id=job.id)
+        changed = await outputs.fail(transaction, output_id, result, job_id=job.id)
     if not changed:
         return Completion(image_state=image.state, job_finished=job.state in FINISHED)
     if isinstance(result, StoredFile):
         fact = OutputReady(image_id=image.id, output_id=output_id, generation=job.generation)
-        await tell(conn, fact, team_id=image.team_id, project_id=image.project_id)
+        await tell(transaction, fact, team_id=image.team_id, project_id=image.project_id)
 
-    job_finished = not await outputs.has_open(conn, job.id)
+    job_finished = not await outputs.has_open(transaction, job.id)
     if job_finished:
-        await jobs.save(conn, finish(job))
-    state = await settle_generation(conn, image, job.generation)
+        await jobs.save(transaction, finish(job))
+    state = await settle_generation(transaction, image, job.generation)
     return Completion(image_state=state, job_finished=job_finished)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from picstore.events.v1.event_pb2 import ImageCommitted
 from picstore_catalog.model.image import Image, ImageState, Original
 from picstore_catalog.model.ingest import lay_out
@@ -22,11 +19,12 @@ from picstore_catalog.repo import upload_target
 from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import LockedImage, NewImage
 from picstore_catalog.repo.messages import announce_job, tell
+from picstore_catalog.uow import Transaction
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.plan import plan_outputs
 from picstore_kit.blobs.keys import original_key, output_prefix, sanitise_filename
 from picstore_kit.errors import FailedPrecondition, InvalidField, NotFound, Reason
-from picstore_kit.ids import ImageId, ProjectId, UploadId, new_id
+from picstore_kit.ids import ImageId, ProjectId, UploadId, UploadProfileId, new_id
 
 FIRST_GENERATION = 1
 
@@ -37,7 +35,9 @@ class UploadRequest:
 
     project_id: ProjectId
     upload_profile: str
-    """An id or a short name; empty where the caller has no default either."""
+    """An id or a short name; empty for the default."""
+    default_upload_profile_id: UploadProfileId | None = None
+    """The caller's."""
     filename: str
     location: str
 
@@ -68,7 +68,7 @@ class Commit:
 
 
 async def announce_image(
-    conn: AsyncConnection[TupleRow], access: Access, request: UploadRequest, *, alt_text: str
+    transaction: Transaction, access: Access, request: UploadRequest, *, alt_text: str
 ) -> Stored[Image]:
     """Make a picture that is AWAITING_UPLOAD.
 
@@ -77,7 +77,7 @@ async def announce_image(
         InvalidFields: A text is too long.
     """
     check_texts(filename=request.filename, location=request.location, alt_text=alt_text)
-    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    target = await _target(transaction, access, request)
     new = NewImage(
         id=new_id(ImageId),
         upload_profile_id=target.upload_profile_id,
@@ -85,12 +85,12 @@ async def announce_image(
         location=sanitise_location(request.location),
         alt_text=alt_text,
     )
-    await images.insert(conn, access, new, project_id=target.project_id)
-    return await images.fetch(conn, access, new.id)
+    await images.insert(transaction, access, new, project_id=target.project_id)
+    return await images.fetch(transaction, access, new.id)
 
 
 async def resolve_upload(
-    conn: AsyncConnection[TupleRow], access: Access, request: UploadRequest
+    transaction: Transaction, access: Access, request: UploadRequest
 ) -> Resolution:
     """Say where the original of a new picture goes.
 
@@ -99,9 +99,9 @@ async def resolve_upload(
         InvalidFields: A text is too long.
     """
     check_texts(filename=request.filename, location=request.location)
-    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    target = await _target(transaction, access, request)
     return await _resolution(
-        conn,
+        transaction,
         target,
         image_id=new_id(ImageId),
         filename=sanitise_filename(request.filename),
@@ -110,7 +110,7 @@ async def resolve_upload(
 
 
 async def resolve_announced(
-    conn: AsyncConnection[TupleRow], access: Access, image_id: ImageId
+    transaction: Transaction, access: Access, image_id: ImageId
 ) -> Resolution:
     """Say where the original of an announced picture goes.
 
@@ -118,17 +118,19 @@ async def resolve_announced(
         NotFound, PermissionDenied: There is no such picture, or the caller must not upload it.
         FailedPrecondition: Its bytes have come already (STATE_WRONG).
     """
-    image = (await images.fetch(conn, access, image_id)).value
+    image = (await images.fetch(transaction, access, image_id)).value
     if image.state is not ImageState.AWAITING_UPLOAD:
         raise _not_awaiting(image.state)
-    target = await upload_target.fetch(conn, access, image.project_id, image.upload_profile_id)
+    target = await upload_target.fetch(
+        transaction, access, image.project_id, image.upload_profile_id, default=None
+    )
     return await _resolution(
-        conn, target, image_id=image.id, filename=image.filename, location=image.location
+        transaction, target, image_id=image.id, filename=image.filename, location=image.location
     )
 
 
 async def commit_image(
-    conn: AsyncConnection[TupleRow], access: Access, commit: Commit, *, grace: timedelta
+    transaction: Transaction, access: Access, commit: Commit, *, grace: timedelta
 ) -> Stored[Image]:
     """Record an upload: the picture, its outputs, the jobs that make them, and what to tell of it.
 
@@ -143,9 +145,9 @@ async def commit_image(
     """
     request, original = commit.upload, commit.original
     check_texts(filename=request.filename, location=request.location, alt_text=commit.alt_text)
-    target = await upload_target.fetch(conn, access, request.project_id, request.upload_profile)
+    target = await _target(transaction, access, request)
     await images.insert(
-        conn,
+        transaction,
         access,
         NewImage(
             id=commit.image_id,
@@ -156,21 +158,21 @@ async def commit_image(
         ),
         project_id=target.project_id,
     )
-    image = await images.lock(conn, commit.image_id)
-    if await images.find_upload(conn, commit.upload_id) == image.id:
-        return await images.fetch(conn, access, image.id)
+    image = await images.lock(transaction, commit.image_id)
+    if await images.find_upload(transaction, commit.upload_id) == image.id:
+        return await images.fetch(transaction, access, image.id)
     _check_as_resolved(commit, image, target)
 
     layout = lay_out(plan_outputs(target.profile, _facts(original)), source=original.format)
     await images.commit_original(
-        conn,
+        transaction,
         image.id,
         upload_id=commit.upload_id,
         generation=commit.generation,
         original=original,
         alt_text=commit.alt_text,
     )
-    committed = await images.fetch(conn, access, image.id)
+    committed = await images.fetch(transaction, access, image.id)
     prefix = output_prefix(
         project=target.base_path,
         path=f"{target.outputs_path}/{committed.value.location}",
@@ -179,7 +181,7 @@ async def commit_image(
     )
     queued = [
         await jobs.insert(
-            conn,
+            transaction,
             new,
             team_id=image.team_id,
             image_id=image.id,
@@ -191,7 +193,7 @@ async def commit_image(
         for new in layout.jobs
     ]
     await outputs.insert(
-        conn,
+        transaction,
         layout.outputs,
         team_id=image.team_id,
         image_id=image.id,
@@ -199,9 +201,9 @@ async def commit_image(
         location_id=target.outputs_location_id,
     )
     for job in queued:
-        await announce_job(conn, job)
+        await announce_job(transaction, job)
     await tell(
-        conn,
+        transaction,
         ImageCommitted(image_id=image.id, generation=commit.generation),
         team_id=image.team_id,
         project_id=image.project_id,
@@ -215,15 +217,25 @@ def sanitise_location(location: str) -> str:
     return "/".join(sanitise_filename(part) for part in parts if part.strip(" ./~-"))
 
 
+async def _target(transaction: Transaction, access: Access, request: UploadRequest) -> UploadTarget:
+    return await upload_target.fetch(
+        transaction,
+        access,
+        request.project_id,
+        request.upload_profile,
+        default=request.default_upload_profile_id,
+    )
+
+
 async def _resolution(
-    conn: AsyncConnection[TupleRow],
+    transaction: Transaction,
     target: UploadTarget,
     *,
     image_id: ImageId,
     filename: str,
     location: str,
 ) -> Resolution:
-    found = await locations.find_by_ids(conn, [target.originals_location_id])
+    found = await locations.find_by_ids(transaction, [target.originals_location_id])
     if not found:
         raise NotFound.of("StorageLocation", target.originals_location_id)
     return Resolution(

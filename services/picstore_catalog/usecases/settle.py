@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from picstore.events.v1.event_pb2 import ImageFailed, ImageReady
 from picstore_catalog.model.image import ImageState, settle
 from picstore_catalog.model.job import Job
@@ -12,10 +9,11 @@ from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.image import LockedImage
 from picstore_catalog.repo.messages import tell
+from picstore_catalog.uow import Transaction
 
 
 async def settle_generation(
-    conn: AsyncConnection[TupleRow], image: LockedImage, generation: int
+    transaction: Transaction, image: LockedImage, generation: int
 ) -> ImageState:
     """Flip a locked picture to its pending generation if that one is whole; return its state.
 
@@ -24,25 +22,25 @@ async def settle_generation(
     """
     if generation != image.pending_generation:
         return image.state
-    tally = await outputs.tally(conn, image.id, generation)
+    tally = await outputs.tally(transaction, image.id, generation)
     settled = settle(tally)
     if settled is None:
         return image.state
-    await images.settle(conn, image.id, settled)
+    await images.settle(transaction, image.id, settled)
     if settled.failure is None:
         fact: ImageReady | ImageFailed = ImageReady(image_id=image.id, generation=generation)
     else:
         fact = ImageFailed(
             image_id=image.id, generation=generation, reason=settled.failure.reason.value
         )
-    await tell(conn, fact, team_id=image.team_id, project_id=image.project_id)
+    await tell(transaction, fact, team_id=image.team_id, project_id=image.project_id)
     return settled.state
 
 
-async def give_up(conn: AsyncConnection[TupleRow], job: Job) -> None:
+async def give_up(transaction: Transaction, job: Job) -> None:
     """Make what a FAILED job left undone FAILED with its reason, and settle its generation."""
     if job.failure is None:
         raise ValueError(f"{job.id} did not fail")
-    image = await images.lock(conn, job.image_id)
-    await outputs.fail_rest(conn, job.id, job.failure)
-    await settle_generation(conn, image, job.generation)
+    image = await images.lock(transaction, job.image_id)
+    await outputs.fail_rest(transaction, job.id, job.failure)
+    await settle_generation(transaction, image, job.generation)

@@ -12,14 +12,12 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
 
 from picstore_catalog.model.job import Job, JobState, sweep
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import announce_job
-from picstore_catalog.uow import UnitOfWork
+from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.settle import give_up
 from picstore_kit.errors import PicstoreError
 
@@ -34,7 +32,8 @@ class Sweeper:
 
     def __init__(self, uow: UnitOfWork, *, interval: timedelta) -> None:
         self._uow = uow
-        self._interval = interval
+        self.interval: Final = interval
+        """The longest sleep; also the time that the bus gets to bring a job to a worker."""
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -45,7 +44,7 @@ class Sweeper:
         """Sweep for ever. A database that is away is waited for."""
         while True:
             self._woken.clear()
-            pause = self._interval
+            pause = self.interval
             try:
                 await self.sweep_due()
                 pause = await self._pause()
@@ -67,7 +66,7 @@ class Sweeper:
             job = await jobs.lock_next_to_sweep(transaction)
             if job is None:
                 return False
-            after = sweep(job, now=await jobs.clock(transaction), grace=self._interval)
+            after = sweep(job, now=await jobs.clock(transaction), grace=self.interval)
             await _carry_out(transaction, job, after)
         log.info(
             "job.swept",
@@ -81,14 +80,14 @@ class Sweeper:
     async def _pause(self) -> timedelta:
         async with self._uow.begin_for_all_teams() as transaction:
             pause = await jobs.time_to_next_sweep(transaction)
-        return self._interval if pause is None else min(max(pause, _MIN_PAUSE), self._interval)
+        return self.interval if pause is None else min(max(pause, _MIN_PAUSE), self.interval)
 
 
-async def _carry_out(conn: AsyncConnection[TupleRow], before: Job, after: Job) -> None:
-    await jobs.save(conn, after)
+async def _carry_out(transaction: Transaction, before: Job, after: Job) -> None:
+    await jobs.save(transaction, after)
     if after.state is JobState.FAILED:
-        await give_up(conn, after)
+        await give_up(transaction, after)
         return
     if before.state is JobState.RUNNING:
-        await outputs.requeue(conn, after.id)
-    await announce_job(conn, after)
+        await outputs.requeue(transaction, after.id)
+    await announce_job(transaction, after)

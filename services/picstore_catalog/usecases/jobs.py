@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from picstore_catalog.model.image import Placeholder
 from picstore_catalog.model.job import FINISHED, Failure, Job, JobState, check_attempt
 from picstore_catalog.model.job import claim as claimed
@@ -20,8 +17,10 @@ from picstore_catalog.model.job import fail as failed
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
+from picstore_catalog.repo import work
 from picstore_catalog.repo.output import WantedOutput
-from picstore_catalog.repo.work import WorkOrder, fetch_work_order
+from picstore_catalog.repo.work import WorkOrder
+from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.settle import give_up
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import JobId
@@ -37,7 +36,7 @@ class Claim:
     """Still to be made, cheap ones first."""
 
 
-async def claim_job(conn: AsyncConnection[TupleRow], *, job_id: JobId, worker: str) -> Claim:
+async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> Claim:
     """Take a job for a worker and begin a new attempt.
 
     Raises:
@@ -45,31 +44,31 @@ async def claim_job(conn: AsyncConnection[TupleRow], *, job_id: JobId, worker: s
         FailedPrecondition: Nothing is left to do (JOB_FINISHED).
         Aborted: Another worker has it, or it is not due yet (JOB_BUSY, with `retry_after`).
     """
-    job = await jobs.lock(conn, job_id)
-    job = claimed(job, worker=worker, now=await jobs.clock(conn))
-    await jobs.save(conn, job)
-    order = await fetch_work_order(conn, job.id)
+    job = await jobs.lock(transaction, job_id)
+    job = claimed(job, worker=worker, now=await jobs.clock(transaction))
+    await jobs.save(transaction, job)
+    order = await work.fetch(transaction, job.id)
     if order.is_stale:
         raise FailedPrecondition(Reason.JOB_FINISHED, "newer outputs have replaced these")
-    return Claim(job=job, order=order, outputs=await outputs.begin(conn, job.id))
+    return Claim(job=job, order=order, outputs=await outputs.begin(transaction, job.id))
 
 
-async def extend_job(conn: AsyncConnection[TupleRow], *, job_id: JobId, attempt: int) -> datetime:
+async def extend_job(transaction: Transaction, *, job_id: JobId, attempt: int) -> datetime:
     """Keep a lease alive; return when it ends now.
 
     Raises:
         NotFound: There is no such job.
         Aborted: The attempt has lost it (LEASE_LOST).
     """
-    job = await jobs.lock(conn, job_id)
-    now = await jobs.clock(conn)
+    job = await jobs.lock(transaction, job_id)
+    now = await jobs.clock(transaction)
     job = extended(job, attempt=attempt, now=now)
-    await jobs.save(conn, job)
+    await jobs.save(transaction, job)
     return job.lease_until or now
 
 
 async def record_placeholder(
-    conn: AsyncConnection[TupleRow], *, job_id: JobId, attempt: int, placeholder: Placeholder
+    transaction: Transaction, *, job_id: JobId, attempt: int, placeholder: Placeholder
 ) -> None:
     """Record what to show until the picture is there; a stale generation's is ignored.
 
@@ -77,15 +76,15 @@ async def record_placeholder(
         NotFound: There is no such job.
         Aborted: Another attempt has begun (LEASE_LOST).
     """
-    job = await jobs.lock(conn, job_id)
+    job = await jobs.lock(transaction, job_id)
     check_attempt(job, attempt)
-    image = await images.lock(conn, job.image_id)
+    image = await images.lock(transaction, job.image_id)
     if not image.is_stale(job.generation):
-        await images.set_placeholder(conn, image.id, placeholder)
+        await images.set_placeholder(transaction, image.id, placeholder)
 
 
 async def fail_job(
-    conn: AsyncConnection[TupleRow],
+    transaction: Transaction,
     *,
     job_id: JobId,
     attempt: int,
@@ -101,16 +100,16 @@ async def fail_job(
         NotFound: There is no such job.
         Aborted: Another attempt has begun (LEASE_LOST).
     """
-    job = await jobs.lock(conn, job_id)
+    job = await jobs.lock(transaction, job_id)
     check_attempt(job, attempt)
     if job.state in FINISHED:
         return None
     if job.state is JobState.RUNNING:
-        now = await jobs.clock(conn)
+        now = await jobs.clock(transaction)
         job = failed(job, failure, retryable=retryable, now=now, jitter=jitter)
-        await jobs.save(conn, job)
+        await jobs.save(transaction, job)
         if job.state is JobState.FAILED:
-            await give_up(conn, job)
+            await give_up(transaction, job)
             return None
-        await outputs.requeue(conn, job.id)
+        await outputs.requeue(transaction, job.id)
     return job.run_at

@@ -1,0 +1,169 @@
+"""Pictures, outputs and what shows them on the wire."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore_catalog.mapping.conversion import (
+    FIT_NUMBERS,
+    FORMAT_NUMBERS,
+    GRAVITY_NUMBERS,
+    SOURCE_FORMAT_NUMBERS,
+)
+from picstore_catalog.mapping.timestamps import timestamp
+from picstore_catalog.model.image import Image, ImageState, Original, Placeholder
+from picstore_catalog.model.output import Output
+from picstore_catalog.model.picture import Candidate, Picture, Source, render
+from picstore_catalog.model.stored import Stored
+from picstore_imaging.plan import OutputSpec
+from picstore_kit.errors import InvalidField
+
+_STATE: Final = "STATE_"
+
+
+def image_message(stored: Stored[Image]) -> image_pb2.Image:
+    """Return a picture as callers see it."""
+    image = stored.value
+    message = image_pb2.Image(
+        id=image.id,
+        project_id=image.project_id,
+        upload_profile=image.upload_profile_id,
+        filename=image.filename,
+        location=image.location,
+        alt_text=image.alt_text,
+        state=state_number(image.state),
+        generation=image.generation,
+        pending_generation=image.pending_generation,
+        outputs=[output_message(output) for output in image.outputs],
+        etag=stored.etag,
+        create_time=timestamp(stored.created_at),
+        update_time=timestamp(stored.updated_at),
+        commit_time=optional_timestamp(image.commit_time),
+        ready_time=optional_timestamp(image.ready_time),
+    )
+    if image.failure is not None:
+        message.failure_reason = image.failure.reason.value
+        message.failure_message = image.failure.message
+    if image.original is not None:
+        _describe_original(message, image.original)
+    if image.placeholder is not None:
+        message.placeholder.CopyFrom(placeholder_message(image.placeholder))
+    return message
+
+
+def output_message(output: Output) -> image_pb2.Output:
+    """Return an output as callers see it."""
+    message = image_pb2.Output(
+        id=output.id,
+        generation=output.generation,
+        spec=spec_message(output.spec),
+        state=image_pb2.Output.State.Value(_STATE + output.state.name),
+        reason=output.reason,
+        message=output.message,
+        url=output.url,
+        mime_type=output.spec.format.mime_type,
+        ready_time=optional_timestamp(output.ready_time),
+    )
+    if (file := output.file) is not None:
+        message.width = file.width
+        message.height = file.height
+        message.size_bytes = file.size_bytes
+        message.sha256 = file.sha256.hex()
+        message.object_key = file.object_key
+        message.encode_cpu_ms = file.encode_cpu_ms
+    return message
+
+
+def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
+    """Return what an output is to be."""
+    return conversion_pb2.OutputSpec(
+        format=FORMAT_NUMBERS[spec.format],
+        width=spec.width,
+        height=spec.height,
+        fit=FIT_NUMBERS[spec.fit],
+        gravity=GRAVITY_NUMBERS[spec.gravity],
+        density=spec.density,
+        quality=spec.quality or 0,
+        lossless=spec.lossless,
+        effort=spec.effort,
+        background=spec.background or "",
+    )
+
+
+def state_number(state: ImageState) -> image_pb2.Image.State.ValueType:
+    """Return the state of a picture."""
+    return image_pb2.Image.State.Value(_STATE + state.name)
+
+
+def read_state(number: image_pb2.Image.State.ValueType, *, field: str) -> ImageState | None:
+    """Read the state of a picture; None where it is not said.
+
+    Raises:
+        InvalidField: There is no such state.
+    """
+    if number == image_pb2.Image.STATE_UNSPECIFIED:
+        return None
+    if number not in image_pb2.Image.State.values():
+        raise InvalidField(field, "must be one of the values that the contract names")
+    return ImageState(image_pb2.Image.State.Name(number).removeprefix(_STATE))
+
+
+def placeholder_message(placeholder: Placeholder) -> image_pb2.Placeholder:
+    """Return what to show until a picture is there."""
+    return image_pb2.Placeholder(
+        thumbhash=base64.b64encode(placeholder.thumbhash).decode(),
+        dominant_colour=placeholder.dominant_colour,
+    )
+
+
+def picture_message(image: Image, picture: Picture) -> image_pb2.Picture:
+    """Return what a page needs to show a picture."""
+    return image_pb2.Picture(
+        image_id=image.id,
+        sources=[_source(source) for source in picture.sources],
+        fallback=_source(picture.fallback),
+        fallback_url=picture.shown.url,
+        width=picture.width,
+        height=picture.height,
+        alt_text=picture.wish.alt_text,
+        placeholder=placeholder_message(image.placeholder) if image.placeholder else None,
+        html=render(picture),
+    )
+
+
+def optional_timestamp(moment: datetime | None) -> Timestamp | None:
+    """Return a time that may not have come yet."""
+    return None if moment is None else timestamp(moment)
+
+
+def _describe_original(message: image_pb2.Image, original: Original) -> None:
+    message.format = SOURCE_FORMAT_NUMBERS[original.format]
+    message.width = original.width
+    message.height = original.height
+    message.size_bytes = original.size_bytes
+    message.sha256 = original.sha256.hex()
+    message.has_gps = original.has_gps
+
+
+def _source(source: Source) -> image_pb2.PictureSource:
+    return image_pb2.PictureSource(
+        mime_type=source.format.mime_type,
+        candidates=[_candidate(candidate) for candidate in source.candidates],
+        srcset=source.srcset,
+        sizes=source.sizes,
+    )
+
+
+def _candidate(candidate: Candidate) -> image_pb2.PictureCandidate:
+    return image_pb2.PictureCandidate(
+        url=candidate.url,
+        width=candidate.width,
+        height=candidate.height,
+        density=candidate.density,
+        size_bytes=candidate.size_bytes,
+    )

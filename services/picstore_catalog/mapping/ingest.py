@@ -1,0 +1,106 @@
+"""Uploads on the wire, as the upload service tells of them."""
+
+from __future__ import annotations
+
+from picstore.catalog.v1 import ingest_pb2, project_pb2
+from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
+from picstore_catalog.model.image import Original
+from picstore_catalog.usecases.ingest import Commit, Resolution, UploadRequest
+from picstore_kit.errors import InvalidField
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId, parse_id
+
+
+def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:
+    """Read a commit.
+
+    Raises:
+        InvalidField: An id, a hash or a measure is impossible.
+    """
+    return Commit(
+        upload_id=parse_id(UploadId, request.upload_id, field="upload_id"),
+        image_id=parse_id(ImageId, request.image_id, field="image_id"),
+        generation=request.generation,
+        upload=UploadRequest(
+            project_id=parse_id(ProjectId, request.project_id, field="project_id"),
+            upload_profile=parse_id(
+                UploadProfileId, request.upload_profile_id, field="upload_profile_id"
+            ),
+            filename=request.filename,
+            location=request.location,
+        ),
+        alt_text=request.alt_text,
+        original=_original(request),
+    )
+
+
+def facts_message(original: Original) -> ingest_pb2.SourceFacts:
+    """Return what is known of an original."""
+    return ingest_pb2.SourceFacts(
+        format=SOURCE_FORMAT_NUMBERS[original.format],
+        width=original.width,
+        height=original.height,
+        frames=original.frames,
+        has_alpha=original.has_alpha,
+        size_bytes=original.size_bytes,
+        sha256=original.sha256.hex(),
+        has_gps=original.has_gps,
+    )
+
+
+def read_sha256(text: str, *, field: str) -> bytes:
+    """Read a hash.
+
+    Raises:
+        InvalidField: It is not 64 hexadecimal digits.
+    """
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32 or len(text) != 64:
+        raise InvalidField(field, "must be 64 hexadecimal digits")
+    return digest
+
+
+def _original(request: ingest_pb2.CommitImageRequest) -> Original:
+    facts = request.facts
+    for field in ("width", "height", "frames", "size_bytes"):
+        if getattr(facts, field) < 1:
+            raise InvalidField(f"facts.{field}", "must be at least 1")
+    if facts.format not in SOURCE_FORMATS:
+        raise InvalidField("facts.format", "must be a format that is accepted")
+    if not request.object_key:
+        raise InvalidField("object_key", "must be given")
+    return Original(
+        location_id=parse_id(
+            LocationId, request.originals_location_id, field="originals_location_id"
+        ),
+        object_key=request.object_key,
+        format=SOURCE_FORMATS[facts.format],
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+        has_alpha=facts.has_alpha,
+        has_gps=facts.has_gps,
+        size_bytes=facts.size_bytes,
+        sha256=read_sha256(facts.sha256, field="facts.sha256"),
+    )
+
+
+def resolution_message(
+    resolution: Resolution, originals_location: project_pb2.StorageLocation
+) -> ingest_pb2.ResolveUploadResponse:
+    """Return where an upload goes; the location comes with its secret."""
+    target = resolution.target
+    return ingest_pb2.ResolveUploadResponse(
+        image_id=resolution.image_id,
+        generation=resolution.generation,
+        project_id=target.project_id,
+        upload_profile_id=target.upload_profile_id,
+        originals_location=originals_location,
+        object_key=resolution.object_key,
+        filename=resolution.filename,
+        location=resolution.location,
+        max_bytes=target.max_bytes,
+        max_pixels=target.max_pixels,
+    )
