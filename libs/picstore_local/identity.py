@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +20,14 @@ from picstore_local.process import RunAs
 # linux/capability.h
 _CAP_DAC_OVERRIDE: Final = 1
 _CAP_DAC_READ_SEARCH: Final = 2
+_CAP_SETPCAP: Final = 8
 
 
-def unprivileged(data: Path, *, reads: Iterable[Path]) -> RunAs | None:
-    """Return the user to run as, who owns `data` and can read `reads`; None for this one.
+def unprivileged(data: Path, *, program: Path) -> RunAs | None:
+    """Return the user who owns `data` and can run `program`; None if that is this one.
 
     Raises:
-        LocalError: Nothing lets an ordinary user reach these paths.
+        LocalError: Nothing lets an ordinary user reach both.
     """
     if os.geteuid() != 0:
         return None
@@ -37,29 +37,30 @@ def unprivileged(data: Path, *, reads: Iterable[Path]) -> RunAs | None:
     else:
         nobody = pwd.getpwnam("nobody")
         uid, gid = nobody.pw_uid, nobody.pw_gid
-    obstacle = next((path for path in (data, *reads) if not _reachable(path, uid, gid)), None)
-    if obstacle is None:
+    executable = _may_execute(program, uid, gid)
+    folders = {*data.resolve().parents, *program.resolve().parents}
+    closed = [
+        path for path in sorted(folders) if path.exists() and not _may_execute(path, uid, gid)
+    ]
+    if executable and not closed:
         return RunAs(uid=uid, gid=gid)
-    # The narrower one first; containers often have only the second.
-    for capability in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE):
-        if _permitted() >> capability & 1:
+    # The narrower one first. It lets nobody run a file, and containers often lack it.
+    sufficient = [_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE] if executable else [_CAP_DAC_OVERRIDE]
+    permitted = _permitted()
+    for capability in sufficient:
+        if permitted >> capability & permitted >> _CAP_SETPCAP & 1:
             return RunAs(uid=uid, gid=gid, capability=capability)
     raise LocalError(
-        f"Postgres refuses to run as root, and the user {pwd.getpwuid(uid).pw_name} cannot reach "
-        f"{obstacle}: move the project (or PICSTORE_LOCAL__DATA_DIR) to where others may enter, "
-        "run as an ordinary user, or allow this process CAP_DAC_READ_SEARCH"
+        f"Postgres refuses to run as root, and the user with id {uid} may not enter "
+        f"{(closed or [program])[0]}: move the project (or PICSTORE_LOCAL__DATA_DIR) to where "
+        "others may enter, run as an ordinary user, or allow this process the capabilities "
+        "SETPCAP and DAC_OVERRIDE"
     )
 
 
-def _reachable(path: Path, uid: int, gid: int) -> bool:
-    """Say whether the user can enter every directory above `path`."""
-    return all(_may_enter(folder, uid, gid) for folder in path.resolve().parents)
-
-
-def _may_enter(folder: Path, uid: int, gid: int) -> bool:
-    if not folder.exists():
-        return True  # made later, by us
-    status = folder.stat()
+def _may_execute(path: Path, uid: int, gid: int) -> bool:
+    """Say whether the user can run the file, or enter the directory."""
+    status = path.stat()
     if status.st_uid == uid:
         return bool(status.st_mode & stat.S_IXUSR)
     if status.st_gid == gid:

@@ -17,9 +17,10 @@ from typing import NoReturn, TypedDict
 
 # linux/prctl.h and linux/capability.h
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -67,7 +68,10 @@ def main(spec_text: str, command: list[str]) -> NoReturn:
 
 def _become(libc: ctypes.CDLL, uid: int, gid: int, capability: int | None) -> None:
     if capability is not None:
-        _call(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
+        # Without this bit the change of user would take all capabilities, and access(2), by which
+        # Postgres looks for its other programs, would answer as if there were none.
+        secured = libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
+        _call(secured, "PR_SET_SECUREBITS")
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)

@@ -71,7 +71,7 @@ class EmbeddedPostgres:
             LocalError: It cannot run here, or did not start.
         """
         home = binaries.postgres_home()
-        run_as = unprivileged(self._data, reads=[home / "bin" / "postgres"])
+        run_as = unprivileged(self._data, program=home / "bin" / "postgres")
         if not self._data.exists():
             await self._initialise(home, run_as)
         self._port = self._data_dir.port("postgres")
