@@ -43,9 +43,9 @@ DOMAIN: Final = "picstore"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
 # The status travels in a trailer, and peers refuse more than about 8 KiB of those.
-_MAX_VIOLATIONS: Final = 20
-_MAX_TEXT: Final = 800
-_MAX_DESCRIPTION: Final = 150
+_MAX_VIOLATIONS: Final = 16
+_MAX_TEXT: Final = 400
+_MAX_DESCRIPTION: Final = 100
 
 _CLASSES: Final[dict[int, type[PicstoreError]]] = {
     kind.code: kind

@@ -209,6 +209,10 @@ class Wire:
         self.keys = KnownKeys()
         self.authority = TokenAuthority()
 
+    def sibling(self) -> Wire:
+        """Return another wire with a servicer of its own, closed together with this one."""
+        return Wire(self._stack)
+
     async def serve(self, settings: RPCSettings | None = None) -> RPCServer:
         server = self.server(settings)
         await self._stack.enter_async_context(server)
