@@ -1,3 +1,17 @@
-"""The Python SDK of Pic Store."""
+"""The Python SDK of Pic Store.
+
+    async with PicStoreClient("http://127.0.0.1:8080", api_key) as client:
+        image = await client.quick_upload(project_id, Path("photo.jpg"), alt_text="A dog")
+        await client.wait_ready(image.id)
+        picture = await client.get_picture(image.id)
+        print(picture.html)
+
+Messages are those of the contract (`picstore.catalog.v1`), errors those of `picstore_kit.errors`.
+"""
 
 from __future__ import annotations
+
+from picstore_client.client import PicStoreClient
+from picstore_client.hashing import sha256_of
+
+__all__ = ["PicStoreClient", "sha256_of"]
