@@ -123,25 +123,35 @@ class _Box(NamedTuple):
     end: int
 
 
+_PICTURE_BOXES: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov"})
+
+
 def _walk_avif(data: mmap.mmap) -> Integrity:
-    """Check that every top-level box lies within the file, and count the samples of a sequence."""
-    frames, last, kinds = 1, 0, set()
-    for box, _ in zip(_boxes(data, 0, len(data)), _parts(), strict=False):
-        if not box.kind.isalnum():  # No box at all: something was appended to the file.
-            break
+    """Check that the boxes of the picture lie within the file; count the samples of a sequence."""
+    frames, last = 1, 0
+    kinds: set[bytes] = set()
+    for box in _boxes(data, 0, len(data)):
         if box.end > len(data):
-            return _TRUNCATED
+            if box.kind in _PICTURE_BOXES:
+                return _TRUNCATED
+            break  # No box of the picture, and perhaps none at all: it was appended to the file.
         if box.kind == b"moov":
             frames = max(1, _samples(data, box))
+        if box.kind == b"meta" and any(
+            child.kind == b"idat" for child in _boxes(data, box.start + 4, box.end)
+        ):
+            kinds.add(b"mdat")  # A small picture may lie inside `meta`.
         kinds.add(box.kind)
         last = box.end
-    if not kinds >= {b"ftyp", b"meta"}:
+    if not kinds >= {b"ftyp", b"meta", b"mdat"}:
         return _TRUNCATED
     return Integrity(truncated=False, trailing_bytes=len(data) - last, frames=frames)
 
 
 def _boxes(data: mmap.mmap, start: int, end: int) -> Iterator[_Box]:
-    while start + 8 <= end:
+    for _ in _parts():
+        if start + 8 > end:
+            return
         size, kind = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
         header = 8
         if size == 1:

@@ -14,12 +14,12 @@ DENSE_RATIO: Final = 1.5
 """From this density on the eye no longer sees single pixels, and the dense defaults apply."""
 
 _QUALITY: Final = {Format.JPEG: 80, Format.WEBP: 86, Format.AVIF: 66}
-"""Equal to the eye: the mean SSIMULACRA2 of four photos of 960 px, at the default efforts, is that of
-JPEG 80 (79.8), and so is their SSIM. Bytes: 100 %, 89 % and 70 %."""
+"""Equal to the eye: the mean SSIMULACRA2 of four photos of 960 px, at the default efforts, is that
+of JPEG 80 (79.8), and so is their SSIM. Bytes: 100 %, 89 % and 70 %."""
 
 _DENSE_QUALITY: Final = {Format.JPEG: 66, Format.WEBP: 78, Format.AVIF: 54}
-"""Equal to the eye in the same way, at JPEG 66 (72.3), with 65 to 72 % of the above's bytes: shown at
-half its size or less, an output hides the difference."""
+"""Equal to the eye in the same way, at JPEG 66 (72.3), with 65 to 72 % of the above's bytes: shown
+at half its size or less, an output hides the difference."""
 
 _EFFORT: Final = {Format.JPEG: 2, Format.PNG: 6, Format.WEBP: 2, Format.AVIF: 0}
 """WebP 2 takes 0.42 of the time of 4 (libwebp's default) for 4 % more bytes. AVIF 0 takes 1/40 of

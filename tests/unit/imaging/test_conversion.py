@@ -1,0 +1,393 @@
+"""Whole conversions: every kind of source becomes right, upright sRGB pixels and nothing else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import pyvips
+from PIL import Image, ImageCms
+from skimage.metrics import structural_similarity
+
+from picstore_imaging.formats import Format
+from picstore_imaging.profile import Density, Fit, FormatRule, Gravity, SizeRule
+
+Photo = Callable[[int, int], Image.Image]
+Pixels = npt.NDArray[np.uint8]
+Decoded = Callable[[Path], Pixels]
+Convert = Callable[..., Any]
+
+WIDE_GAMUTS = {
+    "Display P3": (
+        (0.51512, 0.24120, -0.00105),
+        (0.29198, 0.69225, 0.04189),
+        (0.15710, 0.06657, 0.78407),
+    ),
+    "Adobe RGB": (
+        (0.60974, 0.31111, 0.01947),
+        (0.20528, 0.62567, 0.06087),
+        (0.14919, 0.06322, 0.74457),
+    ),
+}
+"""The primaries of each, adapted to D50."""
+
+PNG = (FormatRule(format=Format.PNG),)
+ALL = tuple(FormatRule(format=format) for format in Format)
+
+
+def difference(one: Pixels, other: Pixels) -> float:
+    """The mean absolute difference of two pictures of the same shape."""
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean())
+
+
+def similarity(one: Pixels, other: Pixels) -> float:
+    score = structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image types in part
+        one, other, channel_axis=2, data_range=255
+    )
+    return float(score)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_orientation_is_applied_to_the_pixels(
+    orientation: int,
+    suffix: str,
+    exif: Callable[..., bytes],
+    convert: Convert,
+    decoded: Decoded,
+    tmp_path: Path,
+) -> None:
+    upright = Image.new("RGB", (80, 48), (240, 240, 240))
+    upright.paste((200, 0, 0), (0, 0, 40, 24))
+    upright.paste((0, 0, 200), (40, 24, 80, 48))
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    options = {"lossless": True} if suffix == "webp" else {"quality": 95, "subsampling": 0}
+    path = tmp_path / f"a.{suffix}"
+    stored.save(path, exif=exif(orientation=orientation), **options)
+    whole, half = convert(path, formats=PNG, sizes=(SizeRule(), SizeRule(width=40))).paths
+    assert difference(decoded(whole), np.asarray(upright)) < 2
+    assert difference(decoded(half), np.asarray(upright.resize((40, 24)))) < 4
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_outputs_hold_nothing_but_pixels(
+    format: Format,
+    photo: Photo,
+    exif: Callable[..., bytes],
+    matrix_profile: Callable[..., bytes],
+    convert: Convert,
+    tmp_path: Path,
+) -> None:
+    plain = pyvips.Image.new_from_array(np.asarray(photo(64, 48)))
+    tagged = plain.copy()
+    profile = matrix_profile("sRGB", ((0.44, 0.22, 0.01), (0.39, 0.72, 0.1), (0.14, 0.06, 0.71)))
+    for name, data in (
+        ("exif-data", exif(orientation=6)),
+        ("xmp-data", b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"),
+        ("iptc-data", b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x05\0\x03abc"),
+        ("icc-profile-data", profile),
+    ):
+        tagged.set_type(pyvips.GValue.blob_type, name, data)
+    tagged.jpegsave(str(path := tmp_path / "a.jpg"), keep="all")
+    (output,) = convert(path, formats=(FormatRule(format=format),)).paths
+    if format is not Format.AVIF:
+        with Image.open(output) as image:
+            image.load()
+            info = set(image.info)
+            assert not image.getexif()
+        assert info <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"} | {
+            "loop",
+            "background",
+            "timestamp",
+            "duration",
+            "dpi",
+        }
+    loader = {"jpg": "jpeg", "avif": "heif"}.get(output.suffix[1:], output.suffix[1:])
+    fields = getattr(pyvips.Image, f"{loader}load")(str(output)).get_fields()
+    assert not [f for f in fields if f.endswith("-data") or f.startswith(("exif-", "orient"))]
+
+
+def test_a_wide_gamut_profile_becomes_srgb(
+    photo: Photo,
+    matrix_profile: Callable[..., bytes],
+    convert: Convert,
+    decoded: Decoded,
+    tmp_path: Path,
+) -> None:
+    for name, primaries in WIDE_GAMUTS.items():
+        profile = matrix_profile(name, primaries)
+        source = photo(120, 80)
+        source.save(path := tmp_path / f"{name}.png", icc_profile=profile)
+        expected = ImageCms.profileToProfile(
+            source,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        assert expected is not None
+        (output,) = convert(path, formats=PNG).paths
+        assert difference(np.asarray(source), np.asarray(expected)) > 2, "the test shows nothing"
+        assert difference(decoded(output), np.asarray(expected)) < 0.6
+
+
+def test_a_damaged_profile_is_no_reason_to_refuse(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = photo(60, 40)
+    source.save(path := tmp_path / "a.png", icc_profile=b"\0" * 300)
+    (output,) = convert(path, formats=PNG).paths
+    assert difference(decoded(output), np.asarray(source)) < 0.1
+
+
+def test_cmyk_becomes_srgb(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = pyvips.Image.new_from_array(np.asarray(photo(120, 80))).copy(interpretation="srgb")
+    cmyk = source.icc_transform("cmyk", input_profile="srgb", intent="relative")
+    expected = cmyk.icc_transform("srgb", embedded=True, intent="relative").numpy()
+    for keep in ("icc", "none"):
+        cmyk.jpegsave(str(path := tmp_path / f"{keep}.jpg"), Q=100, keep=keep)
+        (output,) = convert(path, formats=PNG).paths
+        assert difference(decoded(output), expected) < 6
+
+
+def test_sixteen_bits_become_eight(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    eight = np.asarray(photo(120, 80))
+    sixteen = pyvips.Image.new_from_array(eight.astype(np.uint16) * 257)
+    sixteen = sixteen.copy(interpretation="rgb16")
+    sixteen.pngsave(str(path := tmp_path / "a.png"), bitdepth=16)
+    (output,) = convert(path, formats=PNG).paths
+    assert difference(decoded(output), eight) < 0.1
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16", "PA"])
+@pytest.mark.parametrize("format", list(Format))
+def test_grey_and_palettes_become_ordinary_pictures(
+    mode: str, format: Format, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    ramp = Image.linear_gradient("L").resize((64, 48))
+    if mode == "I;16":
+        expected = ramp.convert("RGB")
+        source = Image.fromarray(np.asarray(ramp, np.uint16) * 257)
+    elif mode == "PA":
+        source = ramp.convert("RGB").quantize(16)
+        expected = source.convert("RGB")
+        source.info["transparency"] = bytes([255] * 16)
+    else:
+        source = ramp.convert("RGB").quantize(16) if mode == "P" else ramp.convert(mode)
+        expected = source.convert("RGB")
+    source.save(path := tmp_path / "a.png")
+    (output,) = convert(path, formats=(FormatRule(format=format, quality=95),)).paths
+    pixels = decoded(output)
+    if format is Format.PNG:
+        with Image.open(output) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    assert pixels.shape == (48, 64, 3)
+    assert difference(pixels, np.asarray(expected)) < 3
+
+
+def test_transparency_is_flattened_only_where_the_format_has_none(
+    convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = Image.new("RGBA", (40, 40), (255, 0, 0, 255))
+    source.paste((0, 0, 0, 0), (20, 0, 40, 40))
+    source.save(path := tmp_path / "a.png")
+    for output in convert(path, formats=ALL, background="#00ff00").paths:
+        pixels = decoded(output)
+        if output.suffix == ".jpg":
+            assert np.abs(pixels[20, 35].astype(int) - [0, 255, 0]).max() < 6
+        else:
+            assert pixels.shape[2] == 4
+            assert (pixels[20, 35, 3], pixels[20, 5, 3]) == (0, 255)
+
+
+def test_a_transparent_pixel_does_not_colour_its_neighbours(
+    convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
+    source.paste((200, 0, 0, 255), (21, 0, 64, 64))
+    source.save(path := tmp_path / "a.png")
+    (output,) = convert(path, formats=PNG, sizes=(SizeRule(width=16),)).paths
+    pixels = decoded(output)
+    seen = pixels[..., 3] > 8
+    assert pixels[seen][:, 1].max() <= 4, "green would come from what nobody sees"
+    assert np.abs(pixels[seen][:, 0].astype(int) - 200).max() <= 12
+
+
+def test_an_alpha_channel_that_hides_nothing_is_dropped(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = photo(64, 48).convert("RGBA")
+    source.save(path := tmp_path / "a.png")
+    (output,) = convert(path, formats=PNG).paths
+    assert np.array_equal(decoded(output), np.asarray(source.convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        FormatRule(format=Format.PNG),
+        FormatRule(format=Format.WEBP, quality=100),
+        FormatRule(format=Format.WEBP, lossless=True),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_lossless_outputs_of_the_same_size_are_exact(
+    rule: FormatRule, mode: str, photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = photo(64, 48)
+    if mode == "RGBA":
+        source.putalpha(Image.linear_gradient("L").resize((64, 48)).point(lambda a: a // 2 + 100))
+    source.save(path := tmp_path / "a.png")
+    (output,) = convert(path, formats=(rule,)).paths
+    assert np.array_equal(decoded(output), np.asarray(source))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (3000, 1), (2, 3)])
+def test_the_smallest_and_thinnest_pictures_are_converted(
+    size: tuple[int, int], photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    photo(*size).save(path := tmp_path / "a.png")
+    sizes = (SizeRule(), SizeRule(width=100), SizeRule(width=4, height=4, fit=Fit.COVER))
+    for event in convert(path, formats=ALL, sizes=sizes).outputs:
+        assert decoded(Path(event["path"])).shape[:2] == (event["height"], event["width"])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_the_ladder_loses_nothing_against_one_lanczos_from_the_source(
+    suffix: str, photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    photo(2400, 1600).save(path := tmp_path / f"a.{suffix}", quality=92)
+    widths = (1920, 1280, 960, 640, 320, 300, 100)
+    sizes = tuple(SizeRule(width=width) for width in widths)
+    with Image.open(path) as image:
+        source = image.convert("RGB")
+    for output in convert(path, formats=PNG, sizes=sizes).paths:
+        pixels = decoded(output)
+        expected = source.resize(pixels.shape[1::-1], Image.Resampling.LANCZOS)
+        assert similarity(pixels, np.asarray(expected)) > 0.98, pixels.shape
+
+
+def test_default_qualities_keep_what_is_seen(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    photo(1600, 1200).save(path := tmp_path / "a.jpg", quality=95)
+    reference, *outputs = convert(
+        path, formats=(*PNG, *(r for r in ALL if r not in PNG)), sizes=(SizeRule(width=800),)
+    ).paths
+    for output in outputs:
+        assert similarity(decoded(output), decoded(reference)) > 0.93, output.suffix
+
+
+@pytest.mark.parametrize(
+    ("gravity", "corner"),
+    [
+        (Gravity.NORTH_WEST, (0, 0)),
+        (Gravity.NORTH, (0, 1)),
+        (Gravity.NORTH_EAST, (0, 2)),
+        (Gravity.WEST, (1, 0)),
+        (Gravity.CENTRE, (1, 1)),
+        (Gravity.EAST, (1, 2)),
+        (Gravity.SOUTH_WEST, (2, 0)),
+        (Gravity.SOUTH, (2, 1)),
+        (Gravity.SOUTH_EAST, (2, 2)),
+    ],
+)
+def test_gravity_says_which_part_is_kept(
+    gravity: Gravity,
+    corner: tuple[int, int],
+    convert: Convert,
+    decoded: Decoded,
+    tmp_path: Path,
+) -> None:
+    source = Image.new("RGB", (90, 90))
+    for row in range(3):
+        for column in range(3):
+            box = (column * 30, row * 30, column * 30 + 30, row * 30 + 30)
+            source.paste((row * 100, column * 100, 0), box)
+    source.save(path := tmp_path / "a.png")
+    wide = SizeRule(width=90, height=30, fit=Fit.COVER, gravity=gravity)
+    tall = SizeRule(width=30, height=90, fit=Fit.COVER, gravity=gravity)
+    first, second = convert(path, formats=PNG, sizes=(wide, tall)).paths
+    row, column = corner
+    assert decoded(first)[15, 45, 0] == row * 100
+    assert decoded(second)[45, 15, 1] == column * 100
+
+
+def test_attention_keeps_what_draws_the_eye(
+    convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    source = Image.new("RGB", (300, 100), (90, 90, 90))
+    source.paste((255, 30, 0), (230, 30, 270, 70))
+    source.save(path := tmp_path / "a.png")
+    size = SizeRule(width=100, height=100, fit=Fit.COVER, gravity=Gravity.ATTENTION)
+    (output,) = convert(path, formats=PNG, sizes=(size,)).paths
+    assert decoded(output)[..., 0].max() == 255
+
+
+def test_contain_pads_with_the_background(
+    convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    Image.new("RGB", (100, 50), (200, 0, 0)).save(path := tmp_path / "a.png")
+    size = SizeRule(width=100, height=100, fit=Fit.CONTAIN, gravity=Gravity.NORTH)
+    (output,) = convert(path, formats=PNG, sizes=(size,), background="#0000ff").paths
+    pixels = decoded(output)
+    assert pixels.shape == (100, 100, 3)
+    assert pixels[10, 50].tolist() == [200, 0, 0]
+    assert pixels[90, 50].tolist() == [0, 0, 255]
+
+
+def test_fill_stretches_and_enlarge_enlarges(
+    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    photo(100, 50).save(path := tmp_path / "a.png")
+    sizes = (
+        SizeRule(width=40, height=50, fit=Fit.FILL),
+        SizeRule(width=200, enlarge=True),
+        SizeRule(width=20, height=120, fit=Fit.FILL, enlarge=True),
+    )
+    outputs = convert(path, formats=PNG, sizes=sizes).paths
+    assert [decoded(output).shape[:2] for output in outputs] == [(50, 40), (100, 200), (120, 20)]
+    with Image.open(path) as image:
+        expected = np.asarray(image.resize((200, 100), Image.Resampling.BICUBIC))
+    assert similarity(decoded(outputs[1]), expected) > 0.999
+
+
+def test_densities_and_clamping_reach_the_files(
+    photo: Photo, convert: Convert, tmp_path: Path
+) -> None:
+    photo(300, 200).save(path := tmp_path / "a.jpg")
+    size = SizeRule(width=200, densities=(Density(), Density(ratio=2.0)))
+    outputs = convert(path, formats=ALL, sizes=(size, SizeRule(width=500))).outputs
+    assert {(o["format"], o["width"]) for o in outputs} == {
+        (format.value, width) for format in Format for width in (200, 300)
+    }
+
+
+@pytest.mark.parametrize("format", list(Format))
+@pytest.mark.parametrize("effort", [0, 9])
+def test_every_effort_encodes(
+    format: Format, effort: int, photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    photo(64, 48).save(path := tmp_path / "a.jpg")
+    rule = FormatRule(format=format, effort=effort, quality=70)
+    (output,) = convert(path, formats=(rule,)).paths
+    assert decoded(output).shape[:2] == (48, 64)
