@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
@@ -40,6 +40,15 @@ class UnitOfWork:
     def begin(self, team_id: TeamId) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction that reaches the rows of one team."""
         return self._database.transaction(team=team_id)
+
+    @asynccontextmanager
+    async def begin_trial(self, team_id: TeamId) -> AsyncIterator[Transaction]:
+        """Begin a transaction that reaches the rows of one team and is taken back at its end."""
+        async with (
+            self.begin(team_id) as transaction,
+            transaction.transaction(force_rollback=True),
+        ):
+            yield transaction
 
     def begin_for_all_teams(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction that reaches all rows: for what no team asked for, such as sweeps."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from picstore.catalog.v1 import conversion_pb2 as pb
-from picstore_catalog.mapping.violations import Violations
+from picstore_catalog.violations import Violations
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
 

@@ -14,10 +14,10 @@ from picstore_catalog.mapping.conversion import (
     size_rules,
 )
 from picstore_catalog.mapping.timestamps import timestamp
-from picstore_catalog.mapping.violations import Violations, all_at_once
 from picstore_catalog.model.conversion_profile import DEFAULT_BACKGROUND, ConversionProfile
 from picstore_catalog.model.names import display_name_fault, short_name_fault
 from picstore_catalog.model.stored import Stored
+from picstore_catalog.violations import Violations, all_at_once
 from picstore_imaging.profile import Profile, validate
 from picstore_kit.errors import InvalidFields
 from picstore_kit.ids import ConversionProfileId, ProjectId
@@ -45,7 +45,7 @@ def new_conversion_profile(
         short_name=message.short_name,
         display_name=message.display_name,
         revision=1,
-        profile=_read(message, violations, path),
+        profile=read_profile(message, violations, path),
     )
 
 
@@ -65,33 +65,13 @@ def changed_conversion_profile(
             display_name=(
                 message.display_name if "display_name" in fields else profile.display_name
             ),
-            profile=_read(message, violations, _PATH, fields, profile.profile),
+            profile=read_profile(message, violations, _PATH, fields, profile.profile),
         )
         violations.add(f"{_PATH}.display_name", display_name_fault(changed.display_name))
     return changed
 
 
-def conversion_profile_message(
-    stored: Stored[ConversionProfile],
-) -> project_pb2.ConversionProfile:
-    """Return a profile as callers see it."""
-    profile = stored.value
-    return project_pb2.ConversionProfile(
-        id=profile.id,
-        project_id=profile.project_id or "",
-        short_name=profile.short_name,
-        display_name=profile.display_name,
-        revision=profile.revision,
-        formats=format_messages(profile.profile.formats),
-        sizes=size_messages(profile.profile.sizes),
-        background=profile.profile.background,
-        etag=stored.etag,
-        create_time=timestamp(stored.created_at),
-        update_time=timestamp(stored.updated_at),
-    )
-
-
-def _read(
+def read_profile(
     message: project_pb2.ConversionProfile,
     violations: Violations,
     path: str,
@@ -121,3 +101,23 @@ def _read(
     except InvalidFields as error:
         violations.extend(path, error)
     return profile
+
+
+def conversion_profile_message(
+    stored: Stored[ConversionProfile],
+) -> project_pb2.ConversionProfile:
+    """Return a profile as callers see it."""
+    profile = stored.value
+    return project_pb2.ConversionProfile(
+        id=profile.id,
+        project_id=profile.project_id or "",
+        short_name=profile.short_name,
+        display_name=profile.display_name,
+        revision=profile.revision,
+        formats=format_messages(profile.profile.formats),
+        sizes=size_messages(profile.profile.sizes),
+        background=profile.profile.background,
+        etag=stored.etag,
+        create_time=timestamp(stored.created_at),
+        update_time=timestamp(stored.updated_at),
+    )

@@ -8,7 +8,6 @@ from typing import Final
 
 from picstore.catalog.v1 import project_pb2
 from picstore_catalog.mapping.timestamps import timestamp
-from picstore_catalog.mapping.violations import Violations, all_at_once
 from picstore_catalog.model.names import (
     display_name_fault,
     normalised_path,
@@ -17,6 +16,7 @@ from picstore_catalog.model.names import (
 )
 from picstore_catalog.model.project import Project
 from picstore_catalog.model.stored import Stored
+from picstore_catalog.violations import Violations, all_at_once
 from picstore_kit.ids import ProjectId
 
 CHANGEABLE: Final = frozenset({"display_name", "max_bytes", "max_pixels"})

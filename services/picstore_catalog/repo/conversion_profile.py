@@ -197,12 +197,10 @@ async def update(
         """
         WITH profile AS (
             UPDATE conversion_profiles c
-            SET project_id = %(project_id)s, display_name = %(display_name)s,
-                revision = %(revision)s, version = c.version + 1, updated_at = now()
+            SET display_name = %(display_name)s, revision = %(revision)s,
+                version = c.version + 1, updated_at = now()
             WHERE c.team_id = %(team_id)s AND c.id = %(id)s AND c.version = %(version)s
-              AND (%(allowed_everywhere)s
-                   OR (c.project_id = ANY(%(allowed_on)s)
-                       AND %(project_id)s::text = ANY(%(allowed_on)s)))
+              AND (%(allowed_everywhere)s OR c.project_id = ANY(%(allowed_on)s))
             RETURNING team_id, id, project_id, short_name, display_name, revision,
                       version, created_at, updated_at
         ), revision AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,26 @@ async def find_all(
         LIMIT %(limit)s
         """,
         {"short_name": short_name, "after": after, "limit": limit},
+        access=access,
+    )
+
+
+async def find_by_short_names(
+    conn: AsyncConnection[TupleRow], access: Access, short_names: Collection[str]
+) -> list[Stored[Project]]:
+    """Return those of the team's projects that the caller is allowed to reach."""
+    return await fetch_all(
+        conn,
+        _stored,
+        """
+        SELECT p.id, p.short_name, p.display_name, p.base_path, p.max_bytes, p.max_pixels,
+               p.version, p.created_at, p.updated_at
+        FROM projects p
+        WHERE p.team_id = %(team_id)s AND p.short_name = ANY(%(short_names)s)
+          AND (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s))
+        ORDER BY p.id
+        """,
+        {"short_names": list(short_names)},
         access=access,
     )
 

@@ -104,7 +104,7 @@ async def find_by_ids(
 async def find_by_short_names(
     conn: AsyncConnection[TupleRow], access: Access, short_names: Collection[str]
 ) -> list[Stored[StorageLocation]]:
-    """Return those of the team's locations that the caller may change, and lock them."""
+    """Return those of the team's locations that the caller may change."""
     return await fetch_all(
         conn,
         _stored,
@@ -117,7 +117,6 @@ async def find_by_short_names(
         WHERE l.team_id = %(team_id)s AND l.short_name = ANY(%(short_names)s)
           AND (%(allowed_everywhere)s OR l.project_id = ANY(%(allowed_on)s))
         ORDER BY l.id
-        FOR NO KEY UPDATE
         """,
         {"short_names": list(short_names)},
         access=access,

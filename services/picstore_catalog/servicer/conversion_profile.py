@@ -10,7 +10,6 @@ from picstore_catalog.mapping.conversion_profile import (
     new_conversion_profile,
 )
 from picstore_catalog.mapping.field_mask import masked_fields
-from picstore_catalog.mapping.violations import all_at_once
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import conversion_profile as repo
 from picstore_catalog.repo.access import Access
@@ -19,6 +18,7 @@ from picstore_catalog.usecases.conversion_profiles import (
     create_conversion_profile,
     update_conversion_profile,
 )
+from picstore_catalog.violations import all_at_once
 from picstore_kit.ids import ConversionProfileId, ProjectId, new_id, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
 from picstore_kit.ids import LocationId
-from picstore_kit.sealing import Sealer
+from picstore_kit.sealing import Sealer, SealError
 
 
 class LocationSecrets:
@@ -28,12 +28,27 @@ class LocationSecrets:
         sealed = location.provider.sealed_secret
         return self._sealer.open(sealed, bound_to=_place(location.id)).decode()
 
-    def is_stale(self, location: StorageLocation) -> bool:
-        """Whether the secret is sealed with another key than the current one."""
+    def sealed_again(
+        self, location_id: LocationId, given: str, kept: StorageLocation | None
+    ) -> bytes:
+        """Return what to store for a secret that was given to a location again.
+
+        That is what is kept, where it holds the same secret (or none was given) under the current
+        key: sealing never gives the same bytes twice.
+        """
         sealed = (
-            location.provider.sealed_secret if isinstance(location.provider, S3Bucket) else None
+            kept.provider.sealed_secret if kept and isinstance(kept.provider, S3Bucket) else None
         )
-        return sealed is not None and self._sealer.is_stale(sealed)
+        if kept is None or sealed is None:
+            return self.seal(location_id, given)
+        try:
+            secret = self.open(kept)
+        except SealError:
+            # Its key is gone; giving the secret again is how it is mended.
+            return self.seal(location_id, given) if given else sealed
+        if given in ("", secret) and not self._sealer.is_stale(sealed):
+            return sealed
+        return self.seal(location_id, given or secret)
 
 
 def _place(location_id: LocationId) -> str:

@@ -1,0 +1,227 @@
+"""The operator's document on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from picstore.auth.v1 import bootstrap_pb2 as auth_pb2
+from picstore.catalog.v1 import bootstrap_pb2, project_pb2
+from picstore_catalog.mapping.conversion_profile import read_profile
+from picstore_catalog.model.bootstrap import (
+    Action,
+    Change,
+    ConversionProfileEntry,
+    Document,
+    LocalEntry,
+    LocationEntry,
+    Outcome,
+    ProjectEntry,
+    S3Entry,
+    UploadProfileEntry,
+)
+from picstore_catalog.model.names import (
+    directory_fault,
+    display_name_fault,
+    normalised_path,
+    path_fault,
+    short_name_fault,
+    url_fault,
+)
+from picstore_catalog.model.storage_location import (
+    bucket_fault,
+    cache_control_fault,
+    credential_fault,
+    region_fault,
+)
+from picstore_catalog.violations import Violations, all_at_once
+from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
+
+_ACTIONS: Final = {
+    Action.UNCHANGED: auth_pb2.BOOTSTRAP_ACTION_UNCHANGED,
+    Action.CREATED: auth_pb2.BOOTSTRAP_ACTION_CREATED,
+    Action.UPDATED: auth_pb2.BOOTSTRAP_ACTION_UPDATED,
+}
+
+
+def document(
+    request: bootstrap_pb2.ApplyBootstrapRequest, *, local_roots: tuple[PurePosixPath, ...]
+) -> Document:
+    """Read the document of a request; `local` locations may lie under `local_roots`.
+
+    Raises:
+        InvalidFields: Something in it is wrong; all of it is named at once.
+    """
+    with all_at_once() as violations:
+        read = Document(
+            projects=tuple(
+                _project(message, violations, f"projects[{index}]")
+                for index, message in enumerate(request.projects)
+            ),
+            storage_locations=tuple(
+                _location(message, violations, f"storage_locations[{index}]", local_roots)
+                for index, message in enumerate(request.storage_locations)
+            ),
+            conversion_profiles=tuple(
+                _conversion_profile(message, violations, f"conversion_profiles[{index}]")
+                for index, message in enumerate(request.conversion_profiles)
+            ),
+            upload_profiles=tuple(
+                _upload_profile(message, violations, f"upload_profiles[{index}]")
+                for index, message in enumerate(request.upload_profiles)
+            ),
+        )
+        _refuse_repetitions(violations, "projects", (e.short_name for e in read.projects))
+        _refuse_repetitions(
+            violations, "storage_locations", (e.short_name for e in read.storage_locations)
+        )
+        _refuse_repetitions(
+            violations, "conversion_profiles", (e.short_name for e in read.conversion_profiles)
+        )
+        _refuse_repetitions(violations, "upload_profiles", (e.name for e in read.upload_profiles))
+    return read
+
+
+def outcome_message(outcome: Outcome) -> bootstrap_pb2.ApplyBootstrapResponse:
+    """Return what applying a document did."""
+    return bootstrap_pb2.ApplyBootstrapResponse(
+        project_ids=outcome.project_ids,
+        upload_profile_ids=outcome.upload_profile_ids,
+        changes=[_change_message(change) for change in outcome.changes],
+    )
+
+
+def _change_message(change: Change) -> auth_pb2.BootstrapChange:
+    return auth_pb2.BootstrapChange(
+        kind=change.kind,
+        name=change.name,
+        action=_ACTIONS[change.action],
+        fields=[
+            auth_pb2.BootstrapFieldChange(
+                field=field.field, old_value=field.old, new_value=field.new
+            )
+            for field in change.fields
+        ],
+    )
+
+
+def _project(message: project_pb2.Project, violations: Violations, path: str) -> ProjectEntry:
+    entry = ProjectEntry(
+        id=violations.optional_id(ProjectId, message.id, f"{path}.id"),
+        short_name=message.short_name,
+        display_name=message.display_name,
+        base_path=normalised_path(message.base_path),
+        max_bytes=message.max_bytes,
+        max_pixels=message.max_pixels,
+    )
+    _check_names(message, violations, path)
+    violations.add(f"{path}.base_path", path_fault(entry.base_path))
+    for field, limit in (("max_bytes", entry.max_bytes), ("max_pixels", entry.max_pixels)):
+        violations.add(f"{path}.{field}", "must not be negative" if limit < 0 else None)
+    return entry
+
+
+def _location(
+    message: project_pb2.StorageLocation,
+    violations: Violations,
+    path: str,
+    local_roots: tuple[PurePosixPath, ...],
+) -> LocationEntry:
+    _check_names(message, violations, path)
+    provider: S3Entry | LocalEntry
+    if message.WhichOneof("provider") == "local":
+        directory = message.local.directory
+        violations.add(f"{path}.local.directory", directory_fault(directory, local_roots))
+        provider = LocalEntry(directory=str(PurePosixPath(directory)))
+    else:
+        provider = _bucket(message.s3, violations, f"{path}.s3")
+    base_url = message.public_base_url.rstrip("/")
+    if base_url:
+        violations.add(f"{path}.public_base_url", url_fault(base_url, with_path=True))
+    violations.add(f"{path}.cache_control", cache_control_fault(message.cache_control))
+    return LocationEntry(
+        id=violations.optional_id(LocationId, message.id, f"{path}.id"),
+        project=message.project_id,
+        short_name=message.short_name,
+        display_name=message.display_name,
+        provider=provider,
+        public_base_url=base_url,
+        cache_control=message.cache_control,
+    )
+
+
+def _bucket(message: project_pb2.S3Provider, violations: Violations, path: str) -> S3Entry:
+    entry = S3Entry(
+        endpoint=message.endpoint.rstrip("/"),
+        region=message.region,
+        bucket=message.bucket,
+        prefix=normalised_path(message.prefix),
+        access_key_id=message.access_key_id,
+        secret_access_key=message.secret_access_key,
+    )
+    violations.add(f"{path}.endpoint", url_fault(entry.endpoint, with_path=False))
+    violations.add(f"{path}.region", region_fault(entry.region))
+    violations.add(f"{path}.bucket", bucket_fault(entry.bucket))
+    violations.add(f"{path}.prefix", path_fault(entry.prefix))
+    if entry.access_key_id:
+        violations.add(f"{path}.access_key_id", credential_fault(entry.access_key_id))
+    if entry.secret_access_key:
+        field = f"{path}.secret_access_key"
+        violations.add(field, credential_fault(entry.secret_access_key))
+        violations.add(field, None if entry.access_key_id else "needs an access_key_id")
+    return entry
+
+
+def _conversion_profile(
+    message: project_pb2.ConversionProfile, violations: Violations, path: str
+) -> ConversionProfileEntry:
+    _check_names(message, violations, path)
+    return ConversionProfileEntry(
+        id=violations.optional_id(ConversionProfileId, message.id, f"{path}.id"),
+        project=message.project_id,
+        short_name=message.short_name,
+        display_name=message.display_name,
+        profile=read_profile(message, violations, path),
+    )
+
+
+def _upload_profile(
+    message: project_pb2.UploadProfile, violations: Violations, path: str
+) -> UploadProfileEntry:
+    entry = UploadProfileEntry(
+        id=violations.optional_id(UploadProfileId, message.id, f"{path}.id"),
+        project=message.project_id,
+        short_name=message.short_name,
+        display_name=message.display_name,
+        originals_location=message.originals_location_id,
+        originals_path=normalised_path(message.originals_path),
+        outputs_location=message.outputs_location_id,
+        outputs_path=normalised_path(message.outputs_path),
+        conversion_profile=message.conversion_profile_id,
+    )
+    _check_names(message, violations, path)
+    violations.add(f"{path}.originals_path", path_fault(entry.originals_path))
+    violations.add(f"{path}.outputs_path", path_fault(entry.outputs_path))
+    return entry
+
+
+def _check_names(
+    message: (
+        project_pb2.Project
+        | project_pb2.StorageLocation
+        | project_pb2.ConversionProfile
+        | project_pb2.UploadProfile
+    ),
+    violations: Violations,
+    path: str,
+) -> None:
+    violations.add(f"{path}.short_name", short_name_fault(message.short_name))
+    violations.add(f"{path}.display_name", display_name_fault(message.display_name))
+
+
+def _refuse_repetitions(violations: Violations, path: str, names: Iterable[str]) -> None:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if first.setdefault(name, index) != index:
+            violations.add(f"{path}[{index}].short_name", f"is that of {path}[{first[name]}]")

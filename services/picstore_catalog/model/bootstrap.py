@@ -1,0 +1,225 @@
+"""The operator's document: what a team's projects should look like, and what applying it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from picstore_catalog.model.conversion_profile import (
+    ConversionProfile,
+    formats_to_json,
+    sizes_to_json,
+)
+from picstore_catalog.model.project import Project
+from picstore_catalog.model.storage_location import LocalDirectory, S3Bucket, StorageLocation
+from picstore_catalog.model.upload_profile import UploadProfile
+from picstore_imaging.profile import Profile
+from picstore_kit.ids import (
+    ConversionProfileId,
+    LocationId,
+    ProjectId,
+    UploadProfileId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectEntry:
+    """A project of a document."""
+
+    id: ProjectId | None
+    """Taken for a new project only; None for a fresh one."""
+    short_name: str
+    display_name: str
+    """Empty leaves the one that is there; so in all entries."""
+    base_path: str
+    """Empty leaves the one that is there, and is the short name of a new project."""
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Entry:
+    """A bucket of a document."""
+
+    endpoint: str
+    region: str
+    bucket: str
+    prefix: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    """Empty leaves the one that is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalEntry:
+    """A directory of a document."""
+
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationEntry:
+    """A storage location of a document."""
+
+    id: LocationId | None
+    project: str
+    """Short name; empty for all of the team's. So in all entries."""
+    short_name: str
+    display_name: str
+    provider: S3Entry | LocalEntry
+    public_base_url: str
+    cache_control: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionProfileEntry:
+    """A conversion profile of a document."""
+
+    id: ConversionProfileId | None
+    project: str
+    short_name: str
+    display_name: str
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadProfileEntry:
+    """An upload profile of a document; what it refers to are short names."""
+
+    id: UploadProfileId | None
+    project: str
+    short_name: str
+    display_name: str
+    originals_location: str
+    originals_path: str
+    outputs_location: str
+    outputs_path: str
+    conversion_profile: str
+
+    @property
+    def name(self) -> str:
+        """The name by which other documents refer to it."""
+        return f"{self.project}/{self.short_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What should be there; what it does not name stays as it is."""
+
+    projects: tuple[ProjectEntry, ...] = ()
+    storage_locations: tuple[LocationEntry, ...] = ()
+    conversion_profiles: tuple[ConversionProfileEntry, ...] = ()
+    upload_profiles: tuple[UploadProfileEntry, ...] = ()
+
+
+class Action(Enum):
+    """What happened to an object."""
+
+    UNCHANGED = auto()
+    CREATED = auto()
+    UPDATED = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One difference, as text without secrets; the old one is empty for a new object."""
+
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happened to one object of the document."""
+
+    kind: str
+    name: str
+    action: Action
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was done, or would be, in the order of the document."""
+
+    project_ids: Mapping[str, ProjectId]
+    """By short name."""
+    upload_profile_ids: Mapping[str, UploadProfileId]
+    """By `UploadProfileEntry.name`."""
+    changes: tuple[Change, ...]
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[FieldChange, ...]:
+    """Compare two descriptions of an object field by field; a missing field is an empty one."""
+    return tuple(
+        FieldChange(field=field, old=old.get(field, ""), new=new.get(field, ""))
+        for field in {**old, **new}
+        if old.get(field, "") != new.get(field, "")
+    )
+
+
+def describe_project(project: Project) -> dict[str, str]:
+    """Say in words what can differ between two projects of one short name."""
+    return {
+        "display_name": project.display_name,
+        "base_path": project.base_path,
+        "max_bytes": str(project.max_bytes),
+        "max_pixels": str(project.max_pixels),
+    }
+
+
+def describe_location(location: StorageLocation, names: Mapping[str, str]) -> dict[str, str]:
+    """Say in words what can differ between two locations, but not their secrets.
+
+    `names` are short names by id, as in all of these; what is not among them is told by its id.
+    """
+    described = {
+        "project_id": _name(location.project_id, names),
+        "display_name": location.display_name,
+        "public_base_url": location.public_base_url,
+        "cache_control": location.cache_control,
+    }
+    match location.provider:
+        case S3Bucket() as s3:
+            described |= {
+                "s3.endpoint": s3.endpoint,
+                "s3.region": s3.region,
+                "s3.bucket": s3.bucket,
+                "s3.prefix": s3.prefix,
+                "s3.access_key_id": s3.access_key_id,
+            }
+        case LocalDirectory() as local:
+            described["local.directory"] = local.directory
+    return described
+
+
+def describe_conversion_profile(
+    profile: ConversionProfile, names: Mapping[str, str]
+) -> dict[str, str]:
+    """Say in words what can differ between two conversion profiles."""
+    return {
+        "project_id": _name(profile.project_id, names),
+        "display_name": profile.display_name,
+        "formats": json.dumps(formats_to_json(profile.profile.formats)),
+        "sizes": json.dumps(sizes_to_json(profile.profile.sizes)),
+        "background": profile.profile.background,
+    }
+
+
+def describe_upload_profile(profile: UploadProfile, names: Mapping[str, str]) -> dict[str, str]:
+    """Say in words what can differ between two upload profiles."""
+    return {
+        "display_name": profile.display_name,
+        "originals_location_id": _name(profile.originals_location_id, names),
+        "originals_path": profile.originals_path,
+        "outputs_location_id": _name(profile.outputs_location_id, names),
+        "outputs_path": profile.outputs_path,
+        "conversion_profile_id": _name(profile.conversion_profile_id, names),
+    }
+
+
+def _name(id: str | None, names: Mapping[str, str]) -> str:
+    return names.get(id, id) if id else ""

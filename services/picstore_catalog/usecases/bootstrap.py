@@ -1,0 +1,246 @@
+"""Making a team's projects agree with the operator's document: once, or as often as applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from picstore_catalog.model.bootstrap import (
+    Action,
+    Change,
+    ConversionProfileEntry,
+    Document,
+    FieldChange,
+    LocationEntry,
+    Outcome,
+    ProjectEntry,
+    S3Entry,
+    UploadProfileEntry,
+    describe_conversion_profile,
+    describe_location,
+    describe_project,
+    describe_upload_profile,
+    differences,
+)
+from picstore_catalog.model.conversion_profile import ConversionProfile
+from picstore_catalog.model.project import Project
+from picstore_catalog.model.storage_location import (
+    LocalDirectory,
+    Provider,
+    S3Bucket,
+    StorageLocation,
+)
+from picstore_catalog.model.upload_profile import UploadProfile
+from picstore_catalog.repo import bootstrap as repo
+from picstore_catalog.repo import conversion_profile as conversion_profiles
+from picstore_catalog.repo import project as projects
+from picstore_catalog.repo import storage_location as locations
+from picstore_catalog.repo import upload_profile as upload_profiles
+from picstore_catalog.repo.access import Access
+from picstore_catalog.uow import Transaction
+from picstore_catalog.usecases.bootstrap_existing import Existing, check_document, load_existing
+from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_kit.ids import (
+    ConversionProfileId,
+    LocationId,
+    ProjectId,
+    UploadProfileId,
+    new_id,
+)
+
+
+async def apply_bootstrap(
+    transaction: Transaction, access: Access, document: Document, secrets: LocationSecrets
+) -> Outcome:
+    """Make the catalog agree with the document.
+
+    Raises:
+        InvalidFields: The document names what does not exist, or would change what cannot change.
+        AlreadyExists: It gives an id that something else has.
+        FailedPrecondition: It takes a location from a project that uses it (RESOURCE_IN_USE).
+    """
+    await repo.take_turns(transaction, access)
+    existing = await load_existing(transaction, access, document)
+    check_document(document, existing)
+    outcome = await _Run(transaction, access, existing, secrets).apply(document)
+    await repo.require_usable_references(transaction, access)
+    return outcome
+
+
+class _Run:
+    """One application of a document that was checked."""
+
+    def __init__(
+        self, transaction: Transaction, access: Access, existing: Existing, secrets: LocationSecrets
+    ) -> None:
+        self._transaction = transaction
+        self._access = access
+        self._existing = existing
+        self._secrets = secrets
+        self._changes: list[Change] = []
+
+    async def apply(self, document: Document) -> Outcome:
+        for project in document.projects:
+            await self._apply_project(project)
+        for location in document.storage_locations:
+            await self._apply_location(location)
+        for conversion in document.conversion_profiles:
+            await self._apply_conversion_profile(conversion)
+        for upload in document.upload_profiles:
+            await self._apply_upload_profile(upload)
+        return Outcome(
+            project_ids={
+                entry.short_name: self._existing.projects[entry.short_name].value.id
+                for entry in document.projects
+            },
+            upload_profile_ids={
+                entry.name: self._existing.upload_profiles[entry.name].value.id
+                for entry in document.upload_profiles
+            },
+            changes=tuple(self._changes),
+        )
+
+    async def _apply_project(self, entry: ProjectEntry) -> None:
+        stored = self._existing.projects.get(entry.short_name)
+        wanted = Project(
+            id=stored.value.id if stored else entry.id or new_id(ProjectId),
+            short_name=entry.short_name,
+            display_name=entry.display_name or (stored.value.display_name if stored else ""),
+            base_path=stored.value.base_path if stored else entry.base_path or entry.short_name,
+            max_bytes=entry.max_bytes,
+            max_pixels=entry.max_pixels,
+        )
+        if stored is None:
+            made = await projects.insert(self._transaction, self._access, wanted)
+            self._existing.projects[entry.short_name] = made
+        elif stored.value != wanted:
+            await projects.update(self._transaction, self._access, stored, wanted)
+        before = describe_project(stored.value) if stored else None
+        self._note("project", entry.short_name, before, describe_project(wanted))
+
+    async def _apply_location(self, entry: LocationEntry) -> None:
+        stored = self._existing.locations.get(entry.short_name)
+        kept = stored.value if stored else None
+        location_id = kept.id if kept else entry.id or new_id(LocationId)
+        provider = self._provider(location_id, entry, kept)
+        wanted = StorageLocation(
+            id=location_id,
+            project_id=self._existing.project_id(entry.project),
+            short_name=entry.short_name,
+            display_name=entry.display_name or (kept.display_name if kept else ""),
+            provider=provider,
+            public_base_url=entry.public_base_url,
+            cache_control=entry.cache_control,
+        )
+        if stored is None:
+            made = await locations.insert(self._transaction, self._access, wanted)
+            self._existing.locations[entry.short_name] = made
+        elif stored.value != wanted:
+            await locations.update(self._transaction, self._access, stored, wanted)
+        names = self._existing.names()
+        before = describe_location(kept, names) if kept else None
+        self._note(
+            "storage_location",
+            entry.short_name,
+            before,
+            describe_location(wanted, names),
+            _secret_changes(kept, wanted),
+        )
+
+    def _provider(
+        self, location_id: LocationId, entry: LocationEntry, kept: StorageLocation | None
+    ) -> Provider:
+        if not isinstance(entry.provider, S3Entry):
+            return LocalDirectory(directory=entry.provider.directory)
+        given = entry.provider
+        return S3Bucket(
+            endpoint=given.endpoint,
+            region=given.region,
+            bucket=given.bucket,
+            prefix=given.prefix,
+            access_key_id=given.access_key_id,
+            sealed_secret=(
+                self._secrets.sealed_again(location_id, given.secret_access_key, kept)
+                if given.access_key_id
+                else None
+            ),
+        )
+
+    async def _apply_conversion_profile(self, entry: ConversionProfileEntry) -> None:
+        stored = self._existing.conversion_profiles.get(entry.short_name)
+        wanted = ConversionProfile(
+            id=stored.value.id if stored else entry.id or new_id(ConversionProfileId),
+            project_id=self._existing.project_id(entry.project),
+            short_name=entry.short_name,
+            display_name=entry.display_name or (stored.value.display_name if stored else ""),
+            revision=stored.value.revision if stored else 1,
+            profile=entry.profile,
+        )
+        if stored is None:
+            made = await conversion_profiles.insert(self._transaction, self._access, wanted)
+            self._existing.conversion_profiles[entry.short_name] = made
+        elif stored.value != wanted:
+            await conversion_profiles.update(self._transaction, self._access, stored, wanted)
+        names = self._existing.names()
+        before = describe_conversion_profile(stored.value, names) if stored else None
+        self._note(
+            "conversion_profile",
+            entry.short_name,
+            before,
+            describe_conversion_profile(wanted, names),
+        )
+
+    async def _apply_upload_profile(self, entry: UploadProfileEntry) -> None:
+        stored = self._existing.upload_profiles.get(entry.name)
+        wanted = UploadProfile(
+            id=stored.value.id if stored else entry.id or new_id(UploadProfileId),
+            project_id=self._existing.projects[entry.project].value.id,
+            short_name=entry.short_name,
+            display_name=entry.display_name or (stored.value.display_name if stored else ""),
+            originals_location_id=self._existing.locations[entry.originals_location].value.id,
+            originals_path=entry.originals_path,
+            outputs_location_id=self._existing.locations[entry.outputs_location].value.id,
+            outputs_path=entry.outputs_path,
+            conversion_profile_id=(
+                self._existing.conversion_profiles[entry.conversion_profile].value.id
+            ),
+        )
+        if stored is None:
+            made = await upload_profiles.insert(self._transaction, self._access, wanted)
+            self._existing.upload_profiles[entry.name] = made
+        elif stored.value != wanted:
+            await upload_profiles.update(self._transaction, self._access, stored, wanted)
+        names = self._existing.names()
+        before = describe_upload_profile(stored.value, names) if stored else None
+        self._note("upload_profile", entry.name, before, describe_upload_profile(wanted, names))
+
+    def _note(
+        self,
+        kind: str,
+        name: str,
+        before: Mapping[str, str] | None,
+        after: Mapping[str, str],
+        more: tuple[FieldChange, ...] = (),
+    ) -> None:
+        fields = differences(before or {}, after) + more
+        if before is None:
+            action = Action.CREATED
+        else:
+            action = Action.UPDATED if fields else Action.UNCHANGED
+        self._changes.append(Change(kind=kind, name=name, action=action, fields=fields))
+
+
+def _secret_changes(
+    kept: StorageLocation | None, wanted: StorageLocation
+) -> tuple[FieldChange, ...]:
+    """Say that a secret is another one, and no more."""
+    old = kept.provider.sealed_secret if kept and isinstance(kept.provider, S3Bucket) else None
+    new = wanted.provider.sealed_secret if isinstance(wanted.provider, S3Bucket) else None
+    if old == new:
+        return ()
+    return (
+        FieldChange(
+            field="s3.secret_access_key",
+            old="(a secret)" if old else "",
+            new="(another secret)" if old and new else "(a secret)" if new else "",
+        ),
+    )
