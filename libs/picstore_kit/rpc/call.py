@@ -44,6 +44,14 @@ class Call:
         return self.method.rpartition("/")[0].lstrip("/")
 
     @property
+    def label(self) -> str:
+        """The method for traces and metrics; one for all that do not exist.
+
+        Otherwise anybody could make up as many time series as they like.
+        """
+        return self.method.lstrip("/") if self.known else "_OTHER"
+
+    @property
     def infrastructure(self) -> bool:
         """Whether this is a health check or reflection, and not Pic Store's own business."""
         return self.service.startswith("grpc.")

@@ -14,16 +14,19 @@ from picstore_kit.rpc.call import Call
 
 log = structlog.get_logger(__name__)
 
-_OTHER: Final = "_OTHER"
-"""Stands for all methods that do not exist, or anyone could make up time series."""
+_BUCKETS_S: Final = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+"""OpenTelemetry's default buckets are meant for milliseconds."""
 
 
 class AccessLog:
-    """Logs and measures each call; health checks and reflection only at level debug."""
+    """Logs and measures each call; health and reflection are only logged, at level debug."""
 
     def __init__(self) -> None:
         self._duration = metrics.get_meter("picstore.rpc").create_histogram(
-            "rpc.server.call.duration", unit="s", description="Time from request to status."
+            "rpc.server.call.duration",
+            unit="s",
+            description="Time from request to status.",
+            explicit_bucket_boundaries_advisory=_BUCKETS_S,
         )
 
     @asynccontextmanager
@@ -39,8 +42,9 @@ class AccessLog:
         finally:
             seconds = time.monotonic() - started
             code = call.outcome(failure).name
-            method = call.method.lstrip("/") if call.known else _OTHER
-            self._duration.record(seconds, {"rpc.method": method, "rpc.response.status_code": code})
+            if not call.infrastructure:
+                labels = {"rpc.method": call.label, "rpc.response.status_code": code}
+                self._duration.record(seconds, labels)
             write = log.debug if call.infrastructure else log.info
             write("rpc.served", code=code, ms=round(seconds * 1000, 1), **_particulars(call))
 

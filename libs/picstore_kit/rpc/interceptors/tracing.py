@@ -42,9 +42,9 @@ class Tracing:
             yield
             return
         with self._tracer.start_as_current_span(
-            call.method.lstrip("/"),
+            call.label,
             kind=SpanKind.SERVER,
-            attributes={"rpc.system": "grpc", "rpc.method": call.method.lstrip("/")},
+            attributes={"rpc.system": "grpc", "rpc.method": call.label},
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
