@@ -7,6 +7,7 @@ child, or in a test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,10 @@ _LOADER_CLASSES: Final = (
     "VipsForeignLoadWebp",
     "VipsForeignLoadHeif",
 )
+_OUT_OF_MEMORY: Final = re.compile(
+    "out of memory|insufficient memory|memory allocation", re.IGNORECASE
+)
+"""As libvips itself, libjpeg and libheif put it."""
 
 
 class LibvipsTooOld(RuntimeError):
@@ -101,9 +106,9 @@ class EncodeFailed(PicstoreError):
 def _refusal(error: pyvips.Error, otherwise: PicstoreError) -> PicstoreError:
     """Tell the end of the child's memory from the picture's own faults.
 
-    libvips has one kind of error and no codes, so its text must tell; every codec says "memory".
+    libvips has one kind of error and no codes, so its text must tell.
     """
-    if "memory" in str(error).lower():
+    if _OUT_OF_MEMORY.search(error.detail):
         return ResourceExhausted(
             Reason.CHILD_MEMORY, "the picture needs more memory than a conversion may have"
         )
