@@ -1,3 +1,5 @@
+"""Who is admitted to which method, and who the handler is told calls."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

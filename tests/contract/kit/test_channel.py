@@ -1,3 +1,5 @@
+"""What a channel adds to a call, repeats, and makes of errors."""
+
 from __future__ import annotations
 
 import asyncio

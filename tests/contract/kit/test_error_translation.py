@@ -1,3 +1,5 @@
+"""What a caller is told when a handler fails, and what never reaches it."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

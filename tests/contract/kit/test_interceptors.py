@@ -1,3 +1,5 @@
+"""What is done around every call: logs, ids, limits, deadlines, checks of requests."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Health, reflection, addresses and the end of a server."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The order in which a process opens, serves, drains and closes."""
+
 from __future__ import annotations
 
 import asyncio

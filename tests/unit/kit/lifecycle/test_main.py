@@ -1,3 +1,5 @@
+"""The command line that every service has."""
+
 from __future__ import annotations
 
 import signal

@@ -1,3 +1,5 @@
+"""What log lines say, and what they never say."""
+
 from __future__ import annotations
 
 import json

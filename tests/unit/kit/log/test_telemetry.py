@@ -1,3 +1,5 @@
+"""The context that travels in headers."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Grants, permissions, principals and access rules."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The order of the interceptors."""
+
 from __future__ import annotations
 
 from picstore_kit.rpc.auth import Principal

@@ -1,3 +1,5 @@
+"""Readiness that follows the dependencies."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Timeouts of outgoing calls, and which of them are repeated."""
+
 from __future__ import annotations
 
 import grpc

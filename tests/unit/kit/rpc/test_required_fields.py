@@ -1,3 +1,5 @@
+"""Required fields of the contract."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Errors to statuses and back."""
+
 from __future__ import annotations
 
 import grpc

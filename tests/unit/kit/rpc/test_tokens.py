@@ -1,3 +1,5 @@
+"""Service tokens: what is accepted, what is refused, and when keys are fetched."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""Settings from the environment, their errors, and what is printed of them."""
+
 from __future__ import annotations
 
 import base64
