@@ -5,7 +5,7 @@ from __future__ import annotations
 from picstore.catalog.v1 import ingest_pb2, project_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
 from picstore_catalog.model.image import Original
-from picstore_catalog.usecases.ingest import Commit, Resolution, UploadRequest
+from picstore_catalog.model.upload import Commit, Resolution, UploadRequest
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId, parse_id
 

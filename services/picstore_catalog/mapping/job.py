@@ -14,7 +14,7 @@ from picstore_catalog.mapping.ingest import facts_message, read_sha256
 from picstore_catalog.model.image import Placeholder
 from picstore_catalog.model.job import LEASE, Failure
 from picstore_catalog.model.output import StoredFile
-from picstore_catalog.usecases.jobs import Claim
+from picstore_catalog.model.work import Claim
 from picstore_kit.errors import InvalidField, Reason
 
 DEFAULT_CACHE_CONTROL: Final = "public, max-age=31536000, immutable"

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from picstore_catalog.model.image import Original
+from picstore_catalog.model.storage_location import StorageLocation
+from picstore_catalog.model.stored import Stored
 from picstore_imaging.profile import Profile
 from picstore_kit.errors import FieldViolation, InvalidFields
-from picstore_kit.ids import LocationId, ProjectId, UploadProfileId
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId
+
+FIRST_GENERATION: Final = 1
 
 MAX_FILENAME: Final = 1000
 MAX_LOCATION: Final = 300
@@ -31,6 +36,44 @@ class UploadTarget:
     outputs_path: str
     profile: Profile
     """The conversion profile at its current revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRequest:
+    """A picture that somebody wants to upload."""
+
+    project_id: ProjectId
+    upload_profile: str
+    """An id or a short name; empty for the default."""
+    default_upload_profile_id: UploadProfileId | None = None
+    """The caller's."""
+    filename: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Where the original of an upload goes."""
+
+    image_id: ImageId
+    generation: int
+    target: UploadTarget
+    originals_location: Stored[StorageLocation]
+    object_key: str
+    filename: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """An upload whose original is stored."""
+
+    upload_id: UploadId
+    image_id: ImageId
+    generation: int
+    upload: UploadRequest
+    alt_text: str
+    original: Original
 
 
 def check_texts(*, filename: str = "", location: str = "", alt_text: str = "") -> None:

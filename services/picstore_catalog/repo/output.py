@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,18 +14,11 @@ from picstore_catalog.model.image import Tally
 from picstore_catalog.model.ingest import NewOutput
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import Output, OutputState, StoredFile
+from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.blobs.keys import public_url
 from picstore_kit.errors import NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedOutput:
-    """An output that is still to be made."""
-
-    id: OutputId
-    spec: OutputSpec
 
 
 async def insert(

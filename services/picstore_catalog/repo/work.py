@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
 
 from picstore_catalog.model.image import Original
+from picstore_catalog.model.work import WorkOrder
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import JobId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkOrder:
-    """The original that a job works on, and how its outputs are sent."""
-
-    original: Original
-    cache_control: str
-    """Of the outputs; empty for the default."""
-    wants_placeholder: bool
-    is_stale: bool
-    """Whether its outputs are of no use any more."""
 
 
 async def fetch(conn: AsyncConnection[TupleRow], job_id: JobId) -> WorkOrder:

@@ -10,10 +10,11 @@ from picstore_catalog.mapping.image import image_message, picture_message, read_
 from picstore_catalog.mapping.ingest import read_sha256
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.picture import Wish
+from picstore_catalog.model.upload import UploadRequest
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
-from picstore_catalog.usecases.ingest import UploadRequest, announce_image
+from picstore_catalog.usecases.ingest import announce_image
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import ImageId, ProjectId, parse_id
 from picstore_kit.pg.paging import Pager

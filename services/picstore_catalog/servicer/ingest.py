@@ -12,6 +12,7 @@ from picstore_catalog.mapping.storage_location import location_message, with_sec
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
+from picstore_catalog.model.upload import Resolution, UploadRequest
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo.access import Access
@@ -93,8 +94,8 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         transaction: Transaction,
         access: Access,
         request: ingest_pb2.ResolveUploadRequest,
-    ) -> cases.Resolution:
-        upload = cases.UploadRequest(
+    ) -> Resolution:
+        upload = UploadRequest(
             project_id=parse_id(ProjectId, request.project_id, field="project_id"),
             upload_profile=request.upload_profile,
             default_upload_profile_id=require_principal().default_upload_profile_id,
@@ -108,7 +109,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         transaction: Transaction,
         access: Access,
         request: ingest_pb2.ResolveUploadRequest,
-    ) -> cases.Resolution:
+    ) -> Resolution:
         image_id = parse_id(ImageId, request.image_id, field="image_id")
         repeated = [
             FieldViolation(field=field, description="must not be given beside image_id")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from picstore.events.v1.event_pb2 import ImageCommitted
 from picstore_catalog.model.image import Image, ImageState, Original
 from picstore_catalog.model.ingest import lay_out
-from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.model.upload import UploadTarget, check_texts
+from picstore_catalog.model.upload import (
+    FIRST_GENERATION,
+    Commit,
+    Resolution,
+    UploadRequest,
+    UploadTarget,
+    check_texts,
+)
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
@@ -24,47 +29,7 @@ from picstore_imaging.facts import SourceFacts
 from picstore_imaging.plan import plan_outputs
 from picstore_kit.blobs.keys import original_key, output_prefix, sanitise_filename
 from picstore_kit.errors import FailedPrecondition, InvalidField, NotFound, Reason
-from picstore_kit.ids import ImageId, ProjectId, UploadId, UploadProfileId, new_id
-
-FIRST_GENERATION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadRequest:
-    """A picture that somebody wants to upload."""
-
-    project_id: ProjectId
-    upload_profile: str
-    """An id or a short name; empty for the default."""
-    default_upload_profile_id: UploadProfileId | None = None
-    """The caller's."""
-    filename: str
-    location: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """Where the original of an upload goes."""
-
-    image_id: ImageId
-    generation: int
-    target: UploadTarget
-    originals_location: Stored[StorageLocation]
-    object_key: str
-    filename: str
-    location: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """An upload whose original is stored."""
-
-    upload_id: UploadId
-    image_id: ImageId
-    generation: int
-    upload: UploadRequest
-    alt_text: str
-    original: Original
+from picstore_kit.ids import ImageId, new_id
 
 
 async def announce_image(

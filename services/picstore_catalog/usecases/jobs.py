@@ -6,34 +6,22 @@ over all teams. What fences them is the number of the attempt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from picstore_catalog.model.image import Placeholder
-from picstore_catalog.model.job import FINISHED, Failure, Job, JobState, check_attempt
+from picstore_catalog.model.job import FINISHED, Failure, JobState, check_attempt
 from picstore_catalog.model.job import claim as claimed
 from picstore_catalog.model.job import extend as extended
 from picstore_catalog.model.job import fail as failed
+from picstore_catalog.model.work import Claim
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import work
-from picstore_catalog.repo.output import WantedOutput
-from picstore_catalog.repo.work import WorkOrder
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.settle import give_up
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import JobId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A job in the hands of one worker."""
-
-    job: Job
-    order: WorkOrder
-    outputs: list[WantedOutput]
-    """Still to be made, cheap ones first."""
 
 
 async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> Claim:
@@ -50,7 +38,7 @@ async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> 
     order = await work.fetch(transaction, job.id)
     if order.is_stale:
         raise FailedPrecondition(Reason.JOB_FINISHED, "newer outputs have replaced these")
-    return Claim(job=job, order=order, outputs=await outputs.begin(transaction, job.id))
+    return Claim(job=job, order=order, outputs=tuple(await outputs.begin(transaction, job.id)))
 
 
 async def extend_job(transaction: Transaction, *, job_id: JobId, attempt: int) -> datetime:

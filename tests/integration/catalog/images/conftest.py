@@ -18,15 +18,15 @@ from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import StoredFile
 from picstore_catalog.model.permission import Permission
+from picstore_catalog.model.upload import Commit, UploadRequest
+from picstore_catalog.model.work import Claim, WantedOutput
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.access import Access
-from picstore_catalog.repo.output import WantedOutput
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases import ingest
 from picstore_catalog.usecases import jobs as job_cases
 from picstore_catalog.usecases.complete_output import Completion, complete_output
-from picstore_catalog.usecases.jobs import Claim
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import FormatRule, SizeRule
@@ -152,7 +152,7 @@ class Catalog:
             )
         return upload_id
 
-    async def commit(self, team: Team, commit: ingest.Commit) -> Image:
+    async def commit(self, team: Team, commit: Commit) -> Image:
         async with self.uow.begin(team.id) as conn:
             stored = await ingest.commit_image(conn, team.access(), commit, grace=GRACE)
         return stored.value
@@ -225,14 +225,14 @@ async def team(catalog: Catalog) -> Team:
     return await catalog.add_team()
 
 
-MakeCommit = Callable[..., ingest.Commit]
+MakeCommit = Callable[..., Commit]
 
 
 @pytest.fixture
 def make_commit(team: Team) -> MakeCommit:
     """Builds the commit of a 1,200 x 800 JPEG."""
 
-    def make(*, upload_profile: str, content: bytes = b"a photo", **fields: Any) -> ingest.Commit:
+    def make(*, upload_profile: str, content: bytes = b"a photo", **fields: Any) -> Commit:
         image_id = fields.pop("image_id", None) or new_id(ImageId)
         original = Original(
             location_id=team.location_id,
@@ -246,11 +246,11 @@ def make_commit(team: Team) -> MakeCommit:
             size_bytes=len(content),
             sha256=hashlib.sha256(content).digest(),
         )
-        return ingest.Commit(
+        return Commit(
             upload_id=fields.pop("upload_id", None) or new_id(UploadId),
             image_id=image_id,
             generation=1,
-            upload=ingest.UploadRequest(
+            upload=UploadRequest(
                 project_id=team.project_id,
                 upload_profile=upload_profile,
                 filename="photo.jpg",
