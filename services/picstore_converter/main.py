@@ -18,7 +18,7 @@ from picstore_kit.bus.worker import Worker
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
 from picstore_kit.rpc.channel import open_channel
-from picstore_kit.rpc.peers import meet_peers
+from picstore_kit.peers import meet_peers
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool

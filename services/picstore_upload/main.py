@@ -11,9 +11,9 @@ from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.channel import open_channel
-from picstore_kit.rpc.peers import follow_revocations, meet_peers
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
