@@ -18,6 +18,7 @@ MAX_EMAIL: Final = 254
 """Characters of an e-mail address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
 
 _SHORT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Whether mail arrives is for the mail server to say; this only catches what cannot be one.
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -272,9 +273,9 @@ def short_name_fault(text: str) -> str | None:
 
 def display_name_fault(text: str) -> str | None:
     """Say what is wrong with a name for people, if anything."""
-    if len(text) <= MAX_DISPLAY_NAME and (text.isprintable() or not text):
+    if len(text) <= MAX_DISPLAY_NAME and not _CONTROL.search(text):
         return None
-    return f"must be at most {MAX_DISPLAY_NAME} printable characters"
+    return f"must be one line of at most {MAX_DISPLAY_NAME} characters"
 
 
 def email_fault(text: str) -> str | None:

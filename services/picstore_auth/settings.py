@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.settings import (
@@ -30,7 +30,7 @@ class AuthSettings(ServiceSettings):
     """The bus, for telling others that keys were revoked."""
     sealing: SealingSettings
     """Keys under which the private signing keys are stored."""
-    service_secrets: Annotated[Mapping[str, str], NoDecode]
+    service_secrets: Annotated[Mapping[str, SecretStr], NoDecode]
     """JSON object of a service's name to the hex SHA-256 of its secret."""
     signing_key_days: Annotated[PositiveFloat, Field(le=365)] = 30
     """Days after which another key takes over signing service tokens."""
@@ -47,16 +47,19 @@ class AuthSettings(ServiceSettings):
 
     @field_validator("service_secrets")
     @classmethod
-    def _secrets_are_digests(cls, secrets: Mapping[str, str]) -> Mapping[str, str]:
+    def _secrets_are_digests(cls, secrets: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
         for name, digest in secrets.items():
-            if not _SHA256_HEX.fullmatch(digest):
+            if not _SHA256_HEX.fullmatch(digest.get_secret_value()):
                 raise ValueError(f"{name!r} must have the hex SHA-256 of its secret")
         return secrets
 
     @property
     def secret_digests(self) -> dict[str, bytes]:
         """The SHA-256 of every service's secret by the service's name."""
-        return {name: bytes.fromhex(digest) for name, digest in self.service_secrets.items()}
+        return {
+            name: bytes.fromhex(digest.get_secret_value())
+            for name, digest in self.service_secrets.items()
+        }
 
     @property
     def rotate_after(self) -> timedelta:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from picstore_auth.clock import Clock, utc_now
 from picstore_auth.model import Identity
 from picstore_auth.repo import identities
@@ -57,7 +59,7 @@ class Authentication:
                 Reason.CREDENTIAL_REVOKED, "the API key was revoked, or its user disabled"
             )
         if row.expires_at is not None and row.expires_at <= self._clock():
-            expired = row.expires_at.isoformat()
+            expired = row.expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
             raise Unauthenticated(
                 Reason.CREDENTIAL_EXPIRED,
                 f"the API key expired at {expired}",

@@ -44,7 +44,7 @@ class LastUses:
     def note(self, key_id: KeyId, at: datetime, *, stored: datetime | None) -> None:
         """Remember a use, unless the one that is `stored` is recent enough."""
         if stored is None or at - stored >= RESOLUTION:
-            self._pending.setdefault(key_id, at)
+            self._pending[key_id] = at
 
     async def run(self) -> None:
         """Store what was noted, again and again, until cancelled."""
@@ -56,10 +56,14 @@ class LastUses:
         """Store what was noted; if the database does not take it, keep it for the next time."""
         if not self._pending:
             return
-        uses, self._pending = self._pending, {}
+        uses = dict(self._pending)
         try:
             async with self._database.system_transaction() as conn:
                 await identities.note_uses(conn, uses)
         except PicstoreError as error:
-            self._pending = {**self._pending, **uses}
             log.warning("last_uses.not_stored", keys=len(uses), error=error.message)
+            return
+        # What was noted meanwhile stays.
+        self._pending = {
+            key_id: at for key_id, at in self._pending.items() if uses.get(key_id) != at
+        }
