@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -54,6 +54,31 @@ class Child:
     """Seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStack:
+    """A stack that another process runs, as its data directory tells."""
+
+    pid: int
+    urls: Mapping[str, str]
+    """The gateway's URL and the gRPC target of each other service, by name; empty at first."""
+    secrets: Mapping[str, str] = field(repr=False)
+    """By name, as `DataDir.secret` made them."""
+
+
+def running_stack(path: Path) -> RunningStack | None:
+    """Return the stack that runs on the data directory `path` now, if there is one to be seen."""
+    try:
+        # Not by the lock itself: to try it would be in the way of a stack that starts just now.
+        runner = _Runner.model_validate_json((path / "lock").read_bytes())
+        state = _State.model_validate_json((path / "state.json").read_bytes())
+        started = psutil.Process(runner.pid).create_time()
+    except (OSError, ValidationError, psutil.NoSuchProcess):
+        return None
+    if started > runner.since.timestamp() + 1:
+        return None  # Its process was killed, and the process id is another one's now.
+    return RunningStack(pid=runner.pid, urls=runner.urls, secrets=state.secrets)
+
+
 class DataDir:
     """One data directory, held by this process from `acquire` to `release`."""
 
@@ -62,6 +87,7 @@ class DataDir:
         self._lock: int | None = None
         self._state = _State()
         self._children: dict[int, Child] = {}
+        self._since = datetime.now(UTC)
 
     def acquire(self) -> None:
         """Take the directory, making it if it is missing, and end what a killed stack left behind.
@@ -88,6 +114,7 @@ class DataDir:
             raise AlreadyRunning(_describe(self.path, runner)) from None
         self._lock = lock
         try:
+            self._since = datetime.now(UTC)
             self._end_leftovers()
             self._state = self._read_state()
             self.announce({})
@@ -105,7 +132,7 @@ class DataDir:
     def announce(self, urls: Mapping[str, str]) -> None:
         """Write down for a second start who runs here and where it is reached."""
         assert self._lock is not None
-        runner = _Runner(pid=os.getpid(), since=datetime.now(UTC), urls=dict(urls))
+        runner = _Runner(pid=os.getpid(), since=self._since, urls=dict(urls))
         text = runner.model_dump_json().encode()
         os.pwrite(self._lock, text, 0)
         os.ftruncate(self._lock, len(text))
@@ -239,6 +266,6 @@ def _describe(path: Path, text: bytes) -> str:
         runner = _Runner.model_validate_json(text)
     except ValidationError:
         return f"the stack is already starting on {path}"
-    urls = "".join(f"\n  {name}: {url}" for name, url in runner.urls.items())
+    where = "".join(f"\n  {name}: {url}" for name, url in runner.urls.items())
     since = runner.since.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return f"the stack is already running on {path} (process {runner.pid}, since {since}){urls}"
+    return f"the stack is already running on {path} (process {runner.pid}, since {since}){where}"

@@ -18,7 +18,7 @@ async def run_in_foreground(
 ) -> None:
     """Start `stack`, call `when_ready`, and keep it running until a signal if that returned True.
 
-    The first signal stops it in an orderly way, a second one at once.
+    The first signal stops it in an orderly way, one during that stop at once.
 
     Raises:
         LocalError: It did not start, or something is beyond recovery.
@@ -27,12 +27,14 @@ async def run_in_foreground(
     stopping = False
 
     async def work() -> None:
+        nonlocal stopping
         await stack.start()
         try:
             if await when_ready():
                 raise await stack.wait_failed()
         finally:
-            reporter.step("stopping; Ctrl-C again ends everything at once")
+            stopping = True
+            reporter.step("stopping; Ctrl-C ends everything at once")
             await stack.stop()
 
     task = asyncio.ensure_future(work())

@@ -69,17 +69,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
     ServiceSpec(
         name="auth",
         module="picstore_auth.main",
-        needs=frozenset(
-            {
-                Need.POSTGRES,
-                Need.NATS,
-                Need.IDENTITY,
-                Need.TARGETS,
-                Need.SEALING,
-                Need.PAGE_TOKENS,
-                Need.SERVICE_SECRETS,
-            }
-        ),
+        needs=frozenset({Need.POSTGRES, Need.NATS, Need.SEALING, Need.SERVICE_SECRETS}),
     ),
     ServiceSpec(
         name="catalog",
@@ -113,7 +103,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
     ServiceSpec(
         name="gateway",
         module="picstore_gateway.main",
-        needs=frozenset({Need.NATS, Need.IDENTITY, Need.TARGETS}),
+        needs=frozenset({Need.TARGETS}),
         after=("auth",),
         serves=Serves.HTTP,
     ),

@@ -33,6 +33,7 @@ from picstore_local.s3 import S3Access
 from picstore_local.services import (
     OPERATOR,
     SERVICES,
+    Need,
     Serves,
     ServiceSpec,
     Surroundings,
@@ -96,6 +97,7 @@ class Stack:
         self._services: dict[str, ServiceProcess] = {}
         self._listen: dict[str, str] = {}
         self._watchers: list[asyncio.Task[None]] = []
+        self._secrets: StackSecrets | None = None
         self._failed = asyncio.Event()
         self._failure: LocalError | None = None
 
@@ -131,12 +133,8 @@ class Stack:
     @property
     def secrets(self) -> StackSecrets:
         """The operator's secret and the demo team's API key, once it was started."""
-        return StackSecrets(
-            operator=self._secret(f"service.{OPERATOR}"),
-            demo_api_key=self.data_dir.secret(
-                "demo_api_key", lambda: new_api_key(new_id(KeyId)).text
-            ),
-        )
+        assert self._secrets is not None
+        return self._secrets
 
     async def start(self) -> None:
         """Start everything and wait until it is ready.
@@ -157,7 +155,9 @@ class Stack:
         except BaseException:
             await self.stop()
             raise
-        self.data_dir.announce({"gateway": self.urls.gateway, **self.urls.grpc})
+        urls = self.urls
+        gateway = {"gateway": urls.gateway} if urls.gateway else {}
+        self.data_dir.announce({**gateway, **urls.grpc})
 
     async def stop(self) -> None:
         """Stop everything, the last started first."""
@@ -198,6 +198,12 @@ class Stack:
         await self.stop()
 
     async def _prepare(self) -> Surroundings:
+        self._secrets = StackSecrets(
+            operator=self._secret(f"service.{OPERATOR}"),
+            demo_api_key=self.data_dir.secret(
+                "demo_api_key", lambda: new_api_key(new_id(KeyId)).text
+            ),
+        )
         self._listen = {
             name: f"127.0.0.1:{self.data_dir.port(name)}"
             for spec in self._specs
@@ -213,7 +219,10 @@ class Stack:
             },
             work_dir=self.data_dir.folder("work"),
             secret=self._secret,
-            names=[*(spec.name for spec in self._specs), OPERATOR],
+            names=[
+                *(spec.name for spec in self._specs if Need.IDENTITY in spec.needs),
+                OPERATOR,
+            ],
         )
         applied = await prepare_schemas(self._specs, surroundings)
         await prepare_bus(self._infra.nats_url)

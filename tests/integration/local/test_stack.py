@@ -12,6 +12,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from picstore_local.datadir import running_stack
 from picstore_local.errors import AlreadyRunning, LocalError, ServerFailed
 from picstore_local.foreground import run_in_foreground
 from picstore_local.infrastructure import Infrastructure
@@ -207,8 +208,8 @@ async def test_a_second_signal_does_not_wait_for_anything(stack: Stack, tmp_path
 
     class Impatient(SilentReporter):
         def step(self, text: str) -> None:
-            assert "Ctrl-C again" in text
-            os.kill(os.getpid(), signal.SIGINT)
+            if text.startswith("stopping"):
+                os.kill(os.getpid(), signal.SIGINT)
 
     await run_in_foreground(stack, Impatient(), when_ready=when_ready)
     assert "stop catalog" not in _order(tmp_path)
@@ -221,3 +222,15 @@ async def test_a_postgres_that_refuses_the_login_is_named(
     wrong = settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})
     with pytest.raises(LocalError, match="Postgres does not let us in"):
         await _stack(tmp_path, wrong, reporter).start()
+
+
+async def test_others_find_a_running_stack_by_its_directory(stack: Stack, tmp_path: Path) -> None:
+    assert running_stack(tmp_path / "data") is None
+    async with stack:
+        found = running_stack(tmp_path / "data")
+        assert found is not None
+        assert found.pid == os.getpid()
+        assert found.urls["catalog"] == stack.urls.grpc["catalog"]
+        assert found.secrets["demo_api_key"] == stack.secrets.demo_api_key
+        assert stack.secrets.demo_api_key not in repr(found)
+    assert running_stack(tmp_path / "data") is None
