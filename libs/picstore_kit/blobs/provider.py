@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.blobs.local import LocalBlobStore, LocalConfig
-from picstore_kit.blobs.s3 import S3BlobStore, S3Config
+from picstore_kit.blobs.s3 import S3BlobStore
+from picstore_kit.blobs.s3_client import S3Config
 
 __all__ = ["LocalConfig", "S3Config", "StoreConfig", "open_store"]
 

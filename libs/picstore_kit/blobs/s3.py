@@ -2,7 +2,7 @@
 
 Every request carries a digest that the server checks: the payload's sha256 in the signature over
 http, Content-MD5 over https. After a write the store is asked what it holds (`stat`), and a wrong
-size is an error. Redirects are not followed.
+size is an error.
 """
 
 from __future__ import annotations
@@ -13,24 +13,13 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
-from urllib.parse import urlsplit
 
-import certifi
 import urllib3
-from minio import Minio
 from minio.commonconfig import CopySource
-from minio.credentials.credentials import Credentials
-from minio.credentials.providers import (
-    ChainedProvider,
-    EnvAWSProvider,
-    IamAwsProvider,
-    Provider,
-)
 from minio.error import MinioException, S3Error
 from urllib3.response import BaseHTTPResponse
 
@@ -47,6 +36,7 @@ from picstore_kit.blobs.base import (
     with_digest,
 )
 from picstore_kit.blobs.reader import ChunkReader
+from picstore_kit.blobs.s3_client import S3Config, connect
 from picstore_kit.blobs.threads import Threads
 
 PART_BYTES: Final = 5 * 1024 * 1024
@@ -55,41 +45,21 @@ PART_BYTES: Final = 5 * 1024 * 1024
 _THREADS: Final = 16
 _STREAMS: Final = 32
 _LIST_PAGE: Final = 1000
-_AMAZON: Final = "s3.amazonaws.com"
 _META: Final = "x-amz-meta-"
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Config:
-    """A bucket, or the part of one below a prefix."""
-
-    bucket: str
-    endpoint: str = ""
-    """Such as `https://s3.example.org`; empty is Amazon's. Without a scheme it is https."""
-    region: str | None = None
-    """None lets Amazon tell it, and is `us-east-1` everywhere else."""
-    prefix: str = ""
-    """Put before every key, with a slash between."""
-    access_key: str | None = None
-    """None takes credentials from the surroundings: environment, web identity, container or
-    instance metadata, in this order."""
-    secret_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    virtual_host_style: bool = False
-    """Whether the bucket is a part of the host name; Amazon's always is."""
-    connect_timeout_s: float = 3.0
-    read_timeout_s: float = 20.0
-    """Longest silence of the server, not the longest transfer."""
-
-
 class S3BlobStore(BlobStore):
-    """Keeps objects in the bucket that `config` names, which must exist."""
+    """Keeps objects in the bucket that `config` names, which must exist.
+
+    Raises:
+        BlobStoreDenied: No store can be reached by such a configuration.
+    """
 
     def __init__(self, config: S3Config) -> None:
         self._bucket = config.bucket
         self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
-        self._client = _client(config)
+        self._client = connect(config, connections=_THREADS + _STREAMS)
         self._threads = Threads(_THREADS, name="blobs-s3")
         # A streamed upload holds its thread for as long as its sender takes: it must not keep
         # others from short calls.
@@ -317,57 +287,6 @@ class S3BlobStore(BlobStore):
 
 class _BeyondEnd(Exception):
     """The range begins where the object has ended."""
-
-
-class _Ambient(Provider):
-    """Credentials from the surroundings, and one clear error where there are none."""
-
-    def __init__(self, http: urllib3.PoolManager) -> None:
-        self._chain = ChainedProvider([EnvAWSProvider(), IamAwsProvider(http_client=http)])
-
-    def retrieve(self) -> Credentials:
-        try:
-            return self._chain.retrieve()
-        except (ValueError, OSError, urllib3.exceptions.HTTPError) as error:
-            raise BlobStoreDenied("NoCredentialsFound") from error
-
-
-def _client(config: S3Config) -> Minio:
-    url = urlsplit(
-        config.endpoint if "://" in config.endpoint else f"https://{config.endpoint or _AMAZON}"
-    )
-    http = _http(config)
-    client = Minio(
-        url.netloc,
-        access_key=config.access_key,
-        secret_key=config.secret_key,
-        session_token=config.session_token,
-        secure=url.scheme == "https",
-        region=config.region or (None if url.netloc.endswith(".amazonaws.com") else "us-east-1"),
-        http_client=http,
-        credentials=None if config.access_key else _Ambient(http),
-    )
-    if config.virtual_host_style:
-        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK's gap
-    return client
-
-
-def _http(config: S3Config) -> urllib3.PoolManager:
-    return urllib3.PoolManager(
-        maxsize=_THREADS + _STREAMS,
-        timeout=urllib3.Timeout(connect=config.connect_timeout_s, read=config.read_timeout_s),
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-        retries=urllib3.Retry(
-            total=3,
-            connect=1,
-            read=1,
-            redirect=False,
-            status_forcelist=(500, 502, 503, 504),
-            raise_on_status=False,
-            backoff_factor=0.2,
-        ),
-    )
 
 
 def _headers(cache_control: str | None, metadata: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ import pytest
 import urllib3
 
 from picstore_kit.blobs.base import BlobNotFound, BlobStoreDenied, BlobStoreUnavailable
-from picstore_kit.blobs.s3 import PART_BYTES, S3BlobStore, S3Config
+from picstore_kit.blobs.s3 import PART_BYTES, S3BlobStore
+from picstore_kit.blobs.s3_client import S3Config
 from picstore_local.infrastructure import Infrastructure
 
 TYPE = "image/png"
@@ -177,6 +178,22 @@ async def test_wrong_credentials_are_denied_and_not_shown(
     assert infra.s3.secret_key not in f"{caught.value} {caught.value.metadata} {given}"
     with pytest.raises(BlobStoreDenied):
         await store.stat("a")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"endpoint": "ftp://127.0.0.1"},
+        {"endpoint": "http://"},
+        {"bucket": ""},
+        {"bucket": "a/../b"},
+        {"secret_key": None},
+    ],
+)
+def test_an_impossible_configuration_is_denied(changed: dict[str, str | None]) -> None:
+    values = {"bucket": "bucket", "access_key": "a", "secret_key": "b", **changed}
+    with pytest.raises(BlobStoreDenied, match="InvalidConfiguration"):
+        S3BlobStore(S3Config(**values))  # type: ignore[arg-type]  # None stands for what is missing
 
 
 async def test_a_missing_bucket_is_denied(infra: Infrastructure) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, errors, sql
+from psycopg.conninfo import make_conninfo
 
+from picstore_kit.pg.migrate import migrate
 from picstore_kit.pg.provision import login_dsn, provision
 from tests.integration.kit.pg.conftest import PASSWORD, SERVICE
 
@@ -41,6 +44,28 @@ async def test_the_password_reaches_the_server_only_as_a_verifier(
         row = await cursor.fetchone()
     assert row is not None
     assert row[0].startswith("SCRAM-SHA-256$")
+
+
+async def test_an_administrator_without_superuser_is_enough(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with await AsyncConnection.connect(database_url, autocommit=True) as conn:
+        name = f"admin_{conn.info.dbname}"
+        for statement in (
+            "CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD 'x'",
+            "ALTER DATABASE {database} OWNER TO {admin}",
+        ):
+            await conn.execute(
+                sql.SQL(statement).format(
+                    admin=sql.Identifier(name), database=sql.Identifier(conn.info.dbname)
+                )
+            )
+    admin = make_conninfo(database_url, user=name, password="x")
+    (tmp_path / "0001_pre_one.sql").write_text("CREATE TABLE one (id int);")
+    for _ in range(2):
+        await provision(admin, service=name[:20], password=PASSWORD)
+    applied = await migrate(admin, service=name[:20], directory=tmp_path)
+    assert [migration.version for migration in applied] == [1]
 
 
 @pytest.mark.parametrize(
