@@ -55,9 +55,9 @@ CHEAP = Profile(
     formats=(FormatRule(format=Format.WEBP), FormatRule(format=Format.JPEG)),
     sizes=(SizeRule(width=400), SizeRule(width=800)),
 )
-DEAR_TOO = replace(
-    CHEAP,
+DEAR_TOO = Profile(
     formats=(FormatRule(format=Format.AVIF, effort=9), FormatRule(format=Format.JPEG)),
+    sizes=(SizeRule(width=900), SizeRule(width=1100)),
 )
 NOTHING = replace(
     CHEAP,

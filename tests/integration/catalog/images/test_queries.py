@@ -1,0 +1,250 @@
+"""Showing, listing, looking up and describing pictures."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from picstore_catalog.model.image import Image, ImageState, Placeholder
+from picstore_catalog.model.permission import Permission
+from picstore_catalog.model.picture import Wish, render
+from picstore_catalog.repo import image as images
+from picstore_catalog.repo.access import Access, Reach
+from picstore_catalog.usecases import images as cases
+from picstore_kit.errors import (
+    Aborted,
+    FailedPrecondition,
+    InvalidFields,
+    NotFound,
+    PermissionDenied,
+    Reason,
+)
+from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
+from tests.integration.catalog.images.conftest import (
+    CHEAP,
+    Catalog,
+    MakeCommit,
+    Team,
+    stored_file,
+)
+
+READ = Permission.IMAGE_READ
+
+
+@pytest.fixture
+async def profile(catalog: Catalog, team: Team) -> UploadProfileId:
+    return await catalog.add_profile(team, CHEAP, name="several")
+
+
+def elsewhere(team: Team, *, sees: bool, permission: Permission = READ) -> Access:
+    """Somebody of the team who holds the permission on another project only."""
+    return Access(
+        team_id=team.id,
+        caller="tests",
+        permission=permission,
+        allowed=Reach(project_ids=(new_id(ProjectId),)),
+        visible=Reach(project_ids=(team.project_id,) if sees else ()),
+    )
+
+
+async def make_ready(catalog: Catalog, image: Image) -> None:
+    claim = await catalog.claim((await catalog.job_ids(image.id))["fast"])
+    for wanted in claim.outputs:
+        await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
+
+
+async def test_pictures_are_listed_newest_first_from_where_the_last_page_ended(
+    catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
+) -> None:
+    made = [(await catalog.commit(team, make_commit(upload_profile=profile))).id for _ in range(5)]
+    listed: list[ImageId] = []
+    async with catalog.uow.begin(team.id) as conn:
+        while page := await cases.list_images(
+            conn,
+            team.access(READ),
+            team.project_id,
+            state=None,
+            before=listed[-1] if listed else None,
+            limit=2,
+        ):
+            listed += [stored.value.id for stored in page]
+
+    assert listed == made[::-1]
+
+
+async def test_a_list_can_be_of_one_state(
+    catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
+) -> None:
+    ready, _ = [await catalog.commit(team, make_commit(upload_profile=profile)) for _ in range(2)]
+    await make_ready(catalog, ready)
+    async with catalog.uow.begin(team.id) as conn:
+        page = await cases.list_images(
+            conn,
+            team.access(READ),
+            team.project_id,
+            state=ImageState.READY,
+            before=None,
+            limit=10,
+        )
+
+    assert [stored.value.id for stored in page] == [ready.id]
+
+
+async def test_a_lookup_finds_the_newest_usable_picture_of_each_hash(
+    catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
+) -> None:
+    older, newer, broken = [
+        await catalog.commit(team, make_commit(upload_profile=profile)) for _ in range(3)
+    ]
+    other = await catalog.commit(team, make_commit(upload_profile=profile, content=b"other"))
+    await catalog.execute(
+        "UPDATE images SET state = 'FAILED', failure_reason = 'IMAGE_CORRUPT' WHERE id = %s",
+        broken.id,
+    )
+    wanted = [hashlib.sha256(content).digest() for content in (b"a photo", b"other", b"unknown")]
+    async with catalog.uow.begin(team.id) as conn:
+        found = await cases.look_up_images(conn, team.access(READ), team.project_id, wanted)
+
+    assert older.id < newer.id
+    assert [stored.value.id for stored in found] == [newer.id, other.id]
+
+
+async def test_a_hash_that_another_team_knows_is_unknown(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    stranger = await catalog.add_team()
+    assert committed.original is not None
+    async with catalog.uow.begin(stranger.id) as conn:
+        found = await cases.look_up_images(
+            conn, stranger.access(READ), stranger.project_id, [committed.original.sha256]
+        )
+        with pytest.raises(NotFound):
+            await cases.look_up_images(
+                conn, stranger.access(READ), team.project_id, [committed.original.sha256]
+            )
+
+    assert found == []
+
+
+async def test_a_lookup_of_many_hashes_uses_the_index(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    async with catalog.uow.begin(team.id) as conn:
+        await conn.execute("SET LOCAL enable_seqscan = off")  # which suits a table of one row
+        await cases.look_up_images(
+            conn, team.access(READ), team.project_id, [bytes([n]) * 32 for n in range(250)]
+        )
+        cursor = await conn.execute(
+            "SELECT pg_stat_get_xact_numscans('images_project_sha256'::regclass)"
+        )
+        assert await cursor.fetchone() == (250,)
+
+
+@pytest.mark.parametrize("sees", [True, False])
+async def test_a_picture_of_a_project_without_the_permission_is_refused_or_out_of_sight(
+    catalog: Catalog, team: Team, committed: Image, sees: bool
+) -> None:
+    access = elsewhere(team, sees=sees)
+    async with catalog.uow.begin(team.id) as conn:
+        with pytest.raises(PermissionDenied if sees else NotFound):
+            await cases.get_image(conn, access, committed.id)
+        with pytest.raises(PermissionDenied if sees else NotFound):
+            await cases.list_images(
+                conn, access, team.project_id, state=None, before=None, limit=10
+            )
+        assert (
+            await images.find_all(conn, access, team.project_id, state=None, before=None, limit=10)
+            == []
+        )
+
+
+async def test_a_picture_of_another_team_is_not_found_even_behind_the_first_wall(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    stranger = await catalog.add_team()
+    forged = team.access(READ)
+    async with catalog.uow.begin(stranger.id) as conn:
+        with pytest.raises(NotFound):
+            await cases.get_image(conn, stranger.access(READ), committed.id)
+        with pytest.raises(NotFound):
+            await cases.get_image(conn, forged, committed.id)
+
+
+async def test_describing_a_picture_changes_its_etag(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    access = team.access(Permission.IMAGE_EDIT)
+    async with catalog.uow.begin(team.id) as conn:
+        seen = await images.fetch(conn, access, committed.id)
+        described = await cases.describe_image(
+            conn, access, committed.id, etag=seen.etag, alt_text="A lake"
+        )
+        unchanged = await cases.describe_image(
+            conn, access, committed.id, etag=described.etag, alt_text="A lake"
+        )
+
+    assert described.value.alt_text == "A lake"
+    assert len(described.value.outputs) == 4
+    assert described.etag != seen.etag
+    assert unchanged.etag == described.etag
+    with pytest.raises(Aborted) as refused:
+        async with catalog.uow.begin(team.id) as conn:
+            await cases.describe_image(conn, access, committed.id, etag=seen.etag, alt_text="A sea")
+    assert refused.value.reason is Reason.ETAG_MISMATCH
+
+
+async def test_a_description_is_limited(catalog: Catalog, team: Team, committed: Image) -> None:
+    access = team.access(Permission.IMAGE_EDIT)
+    with pytest.raises(InvalidFields, match="alt_text"):
+        async with catalog.uow.begin(team.id) as conn:
+            await cases.describe_image(conn, access, committed.id, etag="", alt_text="x" * 2001)
+
+
+async def test_a_ready_picture_has_a_tag_of_its_ready_outputs(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    claim = await catalog.claim((await catalog.job_ids(committed.id))["fast"])
+    for wanted in claim.outputs:
+        await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
+    await catalog.execute(
+        "UPDATE images SET alt_text = 'A <lake>', thumbhash = '\\x01', dominant_colour = '#1a2b3c'"
+    )
+    async with catalog.uow.begin(team.id) as conn:
+        image, picture = await cases.get_picture(
+            conn, team.access(READ), committed.id, Wish(sizes="50vw")
+        )
+
+    assert image.placeholder == Placeholder(thumbhash=b"\x01", dominant_colour="#1a2b3c")
+    base = f"https://img.example.com/{claim.job.output_key_prefix}/"
+    (webp,) = picture.sources
+    assert [candidate.width for candidate in webp.candidates] == [400, 800]
+    assert all(candidate.url.startswith(base) for candidate in webp.candidates)
+    assert picture.background == "#1a2b3c"
+    assert 'alt="A &lt;lake&gt;"' in render(picture)
+
+
+async def test_a_picture_that_is_not_ready_has_no_tag(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    async with catalog.uow.begin(team.id) as conn:
+        with pytest.raises(FailedPrecondition) as refused:
+            await cases.get_picture(conn, team.access(READ), committed.id, Wish())
+
+    assert refused.value.reason is Reason.STATE_WRONG
+    assert refused.value.metadata == {"state": "CONVERTING"}
+
+
+async def test_a_location_without_a_public_address_shows_nothing(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    await make_ready(catalog, committed)
+    await catalog.execute("UPDATE storage_locations SET public_base_url = ''")
+    async with catalog.uow.begin(team.id) as conn:
+        with pytest.raises(FailedPrecondition) as refused:
+            await cases.get_picture(conn, team.access(READ), committed.id, Wish())
+    image = await catalog.image(team, committed.id)
+
+    assert refused.value.reason is Reason.STATE_WRONG
+    assert {output.url for output in image.outputs} == {""}
+    assert image.state is ImageState.READY
