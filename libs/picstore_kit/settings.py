@@ -298,8 +298,9 @@ def _variables(path: tuple[str, ...], group: BaseModel) -> Iterator[tuple[str, s
 def _default_of(field: FieldInfo) -> str:
     if field.is_required():
         return " (required)"
-    return "" if field.default is None else f"={_as_text(field.default)}"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return "" if default is None else f"={_as_text(default)}"
 
 
 def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -209,8 +209,8 @@ class DataDir:
         _, stubborn = psutil.wait_procs(leftovers, timeout=_LEFTOVER_GRACE_S)
         for process in stubborn:
             process.kill()
-        _, alive = psutil.wait_procs(stubborn, timeout=_LEFTOVER_GRACE_S)
-        if alive:
+        psutil.wait_procs(stubborn, timeout=_LEFTOVER_GRACE_S)
+        if alive := [process for process in stubborn if _is_up(process)]:
             pids = ", ".join(str(process.pid) for process in alive)
             raise LocalError(f"processes of an earlier stack on {self.path} do not end: {pids}")
         self._write_children()
@@ -258,7 +258,15 @@ def _find(child: Child) -> psutil.Process | None:
         same = abs(process.create_time() - child.created) < 1
     except psutil.NoSuchProcess:
         return None
-    return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    return process if same and _is_up(process) else None
+
+
+def _is_up(process: psutil.Process) -> bool:
+    """Say whether it still does something; in a container, nobody may collect the dead."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _describe(path: Path, text: bytes) -> str:

@@ -114,8 +114,10 @@ class ConvertImage:
                         task.add_done_callback(lambda _: places.release())
                     case FailedOutput() as failed:
                         group.create_task(self._ledger.give_up_output(claim, failed))
-                    case Placeholder() as placeholder:
+                    case Placeholder() as placeholder if claim.wants_placeholder:
                         group.create_task(self._ledger.record_placeholder(claim, placeholder))
+                    case Placeholder():
+                        pass  # an earlier attempt recorded it
                     case Totals() as totals:
                         log.info("job.encoded", job=claim.job_id, **asdict(totals))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from picstore.catalog.v1 import ingest_pb2, project_pb2
-from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
 from picstore.jobs.v1 import job_pb2
-from picstore.jobs.v1.job_pb2_grpc import JobServiceAsyncStub
 from picstore_converter import mapping
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
 from picstore_kit.ids import JobId, LocationId
+
+if TYPE_CHECKING:  # they exist for type checkers only
+    from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
+    from picstore.jobs.v1.job_pb2_grpc import JobServiceAsyncStub
 
 
 class RPCLedger:

@@ -17,11 +17,12 @@ from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.worker import Worker
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
-from picstore_kit.rpc.channel import open_channel
 from picstore_kit.peers import meet_peers
+from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory
 
 _INGEST = "picstore.catalog.v1.IngestService"
@@ -56,6 +57,8 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
             target="picstore_imaging.sandboxed:convert",
             size=settings.conversion.children,
             limits=limits_of(settings.conversion),
+            work_dir=work_dir,
+            required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )
     convert = ConvertImage(

@@ -41,7 +41,6 @@ def conversion_request(claim: Claim, source: Path) -> dict[str, Any]:
         "path": str(source),
         "format": claim.facts.format.value,
         "work_dir": str(source.parent),
-        "wants_placeholder": claim.wants_placeholder,
         "outputs": [{"id": output.id, "spec": output.spec.to_json()} for output in claim.outputs],
     }
 

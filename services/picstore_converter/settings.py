@@ -35,6 +35,9 @@ class ConversionSettings(SettingsGroup):
     """Seconds after which a job is given up."""
     max_calls: PositiveInt = 200
     """Jobs after which a child is replaced by a fresh one."""
+    require_sandbox: bool = False
+    """Refuse to start where a layer of the children's sandbox is not to be had; the log says which
+    are."""
     max_rss_bytes: PositiveInt = 768 * 1024**2
     """Resident memory after a job from which on a child is replaced by a fresh one."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from picstore.catalog.v1 import ingest_pb2, project_pb2
 from picstore.catalog.v1.image_pb2 import Image
-from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
 from picstore_kit.ids import ImageId, LocationId, UploadId
 from picstore_upload import mapping
 from picstore_upload.model import Destination, Original, UploadHeader
+
+if TYPE_CHECKING:  # it exists for type checkers only
+    from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
 
 
 class RPCCatalog:

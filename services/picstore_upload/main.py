@@ -14,9 +14,11 @@ from picstore_kit.main import service_main
 from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.channel import open_channel
+from picstore_kit.rpc.health import ReadinessProbe
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory
 from picstore_upload.catalog import RPCCatalog
 from picstore_upload.receive import ReceiveUpload
@@ -42,6 +44,9 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
     )
     catalog = RPCCatalog(IngestServiceStub(channel))
     stores = await lifecycle.enter(LocationStores(catalog.get_location))
+    spool_dir = await lifecycle.enter(
+        scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
+    )
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:probe_file",
@@ -49,6 +54,8 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
             limits=SandboxLimits(
                 memory_bytes=settings.probe.memory_bytes, wall_s=settings.probe.wall_s
             ),
+            work_dir=spool_dir,
+            required=tuple(Layer) if settings.probe.require_sandbox else (),
         )
     )
     journal = UploadJournal(database)
@@ -58,9 +65,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         children=children,
         journal=journal,
         limits=limits_of(settings.ingest),
-        spool_dir=await lifecycle.enter(
-            scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
-        ),
+        spool_dir=spool_dir,
         max_uploads=settings.ingest.max_uploads,
         stall_s=settings.ingest.stall_s,
     )
@@ -78,6 +83,8 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         stores=stores,
         interval_s=settings.ingest.sweep_interval_s,
     )
+    probe = ReadinessProbe(server.health, {"postgres": database.check})
+    lifecycle.spawn("readiness", probe.run())
     lifecycle.spawn("sweep", sweep.run())
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)

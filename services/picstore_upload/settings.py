@@ -46,6 +46,9 @@ class ProbeSettings(SettingsGroup):
     """Address space of one child."""
     wall_s: PositiveFloat = 10
     """Seconds after which a header is given up."""
+    require_sandbox: bool = False
+    """Refuse to start where a layer of the children's sandbox is not to be had; the log says which
+    are."""
 
 
 class UploadSettings(ServiceSettings):

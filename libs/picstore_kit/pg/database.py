@@ -110,6 +110,15 @@ class Database:
         """Begin a transaction over all teams: for sweeps, relays and looking up a credential."""
         return self._begin(team="", system="on")
 
+    async def check(self) -> None:
+        """Ask the server anything; for readiness probes.
+
+        Raises:
+            Unavailable: It does not answer.
+        """
+        async with self.system_transaction():
+            pass
+
     @asynccontextmanager
     async def _begin(self, *, team: str, system: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
         limit_s = self._statement_timeout_s + IDLE_IN_TRANSACTION_S

@@ -111,6 +111,11 @@ class ChildPool:
         """Which layers of the sandbox are active; None before the first child has started."""
         return self._report
 
+    @property
+    def idle(self) -> list[int]:
+        """Process ids of the children that wait for a call."""
+        return [child.pid for child in self._idle]
+
     async def started(self) -> None:
         """Return as soon as `size` children are warm.
 

@@ -66,14 +66,19 @@ class Child:
             OSError: The system cannot start one.
         """
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                start = {
-                    "fd": theirs.fileno(),
-                    "parent": os.getpid(),
-                    "limits": asdict(limits),
-                    "work_dir": None if work_dir is None else str(work_dir),
-                }
+        with theirs:
+            try:
+                reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_BYTES)
+            except BaseException:
+                ours.close()
+                raise
+            start = {
+                "fd": theirs.fileno(),
+                "parent": os.getpid(),
+                "limits": asdict(limits),
+                "work_dir": None if work_dir is None else str(work_dir),
+            }
+            try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     *("-P", "-s", "-m", "picstore_kit.sandbox.child"),
@@ -92,10 +97,9 @@ class Child:
                     cwd=work_dir or "/",
                     start_new_session=True,
                 )
-            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_BYTES)
-        except BaseException:
-            ours.close()
-            raise
+            except BaseException:
+                writer.close()
+                raise
         return cls(process, reader, writer, limits)
 
     @property
