@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from picstore_catalog.model.bootstrap import Document, LocationEntry, S3Entry
@@ -124,47 +124,65 @@ def _check_conversion_profiles(
     document: Document, existing: Existing, violations: Violations
 ) -> None:
     project_names = _project_names(document, existing)
-    names = existing.names()
+    owners = _owners(existing.conversion_profiles, existing)
     for index, entry in enumerate(document.conversion_profiles):
         field = f"conversion_profiles[{index}].project_id"
         if entry.project:
             _check_name(field, "project", entry.project, project_names, violations)
-        stored = existing.conversion_profiles.get(entry.short_name)
-        if stored and names.get(stored.value.project_id or "", "") != entry.project:
+        if owners.get(entry.short_name, entry.project) != entry.project:
             violations.add(field, "cannot be changed")
 
 
 def _check_upload_profiles(document: Document, existing: Existing, violations: Violations) -> None:
     project_names = _project_names(document, existing)
-    location_names = {*existing.locations, *(e.short_name for e in document.storage_locations)}
-    conversion_names = {
-        *existing.conversion_profiles,
-        *(entry.short_name for entry in document.conversion_profiles),
+    location_owners = {
+        **_owners(existing.locations, existing),
+        **{entry.short_name: entry.project for entry in document.storage_locations},
+    }
+    conversion_owners = {
+        **_owners(existing.conversion_profiles, existing),
+        **{entry.short_name: entry.project for entry in document.conversion_profiles},
     }
     for index, entry in enumerate(document.upload_profiles):
-        for field, kind, name, names in (
-            ("project_id", "project", entry.project, project_names),
+        path = f"upload_profiles[{index}]"
+        _check_name(f"{path}.project_id", "project", entry.project, project_names, violations)
+        for field, kind, name, owners in (
             (
                 "originals_location_id",
                 "storage location",
                 entry.originals_location,
-                location_names,
+                location_owners,
             ),
-            ("outputs_location_id", "storage location", entry.outputs_location, location_names),
+            ("outputs_location_id", "storage location", entry.outputs_location, location_owners),
             (
                 "conversion_profile_id",
                 "conversion profile",
                 entry.conversion_profile,
-                conversion_names,
+                conversion_owners,
             ),
         ):
-            _check_name(f"upload_profiles[{index}].{field}", kind, name, names, violations)
+            _check_name(f"{path}.{field}", kind, name, owners, violations)
+            owner = owners.get(name, "")
+            if owner not in ("", entry.project):
+                violations.add(f"{path}.{field}", f"names what only {owner} may use")
 
 
 def _check_name(
     field: str, kind: str, name: str, names: Collection[str], violations: Violations
 ) -> None:
     violations.add(field, None if name in names else f"names no {kind} of the team")
+
+
+def _owners(
+    stored: Mapping[str, Stored[StorageLocation]] | Mapping[str, Stored[ConversionProfile]],
+    existing: Existing,
+) -> dict[str, str]:
+    """Return by short name the one project that may use each, empty for all of the team's."""
+    names = existing.names()
+    return {
+        name: names.get(kept.value.project_id or "", kept.value.project_id or "")
+        for name, kept in stored.items()
+    }
 
 
 def _project_names(document: Document, existing: Existing) -> set[str]:

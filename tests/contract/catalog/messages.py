@@ -1,0 +1,91 @@
+"""Messages that the catalog accepts, to be made wrong by tests."""
+
+from __future__ import annotations
+
+from picstore.catalog.v1 import bootstrap_pb2, conversion_pb2, project_pb2
+from picstore_kit.ids import TeamId
+
+SECRET = "wJalrXUtnFEMI/K7MDENG"
+
+
+def bucket(**fields: str) -> project_pb2.S3Provider:
+    return project_pb2.S3Provider(
+        **{
+            "endpoint": "https://s3.example.com",
+            "region": "eu-central-1",
+            "bucket": "pictures",
+            "prefix": "pic",
+            "access_key_id": "AKIAIOSFODNN7",
+            "secret_access_key": SECRET,
+            **fields,
+        }
+    )
+
+
+def location(
+    short_name: str = "store", *, project: str = "", s3: project_pb2.S3Provider | None = None
+) -> project_pb2.StorageLocation:
+    return project_pb2.StorageLocation(
+        short_name=short_name,
+        project_id=project,
+        s3=s3 or bucket(),
+        public_base_url="https://img.example.com",
+    )
+
+
+def conversion_profile(
+    short_name: str = "web", *, project: str = "", widths: tuple[int, ...] = (400, 800)
+) -> project_pb2.ConversionProfile:
+    return project_pb2.ConversionProfile(
+        short_name=short_name,
+        project_id=project,
+        formats=[
+            conversion_pb2.FormatRule(format=conversion_pb2.FORMAT_AVIF, quality=50),
+            conversion_pb2.FormatRule(format=conversion_pb2.FORMAT_JPEG),
+        ],
+        sizes=[conversion_pb2.SizeRule(width=width) for width in widths],
+    )
+
+
+def upload_profile(
+    short_name: str = "photos",
+    *,
+    project: str = "blog",
+    originals: str = "store",
+    outputs: str = "store",
+    conversion: str = "web",
+) -> project_pb2.UploadProfile:
+    return project_pb2.UploadProfile(
+        short_name=short_name,
+        project_id=project,
+        originals_location_id=originals,
+        originals_path="originals",
+        outputs_location_id=outputs,
+        outputs_path="web",
+        conversion_profile_id=conversion,
+    )
+
+
+def document(team_id: TeamId) -> bootstrap_pb2.ApplyBootstrapRequest:
+    """Two projects, a location and a conversion profile for both, and one more of each for one."""
+    return bootstrap_pb2.ApplyBootstrapRequest(
+        team_id=team_id,
+        projects=[
+            project_pb2.Project(short_name="blog", display_name="The blog", max_bytes=1000),
+            project_pb2.Project(short_name="shop"),
+        ],
+        storage_locations=[location(), location("shop-store", project="shop")],
+        conversion_profiles=[
+            conversion_profile(),
+            conversion_profile("shop-web", project="shop"),
+        ],
+        upload_profiles=[
+            upload_profile(),
+            upload_profile(
+                project="shop",
+                originals="shop-store",
+                outputs="shop-store",
+                conversion="shop-web",
+            ),
+        ],
+    )
