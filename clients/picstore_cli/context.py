@@ -1,0 +1,120 @@
+"""Which Pic Store a command talks to, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from picstore_kit.settings import TargetsSettings
+from picstore_local.datadir import RunningStack, running_stack
+from picstore_local.services import OPERATOR
+from picstore_local.settings import LocalSettings
+
+URL_VARIABLE = "PICSTORE_URL"
+KEY_VARIABLE = "PICSTORE_API_KEY"
+PROJECT_VARIABLE = "PICSTORE_PROJECT"
+SECRET_VARIABLE = "PICSTORE_OPERATOR_SECRET"
+DEMO_PROJECT = "website"
+
+URLOption = Annotated[
+    str | None,
+    typer.Option("--url", envvar=URL_VARIABLE, help="The gateway; the local stack's if unset."),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        envvar=KEY_VARIABLE,
+        show_envvar=True,
+        help="The API key; the local stack's demo key if unset. Better set it in the environment.",
+    ),
+]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        envvar=PROJECT_VARIABLE,
+        help="The project's id or short name; the demo project of the local stack if unset.",
+    ),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="PICSTORE_LOCAL__DATA_DIR",
+        help="Where the local stack keeps everything; .picstore if unset.",
+    ),
+]
+
+
+class NoContext(Exception):
+    """The command cannot know what to talk to; the message says how to tell it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A gateway, the key to it, and the project in it."""
+
+    url: str
+    api_key: str = field(repr=False)
+    project: str
+
+
+def context_of(url: str | None, api_key: str | None, project: str | None) -> Context:
+    """Complete what the caller said with what the running local stack says.
+
+    Raises:
+        NoContext: Something is missing and no local stack runs here.
+    """
+    local = None if url and api_key and project else local_stack()
+    if url is None and local is not None:
+        url = local.urls.get("gateway")
+    if not url:
+        raise NoContext(
+            f"no Pic Store runs here: start one by `picstore up`, or set {URL_VARIABLE}"
+        )
+    # The local key and project are of no use anywhere else.
+    is_local = local is not None and url == local.urls.get("gateway")
+    if api_key is None and local is not None and is_local:
+        api_key = local.secrets.get("demo_api_key")
+    if not api_key:
+        raise NoContext(f"set {KEY_VARIABLE} to an API key for {url}")
+    if project is None and is_local:
+        project = DEMO_PROJECT
+    if not project:
+        raise NoContext(f"say which project: --project or {PROJECT_VARIABLE}")
+    return Context(url=url, api_key=api_key, project=project)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorContext:
+    """The services' gRPC targets, and the operator's secret."""
+
+    targets: TargetsSettings
+    secret: str = field(repr=False)
+
+
+def operator_context(auth: str | None, catalog: str | None, secret: str | None) -> OperatorContext:
+    """Complete what the operator said with what the running local stack says.
+
+    Raises:
+        NoContext: Something is missing and no local stack runs here.
+    """
+    local = local_stack()
+    urls = local.urls if local is not None else {}
+    secrets = local.secrets if local is not None else {}
+    auth, catalog = auth or urls.get("auth"), catalog or urls.get("catalog")
+    secret = secret or secrets.get(f"service.{OPERATOR}")
+    if not auth or not catalog:
+        raise NoContext("say where auth and the catalog are: --auth and --catalog")
+    if not secret:
+        raise NoContext(f"set {SECRET_VARIABLE} to the secret of the service {OPERATOR}")
+    return OperatorContext(targets=TargetsSettings(auth=auth, catalog=catalog), secret=secret)
+
+
+def local_stack(data_dir: Path | None = None) -> RunningStack | None:
+    """Return the stack that runs on this machine's data directory, if one does."""
+    return running_stack(data_dir or LocalSettings().data_dir)
