@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload_profile import Reference, UploadProfile
@@ -127,35 +127,45 @@ async def find_by_projects(
 async def find_unusable(
     conn: AsyncConnection[TupleRow], access: Access, profile: UploadProfile
 ) -> list[Reference]:
-    """Return which references of `profile` are missing, another team's or another project's."""
-    cursor = await conn.execute(
-        """
-        SELECT r.field, r.kind, r.id
-        FROM (VALUES
-            ('originals_location_id', 'StorageLocation', %(originals)s),
-            ('outputs_location_id', 'StorageLocation', %(outputs)s),
-            ('conversion_profile_id', 'ConversionProfile', %(conversion)s)
-        ) AS r (field, kind, id)
-        WHERE NOT EXISTS (
-            SELECT FROM storage_locations l
-            WHERE r.kind = 'StorageLocation' AND l.team_id = %(team_id)s AND l.id = r.id
-              AND (l.project_id IS NULL OR l.project_id = %(project_id)s)
-        ) AND NOT EXISTS (
-            SELECT FROM conversion_profiles c
-            WHERE r.kind = 'ConversionProfile' AND c.team_id = %(team_id)s AND c.id = r.id
-              AND (c.project_id IS NULL OR c.project_id = %(project_id)s)
+    """Return which references of `profile` are missing, another team's or another project's.
+
+    Those that are usable stay so until the transaction ends.
+    """
+    async with conn.cursor(row_factory=class_row(Reference)) as cursor:
+        await cursor.execute(
+            """
+            WITH usable_locations AS (
+                SELECT l.id
+                FROM storage_locations l
+                WHERE l.team_id = %(team_id)s AND l.id IN (%(originals)s, %(outputs)s)
+                  AND (l.project_id IS NULL OR l.project_id = %(project_id)s)
+                FOR SHARE
+            ), usable_conversion_profiles AS (
+                SELECT c.id
+                FROM conversion_profiles c
+                WHERE c.team_id = %(team_id)s AND c.id = %(conversion)s
+                  AND (c.project_id IS NULL OR c.project_id = %(project_id)s)
+                FOR SHARE
+            )
+            SELECT r.field, r.kind, r.id
+            FROM (VALUES
+                (1, 'originals_location_id', 'StorageLocation', %(originals)s),
+                (2, 'outputs_location_id', 'StorageLocation', %(outputs)s),
+                (3, 'conversion_profile_id', 'ConversionProfile', %(conversion)s)
+            ) AS r (position, field, kind, id)
+            WHERE NOT EXISTS (SELECT FROM usable_locations l WHERE l.id = r.id)
+              AND NOT EXISTS (SELECT FROM usable_conversion_profiles c WHERE c.id = r.id)
+            ORDER BY r.position
+            """,
+            {
+                "team_id": access.team_id,
+                "originals": profile.originals_location_id,
+                "outputs": profile.outputs_location_id,
+                "conversion": profile.conversion_profile_id,
+                "project_id": profile.project_id,
+            },
         )
-        """,
-        {
-            "team_id": access.team_id,
-            "originals": profile.originals_location_id,
-            "outputs": profile.outputs_location_id,
-            "conversion": profile.conversion_profile_id,
-            "project_id": profile.project_id,
-        },
-    )
-    rows = await cursor.fetchall()
-    return [Reference(field=field, kind=kind, id=id) for field, kind, id in rows]
+        return await cursor.fetchall()
 
 
 async def insert(
