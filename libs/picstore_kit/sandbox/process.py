@@ -188,10 +188,11 @@ class Child:
     def kill(self) -> None:
         """End it, and whatever it may have started, at once."""
         self.idle = False
-        if self.alive:
+        if self.alive and not self.dismissed:
             self.dismissed = True
-            # Its group, of which it is the leader and which therefore still exists.
-            os.killpg(self.pid, signal.SIGKILL)
+            # Its group, of which it is the leader; it may have ended and nobody knows yet.
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def rss_bytes(self) -> int:
         """Return its resident memory; 0 where the system does not tell."""
