@@ -37,18 +37,21 @@ _LOSSLESS_NS: Final[dict[Format, tuple[float, ...]]] = {
 _LOSSY_BYTES: Final = {Format.JPEG: 6, Format.PNG: 25, Format.WEBP: 6, Format.AVIF: 24}
 _LOSSLESS_BYTES: Final = {Format.PNG: 4, Format.WEBP: 42, Format.AVIF: 38}
 
+_ALPHA_BYTES: Final = 16
+"""The same for an alpha channel, which WebP and AVIF encode as a picture of its own."""
+
 # Bytes for each source pixel while a source is decoded whole. A JPEG keeps two bytes for each
 # coefficient, AVIF and WebP their planes and the RGB made of them.
 _DECODE_BYTES: Final = {
     SourceFormat.JPEG: 4,
     SourceFormat.PNG: 8,
     SourceFormat.WEBP: 8,
-    SourceFormat.AVIF: 12,
+    SourceFormat.AVIF: 15,
 }
 _STREAM_ROWS: Final = 512
 """Rows that a streaming decoder and the resize behind it hold between them."""
 
-_BASE_BYTES: Final = 64 * 1024 * 1024
+_BASE_BYTES: Final = 80 * 1024 * 1024
 """A child that has loaded Python and libvips and converted one small picture."""
 
 
@@ -79,6 +82,7 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
         target = Size(spec.width, spec.height)
         rungs.add(scaled_size(spec.fit, target, Size(source.width, source.height)))
         each = (_LOSSLESS_BYTES if spec.lossless else _LOSSY_BYTES)[spec.format]
-        encoder = max(encoder, spec.width * spec.height * (each + bands))
+        each += bands + (_ALPHA_BYTES if source.has_alpha else 0)
+        encoder = max(encoder, spec.width * spec.height * each)
     ladder = sum(size.width * size.height * bands for size in rungs)
     return _BASE_BYTES + decoded + ladder + encoder

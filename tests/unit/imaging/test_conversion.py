@@ -247,6 +247,7 @@ def test_an_alpha_channel_that_hides_nothing_is_dropped(
         FormatRule(format=Format.PNG),
         FormatRule(format=Format.WEBP, quality=100),
         FormatRule(format=Format.WEBP, lossless=True),
+        FormatRule(format=Format.AVIF, lossless=True),
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
