@@ -1,0 +1,106 @@
+"""Clients of the service, one per credential, and teams made the way the operator makes them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+import grpc
+
+from picstore.auth.v1 import (
+    authentication_pb2,
+    authentication_pb2_grpc,
+    bootstrap_pb2,
+    bootstrap_pb2_grpc,
+    directory_pb2_grpc,
+)
+from picstore.options.v1 import permission_pb2
+from picstore_auth.mapping import timestamp_message
+from picstore_kit.credentials import APIKey, new_api_key
+from picstore_kit.ids import KeyId, new_id
+
+SECRETS = {"operator": "the operator's secret", "catalog": "the catalog's secret"}
+
+Permission: TypeAlias = permission_pb2.Permission.ValueType
+
+
+class Client:
+    """Stubs of everything that auth serves, with one credential."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.authentication = authentication_pb2_grpc.AuthenticationServiceStub(channel)
+        self.tokens = authentication_pb2_grpc.TokenServiceStub(channel)
+        self.directory = directory_pb2_grpc.DirectoryServiceStub(channel)
+        self.bootstrap = bootstrap_pb2_grpc.BootstrapServiceStub(channel)
+
+
+Connect = Callable[[str | None], Client]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A user with one role of the same name and one key that inherits."""
+
+    client: Client
+    api_key: APIKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A team and its members by name."""
+
+    id: str
+    members: Mapping[str, Member]
+
+    def __getitem__(self, name: str) -> Client:
+        return self.members[name].client
+
+
+async def service_token(client: Client, name: str) -> str:
+    """Exchange a service's secret for a token."""
+    request = authentication_pb2.IssueServiceTokenRequest(name=name, secret=SECRETS[name])
+    return (await client.tokens.IssueServiceToken(request)).token
+
+
+async def found_team(
+    operator: Client,
+    connect: Connect,
+    members: Mapping[str, Sequence[Permission]],
+    *,
+    expire_time: datetime | None = None,
+) -> Team:
+    """Make a new team whose members hold the given permissions on the team."""
+    api_keys = {name: new_api_key(new_id(KeyId)) for name in members}
+    request = bootstrap_pb2.ApplyBootstrapRequest(
+        team=bootstrap_pb2.BootstrapTeam(short_name=f"team-{uuid.uuid4().hex}"),
+        roles=[
+            bootstrap_pb2.BootstrapRole(
+                short_name=name,
+                grants=[bootstrap_pb2.BootstrapGrant(permission=held) for held in permissions],
+            )
+            for name, permissions in members.items()
+        ],
+        users=[
+            bootstrap_pb2.BootstrapUser(email=f"{name}@example.org", roles=[name])
+            for name in members
+        ],
+        api_keys=[
+            bootstrap_pb2.BootstrapApiKey(
+                credential=api_key.text,
+                user=f"{name}@example.org",
+                expire_time=timestamp_message(expire_time) if expire_time else None,
+            )
+            for name, api_key in api_keys.items()
+        ],
+    )
+    response = await operator.bootstrap.ApplyBootstrap(request)
+    return Team(
+        id=response.team_id,
+        members={
+            name: Member(client=connect(api_key.text), api_key=api_key)
+            for name, api_key in api_keys.items()
+        },
+    )
