@@ -179,7 +179,7 @@ async def lock(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImag
             SELECT id, team_id, project_id, upload_profile_id, state, generation, pending_generation
             FROM images
             WHERE id = %s
-            FOR UPDATE
+            FOR NO KEY UPDATE
             """,
             (image_id,),
         )

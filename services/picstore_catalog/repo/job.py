@@ -22,7 +22,7 @@ async def clock(conn: AsyncConnection[TupleRow]) -> datetime:
     """Return the database's time; ask after locking, as a lock may take a while to get."""
     cursor = await conn.execute("SELECT clock_timestamp()")
     row = await cursor.fetchone()
-    assert row is not None
+    assert row is not None  # a select without FROM has one row
     now: datetime = row[0]
     return now
 
@@ -61,7 +61,7 @@ async def insert(
             ),
         )
         row = await cursor.fetchone()
-    assert row is not None
+    assert row is not None  # the insert either returned it or raised
     return row
 
 
@@ -79,7 +79,7 @@ async def lock(conn: AsyncConnection[TupleRow], job_id: JobId) -> Job:
                    sweep_at, sweeps, failure_reason, failure_message
             FROM jobs
             WHERE id = %s
-            FOR UPDATE
+            FOR NO KEY UPDATE
             """,
             (job_id,),
         )
@@ -101,7 +101,7 @@ async def lock_next_to_sweep(conn: AsyncConnection[TupleRow]) -> Job | None:
             WHERE sweep_at <= clock_timestamp()
             ORDER BY sweep_at
             LIMIT 1
-            FOR UPDATE SKIP LOCKED
+            FOR NO KEY UPDATE SKIP LOCKED
             """
         )
         row = await cursor.fetchone()

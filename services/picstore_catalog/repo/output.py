@@ -169,7 +169,7 @@ async def tally(conn: AsyncConnection[TupleRow], image_id: ImageId, generation: 
         (image_id, generation),
     )
     row = await cursor.fetchone()
-    assert row is not None
+    assert row is not None  # aggregates without GROUP BY have one row
     open, awaited_open, ready, reason, message = row
     return Tally(
         open=open,
