@@ -6,6 +6,7 @@ The answers continue a sentence that begins with the field's name.
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,8 +24,8 @@ MAX_URL: Final = 500
 """Characters of an endpoint or a base URL."""
 
 _SHORT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# What object keys keep of a name; no dot at either end, so neither `.` nor `..` is one.
-_SEGMENT: Final = re.compile(r"\w(?:[\w.~-]*\w)?")
+# What object keys keep of a name as it is; neither `.` nor `..` is one.
+_SEGMENT: Final = re.compile(r"\w+(?:[.~-]\w+)*")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
 _URL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 
@@ -44,8 +45,8 @@ def display_name_fault(text: str) -> str | None:
 
 
 def normalised_path(text: str) -> str:
-    """Drop slashes at both ends and repeated ones."""
-    return "/".join(part for part in text.split("/") if part)
+    """Drop slashes at both ends and repeated ones, and compose letters with their accents."""
+    return "/".join(part for part in unicodedata.normalize("NFC", text).split("/") if part)
 
 
 def path_fault(text: str) -> str | None:
@@ -55,8 +56,8 @@ def path_fault(text: str) -> str | None:
     for segment in text.split("/") if text else ():
         if not _SEGMENT.fullmatch(segment) or len(segment.encode()) > MAX_SEGMENT_BYTES:
             return (
-                "must be folders of letters, digits and `_-.~`, that begin and end with a letter,"
-                f" a digit or `_`, of at most {MAX_SEGMENT_BYTES} bytes each"
+                "must be folders of letters, digits and `_`, with single `-`, `.` or `~` in"
+                f" between, of at most {MAX_SEGMENT_BYTES} bytes each"
             )
     return None
 
