@@ -29,6 +29,12 @@ Emit = Callable[[dict[str, Any]], None]
 _KIB: Final = 1024
 
 
+def warm() -> None:
+    """Load every codec, so that no call waits for it and none needs a file once confined."""
+    vips.configure()
+    vips.exercise()
+
+
 def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Answer with the `Probe` of `request["path"]`, as JSON; emits nothing.
 
@@ -48,7 +54,8 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
     ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms`) or
-    `output_failed` (`id, reason, message`). Answers with the totals.
+    `output_failed` (`id, reason, message`). Answers with the totals,
+    where `peak_rss_bytes` is of the process since it began.
 
     Raises `IMAGE_*` and `LIMIT_*` where no output can be made of the source at all.
     """

@@ -66,6 +66,20 @@ def configure(*, concurrency: int = 1) -> None:
     pyvips.concurrency_set(concurrency)
 
 
+def exercise() -> None:
+    """Write, read and colour-manage a small picture in every accepted format."""
+    picture = pyvips.Image.black(16, 16, bands=3).copy(interpretation="srgb")
+    for saver, loader, options in (
+        ("jpegsave_buffer", "jpegload_buffer", {}),
+        ("pngsave_buffer", "pngload_buffer", {}),
+        ("webpsave_buffer", "webpload_buffer", {}),
+        ("heifsave_buffer", "heifload_buffer", {"compression": "av1", "effort": 0}),
+    ):
+        encoded = getattr(picture, saver)(**options)
+        decoded = getattr(pyvips.Image, loader)(encoded)
+        decoded.icc_transform("srgb", input_profile="p3").copy_memory()
+
+
 def open_image(path: Path, source_format: SourceFormat, **options: Any) -> pyvips.Image:
     """Read a picture's header; its pixels are decoded when they are asked for, from top to bottom.
 

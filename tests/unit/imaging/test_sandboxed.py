@@ -214,3 +214,7 @@ def test_flipped_bits_end_in_pictures_or_in_reasons(
     done = run_python(FLIP_BITS, str(path), format, json.dumps(SPEC.to_json()))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
+
+
+def test_a_warm_child_has_used_every_codec() -> None:
+    sandboxed.warm()
