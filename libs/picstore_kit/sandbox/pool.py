@@ -78,6 +78,7 @@ class ChildPool:
         self._warm: set[Child] = set()
         self._idle: list[Child] = []
         self._changed = asyncio.Event()
+        self._closed = False
         self._failed_starts = 0
         self._failure: ChildUnavailable | SandboxIncomplete | None = None
         self._report: SandboxReport | None = None
@@ -101,7 +102,9 @@ class ChildPool:
         await self.close()
 
     async def close(self) -> None:
-        """Kill every child; calls that run fail with `ChildCrashed`."""
+        """Kill every child: calls that run fail with `ChildCrashed`, others are not served."""
+        self._closed = True
+        self._changed.set()
         for keeper in self._keepers:
             keeper.cancel()
         await self._tasks.__aexit__(None, None, None)
@@ -160,6 +163,8 @@ class ChildPool:
         Raises:
             SandboxIncomplete, ChildUnavailable: There is nothing to wait for.
         """
+        if self._closed:
+            raise ChildUnavailable("the pool is closed")
         if isinstance(self._failure, SandboxIncomplete) or (
             self._failure is not None and self._failed_starts >= _HOPELESS_STARTS
         ):

@@ -4,9 +4,8 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from nats.js.errors import NotFoundError
@@ -15,17 +14,15 @@ from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.topology import TOPOLOGY, apply_topology
 from picstore_kit.settings import NATSSettings
-
-
-class Infra(Protocol):
-    nats_url: str
+from picstore_local.infrastructure import Infrastructure
 
 
 class Broker:
     """A NATS server of one test's own, which the test may kill and start again."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory = directory
+        self._options = options
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port: int = free.getsockname()[1]
@@ -36,21 +33,29 @@ class Broker:
         return f"nats://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        log = (self._directory / "nats.log").open("ab")
-        with log:
+        with (self.directory / "nats.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 Path(sys.executable).with_name("nats-server"),
                 *("-a", "127.0.0.1", "-p", str(self._port)),
-                *("-js", "-sd", str(self._directory)),
+                *("-js", "-sd", str(self.directory)),
+                *self._options,
                 stdout=log,
                 stderr=log,
             )
 
     async def kill(self) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         await self._process.wait()
         self._process = None
+
+    def pause(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         if self._process is not None:
@@ -58,17 +63,28 @@ class Broker:
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    broker = Broker(tmp_path)
-    await broker.start()
-    try:
-        yield broker
-    finally:
+async def make_broker() -> AsyncIterator[Callable[..., Broker]]:
+    """Make brokers that end with the test."""
+    brokers: list[Broker] = []
+
+    def make_broker(directory: Path, *options: str) -> Broker:
+        brokers.append(Broker(directory, *options))
+        return brokers[-1]
+
+    yield make_broker
+    for broker in brokers:
         await broker.stop()
 
 
 @pytest.fixture
-async def bus(infra: Infra) -> AsyncIterator[Bus]:
+async def broker(tmp_path: Path, make_broker: Callable[..., Broker]) -> Broker:
+    broker = make_broker(tmp_path)
+    await broker.start()
+    return broker
+
+
+@pytest.fixture
+async def bus(infra: Infrastructure) -> AsyncIterator[Bus]:
     """A connection to the shared broker, with empty streams."""
     async with Bus(NATSSettings(url=infra.nats_url), name="test") as bus:
         for stream in TOPOLOGY:

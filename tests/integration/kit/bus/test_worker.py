@@ -261,6 +261,23 @@ async def test_heartbeats_keep_a_long_job(bus: Bus, publisher: Publisher) -> Non
     assert other.started == []
 
 
+async def test_handler_may_show_signs_of_life_itself(bus: Bus, publisher: Publisher) -> None:
+    await shorten_ack_wait(bus, Lane.SLOW, 1.0)
+    deliveries = []
+
+    async def handler(delivery: Delivery) -> Outcome:
+        deliveries.append(delivery.num_delivered)
+        for _ in range(5):
+            await asyncio.sleep(0.4)
+            await delivery.heartbeat()
+        return Ack()
+
+    async with Worker(bus, lanes=ALL, slots=2, handler=handler):
+        await publish(publisher, Lane.SLOW, b"long")
+        await until_stored(bus, 0)
+    assert deliveries == [1]
+
+
 async def test_stopping_hands_back_what_has_not_started(bus: Bus, publisher: Publisher) -> None:
     first, second = Recorder(hold=True), Recorder()
     async with Worker(bus, lanes=ALL, slots=1, handler=first, drain_s=0.1) as worker:

@@ -337,6 +337,8 @@ async def test_close_kills_every_child(open_pool: OpenPool) -> None:
     assert not exists(idle)
     with pytest.raises(ChildCrashed):
         await anext(call)
+    with pytest.raises(ChildUnavailable, match="closed"):
+        await pid_of(pool)
 
 
 async def test_target_that_cannot_be_imported_is_told_instead_of_waited_for(
