@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from picstore.auth.v1 import bootstrap_pb2
@@ -15,7 +15,9 @@ from picstore_auth.model import (
     display_name_fault,
     email_fault,
     grant_fault,
+    grants_fault,
     normalised,
+    roles_fault,
     short_name_fault,
 )
 from picstore_auth.violations import Violations, all_at_once
@@ -99,6 +101,7 @@ class _Reader:
             path = f"users[{index}]"
             self._violations.add(f"{path}.email", email_fault(user.email))
             self._violations.add(f"{path}.display_name", display_name_fault(user.display_name))
+            self._violations.add(f"{path}.roles", roles_fault(user.roles))
             self._refuse_repeated(user.email.lower(), seen, f"{path}.email")
             yield UserEntry(
                 email=user.email, display_name=user.display_name, roles=tuple(user.roles)
@@ -108,6 +111,7 @@ class _Reader:
         seen: set[str] = set()
         for index, key in enumerate(self._request.api_keys):
             path = f"api_keys[{index}]"
+            self._violations.add(f"{path}.user", email_fault(key.user))
             self._violations.add(f"{path}.display_name", display_name_fault(key.display_name))
             expires_at = optional_time_from(
                 key, "expire_time", f"{path}.expire_time", self._violations
@@ -127,7 +131,8 @@ class _Reader:
                 expires_at=expires_at,
             )
 
-    def _grants(self, messages: Iterable[bootstrap_pb2.BootstrapGrant], path: str) -> Grants:
+    def _grants(self, messages: Collection[bootstrap_pb2.BootstrapGrant], path: str) -> Grants:
+        self._violations.add(f"{path}.grants", grants_fault(messages))
         grants = []
         for index, message in enumerate(messages):
             place = f"{path}.grants[{index}]"

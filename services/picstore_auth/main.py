@@ -18,6 +18,7 @@ from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses
+from picstore_auth.usecases.repeats import forget_old_answers
 from picstore_auth.usecases.roles import Roles
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.teams import Teams
@@ -43,16 +44,17 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
         Database(settings.postgres, schema=SERVICE, application_name="picstore-auth")
     )
     bus = await lifecycle.enter(Bus(settings.nats, name="picstore-auth"))
-    lifecycle.spawn("relay", OutboxRelay(database, Publisher(bus)).run())
+    lifecycle.spawn("outbox relay", OutboxRelay(database, Publisher(bus)).run())
+    lifecycle.spawn("old answers", forget_old_answers(database))
 
     pager = Pager(settings.sealing.key_bytes()[settings.sealing.current])
     last_uses = await lifecycle.enter(LastUses(database))
-    lifecycle.spawn("last_uses", last_uses.run())
+    lifecycle.spawn("last uses", last_uses.run())
     authentication = Authentication(database, last_uses)
     signing_keys = SigningKeys(
         database, Sealer(settings.sealing), pager, rotate_after=settings.rotate_after
     )
-    # Made or opened now, so that wrong sealing keys stop the start and not the first caller.
+    # Made or opened now, so that a wrong sealing key stops the start and not the first caller.
     await signing_keys.signer()
     tokens = Tokens(signing_keys, secret_digests=settings.secret_digests)
 
@@ -94,10 +96,10 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
     lifecycle.on_drain(server.draining)
 
 
-def main() -> None:
-    """Run the service."""
-    sys.exit(service_main(SERVICE, AuthSettings, build))
+def main() -> int:
+    """Run auth; the return value is the exit code."""
+    return service_main(SERVICE, AuthSettings, build)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

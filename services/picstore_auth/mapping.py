@@ -6,7 +6,7 @@ message: `…_message`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -35,7 +35,9 @@ from picstore_auth.model import (
     email_fault,
     etag_of,
     grant_fault,
+    grants_fault,
     normalised,
+    roles_fault,
     short_name_fault,
 )
 from picstore_auth.violations import Violations, all_at_once
@@ -297,7 +299,8 @@ def _optional_timestamp(time: datetime | None) -> Timestamp | None:
     return timestamp_message(time) if time is not None else None
 
 
-def _role_ids_from(role_ids: Iterable[str], violations: Violations) -> tuple[RoleId, ...]:
+def _role_ids_from(role_ids: Collection[str], violations: Violations) -> tuple[RoleId, ...]:
+    violations.add("user.role_ids", roles_fault(role_ids))
     return tuple(
         violations.id(RoleId, role_id, f"user.role_ids[{index}]")
         for index, role_id in enumerate(role_ids)
@@ -305,8 +308,9 @@ def _role_ids_from(role_ids: Iterable[str], violations: Violations) -> tuple[Rol
 
 
 def _grants_from(
-    messages: Iterable[authentication_pb2.Grant], path: str, violations: Violations
+    messages: Collection[authentication_pb2.Grant], path: str, violations: Violations
 ) -> Grants:
+    violations.add(path, grants_fault(messages))
     grants = []
     for index, message in enumerate(messages):
         place = f"{path}[{index}]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,12 @@ from picstore_kit.ids import KeyId, ProjectId, RoleId, TeamId, UploadProfileId, 
 
 MAX_DISPLAY_NAME: Final = 200
 """Characters of a display name."""
+
+MAX_GRANTS: Final = 100
+"""Grants of one role or key; services send a principal's grants along with every call."""
+
+MAX_ROLES: Final = 20
+"""Roles of one user."""
 
 MAX_EMAIL: Final = 254
 """Characters of an e-mail address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
@@ -106,6 +112,15 @@ def common(one: Grants, other: Grants) -> Grants:
     """Return what holders of both sets may do: what a limited key keeps of its user's grants."""
     return normalised(
         both for mine in one for theirs in other if (both := mine.meet(theirs)) is not None
+    )
+
+
+def essential(grants: Grants) -> Grants:
+    """Return the fewest grants that allow the same: those that no other one covers."""
+    return tuple(
+        grant
+        for grant in grants
+        if not any(other.covers(grant) for other in grants if other != grant)
     )
 
 
@@ -290,6 +305,16 @@ def grant_fault(grant: Grant) -> str | None:
     if grant.project_id is not None and grant.permission in TEAM_LEVEL:
         return f"{grant.permission} is about the team and cannot be granted on one project"
     return None
+
+
+def grants_fault(grants: Collection[object]) -> str | None:
+    """Say whether a role or a key has too many grants."""
+    return f"must be at most {MAX_GRANTS}" if len(grants) > MAX_GRANTS else None
+
+
+def roles_fault(roles: Collection[object]) -> str | None:
+    """Say whether a user has too many roles."""
+    return f"must be at most {MAX_ROLES}" if len(roles) > MAX_ROLES else None
 
 
 def etag_of(revision: int) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Identity, common
+from picstore_auth.model import Identity, common, essential
 from picstore_auth.repo.grants import GrantPairs, from_pairs
 from picstore_kit.ids import KeyId, TeamId, UploadProfileId, UserId
 
@@ -39,7 +39,7 @@ class IdentityRow:
             team_id=self.team_id,
             user_id=self.user_id,
             key_id=self.key_id,
-            grants=held if self.inherit else common(from_pairs(self.key_grants), held),
+            grants=essential(held if self.inherit else common(from_pairs(self.key_grants), held)),
             default_upload_profile_id=UploadProfileId(profile_id) if profile_id else None,
             expires_at=self.expires_at,
         )

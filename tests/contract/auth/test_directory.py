@@ -38,7 +38,6 @@ MEMBERS = {
     "admin": [PERMISSION_TEAM_ADMIN],
     "writer": [PERMISSION_TEAM_READ, PERMISSION_TEAM_WRITE, PERMISSION_IMAGE_READ],
 }
-Directory = directory_pb2.DESCRIPTOR
 
 
 @pytest.fixture

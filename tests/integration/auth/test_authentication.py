@@ -16,25 +16,16 @@ from picstore_kit.errors import Reason, Unauthenticated
 from picstore_kit.ids import KeyId, ProjectId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
+from tests.integration.auth.clocks import SettableClock
 from tests.integration.auth.teams import FoundedTeam, caller_of, found_team
 
 NOW = datetime(2100, 11, 1, 12, 0, tzinfo=UTC)
 MEMBERS = {"admin": [Permission.TEAM_ADMIN], "reader": [Permission.IMAGE_READ]}
 
 
-class SettableClock:
-    """Tells the time that it was told."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> SettableClock:
-    return SettableClock()
+    return SettableClock(NOW)
 
 
 @pytest.fixture

@@ -20,24 +20,15 @@ from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.tokens import ServiceTokenVerifier
 from picstore_kit.sealing import Sealer, SealError
 from picstore_kit.settings import SealingSettings
+from tests.integration.auth.clocks import SettableClock
 
 ROTATE_AFTER = timedelta(days=30)
 SECRETS = {"catalog": hashlib.sha256(b"the secret").digest()}
 
 
-class SettableClock:
-    """Tells the time that it was told."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> SettableClock:
-    return SettableClock()
+    return SettableClock(datetime.now(UTC))
 
 
 @pytest.fixture

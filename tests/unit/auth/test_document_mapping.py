@@ -66,7 +66,7 @@ def test_document_with_many_faults_hears_of_all() -> None:
         users=[BootstrapUser(email="ann"), BootstrapUser(email="A@b"), BootstrapUser(email="a@B")],
         api_keys=[
             BootstrapApiKey(credential="ps_nonsense", user="a@b", default_upload_profile="x/y"),
-            BootstrapApiKey(credential=KEY.text, user="a@b"),
+            BootstrapApiKey(credential=KEY.text, user="ann"),
             BootstrapApiKey(credential=KEY.text, user="a@b"),
         ],
         project_ids={"blog": "blog"},
@@ -84,6 +84,7 @@ def test_document_with_many_faults_hears_of_all() -> None:
         "users[2].email",
         "api_keys[0].default_upload_profile",
         "api_keys[0].credential",
+        "api_keys[1].user",
         "api_keys[2].credential",
     ]
     assert KEY.text not in str(caught.value)

@@ -145,6 +145,14 @@ def test_key_with_many_faults_hears_of_all() -> None:
     ]
 
 
+def test_grants_and_roles_have_a_number_that_fits_a_call() -> None:
+    many = [GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ)] * 101
+    role = directory_pb2.Role(short_name="r", grants=many)
+    assert wrong_fields(lambda: mapping.new_role_from(role)) == ["role.grants"]
+    user = directory_pb2.User(email="a@b", role_ids=[ROLE] * 21)
+    assert wrong_fields(lambda: mapping.new_user_from(user)) == ["user.role_ids"]
+
+
 def test_services_that_act_for_nobody_are_no_callers() -> None:
     with pytest.raises(Unauthenticated):
         mapping.caller_from(Principal(service="catalog"))

@@ -17,6 +17,7 @@ from picstore_auth.model import (
     covered,
     display_name_fault,
     email_fault,
+    essential,
     grant_fault,
     normalised,
     operator_of,
@@ -95,6 +96,17 @@ def test_nothing_is_missing_from_what_one_holds(held: Grants) -> None:
 def test_uncovered_names_exactly_what_is_not_held(wanted: Grants, held: Grants) -> None:
     missing = uncovered(wanted, held)
     assert all(covered(grant, held) != (grant in missing) for grant in wanted)
+
+
+@given(sets, grants)
+def test_essential_grants_allow_the_same(held: Grants, grant: Grant) -> None:
+    assert covered(grant, essential(held)) == covered(grant, held)
+
+
+@given(sets)
+def test_no_essential_grant_covers_another(held: Grants) -> None:
+    few = essential(held)
+    assert not any(a.covers(b) for a in few for b in few if a != b)
 
 
 def test_callers_hold_team_permissions_by_grants_on_the_team_only() -> None:
