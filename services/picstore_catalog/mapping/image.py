@@ -130,7 +130,7 @@ def picture_message(image: Image, picture: Picture) -> image_pb2.Picture:
         fallback_url=picture.shown.url,
         width=picture.width,
         height=picture.height,
-        alt_text=picture.wish.alt_text,
+        alt_text=picture.alt_text,
         placeholder=placeholder_message(image.placeholder) if image.placeholder else None,
         html=render(picture),
     )

@@ -52,10 +52,9 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """How the caller wants to show a picture."""
+class PictureOptions:
+    """How a page shows a picture."""
 
-    alt_text: str = ""
     sizes: str = ""
     """The `sizes` attribute; empty for `100vw`."""
     priority: bool = False
@@ -89,7 +88,9 @@ class Picture:
     """Of the `<img>`."""
     shown: Candidate
     """The `src` of the `<img>`; its size in CSS pixels is the element's."""
-    wish: Wish
+    alt_text: str
+    """Not escaped."""
+    options: PictureOptions
     background: str
     """As `#rrggbb`, shown until the picture is there; empty for none."""
 
@@ -119,7 +120,12 @@ def candidate_of(output: Output) -> Candidate | None:
 
 
 def compose(
-    outputs: Iterable[Candidate], *, wish: Wish, has_alpha: bool, dominant_colour: str = ""
+    outputs: Iterable[Candidate],
+    *,
+    options: PictureOptions,
+    alt_text: str = "",
+    has_alpha: bool = False,
+    dominant_colour: str = "",
 ) -> Picture:
     """Choose and order what a page gets.
 
@@ -131,7 +137,7 @@ def compose(
     """
     candidates = _of_one_shape(list(outputs))
     by_density = _is_one_size(candidates)
-    sizes = "" if by_density else wish.sizes or DEFAULT_SIZES
+    sizes = "" if by_density else options.sizes or DEFAULT_SIZES
     sources = [
         _source(format, group, by_density=by_density, sizes=sizes)
         for format in BEST_FIRST
@@ -149,7 +155,8 @@ def compose(
         ),
         fallback=fallback,
         shown=shown,
-        wish=wish,
+        alt_text=alt_text,
+        options=options,
         background="" if has_alpha else dominant_colour,
     )
 
@@ -225,21 +232,21 @@ def _choice(source: Source) -> dict[str, str]:
 
 
 def _image_attributes(picture: Picture) -> dict[str, str]:
-    wish = picture.wish
+    options = picture.options
     attributes = {"src": picture.shown.url}
     if len(picture.fallback.candidates) > 1:
         attributes |= _choice(picture.fallback)
     attributes |= {
         "width": str(picture.width),
         "height": str(picture.height),
-        "alt": wish.alt_text,
-        "loading": "eager" if wish.priority else "lazy",
+        "alt": picture.alt_text,
+        "loading": "eager" if options.priority else "lazy",
         "decoding": "async",
     }
-    if wish.priority:
+    if options.priority:
         attributes["fetchpriority"] = "high"
-    if wish.css_class:
-        attributes["class"] = wish.css_class
+    if options.css_class:
+        attributes["class"] = options.css_class
     if picture.background:
         attributes["style"] = f"background-color:{picture.background}"
     return attributes

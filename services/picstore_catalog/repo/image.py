@@ -54,6 +54,8 @@ class LockedImage:
     team_id: TeamId
     project_id: ProjectId
     upload_profile_id: UploadProfileId
+    upload_id: UploadId | None
+    """The upload that its original came by."""
     state: ImageState
     generation: int
     pending_generation: int
@@ -176,7 +178,8 @@ async def lock(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImag
     async with conn.cursor(row_factory=kwargs_row(_locked)) as cursor:
         await cursor.execute(
             """
-            SELECT id, team_id, project_id, upload_profile_id, state, generation, pending_generation
+            SELECT id, team_id, project_id, upload_profile_id, upload_id, state, generation,
+                   pending_generation
             FROM images
             WHERE id = %s
             FOR NO KEY UPDATE

@@ -9,7 +9,7 @@ from picstore_catalog.mapping.field_mask import masked_fields
 from picstore_catalog.mapping.image import image_message, picture_message, read_state
 from picstore_catalog.mapping.ingest import read_sha256
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.model.picture import Wish
+from picstore_catalog.model.picture import PictureOptions
 from picstore_catalog.model.upload import UploadRequest
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
@@ -139,7 +139,9 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
         image_id = parse_id(ImageId, request.image_id, field="image_id")
-        wish = Wish(sizes=request.sizes, priority=request.priority, css_class=request.css_class)
+        options = PictureOptions(
+            sizes=request.sizes, priority=request.priority, css_class=request.css_class
+        )
         async with self._work.begin(access.team_id) as transaction:
-            image, picture = await cases.get_picture(transaction, access, image_id, wish)
+            image, picture = await cases.get_picture(transaction, access, image_id, options)
         return picture_message(image, picture)

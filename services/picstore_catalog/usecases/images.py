@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from picstore_catalog.model.image import Image, ImageState
-from picstore_catalog.model.picture import Picture, Wish, candidate_of, compose
+from picstore_catalog.model.picture import Picture, PictureOptions, candidate_of, compose
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import check_texts
 from picstore_catalog.repo import image as images
@@ -86,7 +86,7 @@ async def describe_image(
 
 
 async def get_picture(
-    transaction: Transaction, access: Access, image_id: ImageId, wish: Wish
+    transaction: Transaction, access: Access, image_id: ImageId, options: PictureOptions
 ) -> tuple[Image, Picture]:
     """Return what a page needs to show an image, from the READY outputs of what is served.
 
@@ -106,7 +106,8 @@ async def get_picture(
     made = await outputs.of_generation(transaction, image.id, image.generation)
     picture = compose(
         [candidate for output in made if (candidate := candidate_of(output))],
-        wish=replace(wish, alt_text=image.alt_text),
+        options=options,
+        alt_text=image.alt_text,
         has_alpha=image.original.has_alpha,
         dominant_colour=image.placeholder.dominant_colour if image.placeholder else "",
     )

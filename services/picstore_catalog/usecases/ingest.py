@@ -108,6 +108,9 @@ async def commit_image(
             an original from another upload (STATE_WRONG).
         InvalidFields: The commit is not as it was resolved.
     """
+    earlier = await images.find_upload(transaction, commit.upload_id)
+    if earlier is not None:
+        return await images.fetch(transaction, access, earlier)
     request, original = commit.upload, commit.original
     check_texts(filename=request.filename, location=request.location, alt_text=commit.alt_text)
     target = await _target(transaction, access, request)
@@ -124,7 +127,7 @@ async def commit_image(
         project_id=target.project_id,
     )
     image = await images.lock(transaction, commit.image_id)
-    if await images.find_upload(transaction, commit.upload_id) == image.id:
+    if image.upload_id == commit.upload_id:  # by somebody who was faster
         return await images.fetch(transaction, access, image.id)
     _check_as_resolved(commit, image, target)
 

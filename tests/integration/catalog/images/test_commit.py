@@ -22,7 +22,7 @@ from picstore_kit.errors import (
     PermissionDenied,
     Reason,
 )
-from picstore_kit.ids import ProjectId, UploadId, UploadProfileId, new_id
+from picstore_kit.ids import ImageId, ProjectId, UploadId, UploadProfileId, new_id
 from picstore_kit.pg import rls
 from tests.integration.catalog.images.conftest import (
     CHEAP,
@@ -105,6 +105,17 @@ async def test_the_same_upload_again_changes_nothing(
     assert await catalog.rows("SELECT count(*) FROM outputs") == [(4,)]
     assert await catalog.rows("SELECT count(*) FROM jobs") == [(1,)]
     assert len(await catalog.outbox()) == 2
+
+
+async def test_the_same_upload_under_another_id_returns_the_picture_that_it_became(
+    catalog: Catalog, team: Team, make_commit: MakeCommit
+) -> None:
+    profile = await catalog.add_profile(team, CHEAP, name="cheap")
+    commit = make_commit(upload_profile=profile)
+    image = await catalog.commit(team, commit)
+
+    assert await catalog.commit(team, replace(commit, image_id=new_id(ImageId))) == image
+    assert await catalog.rows("SELECT count(*) FROM images") == [(1,)]
 
 
 async def test_uploads_that_race_for_one_picture_commit_once(

@@ -8,7 +8,7 @@ import pytest
 
 from picstore_catalog.model.image import Image, ImageState, Placeholder
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.model.picture import Wish, render
+from picstore_catalog.model.picture import PictureOptions, render
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases import images as cases
@@ -212,7 +212,7 @@ async def test_a_ready_picture_has_a_tag_of_its_ready_outputs(
     )
     async with catalog.uow.begin(team.id) as conn:
         image, picture = await cases.get_picture(
-            conn, team.access(READ), committed.id, Wish(sizes="50vw")
+            conn, team.access(READ), committed.id, PictureOptions(sizes="50vw")
         )
 
     assert image.placeholder == Placeholder(thumbhash=b"\x01", dominant_colour="#1a2b3c")
@@ -229,7 +229,7 @@ async def test_a_picture_that_is_not_ready_has_no_tag(
 ) -> None:
     async with catalog.uow.begin(team.id) as conn:
         with pytest.raises(FailedPrecondition) as refused:
-            await cases.get_picture(conn, team.access(READ), committed.id, Wish())
+            await cases.get_picture(conn, team.access(READ), committed.id, PictureOptions())
 
     assert refused.value.reason is Reason.STATE_WRONG
     assert refused.value.metadata == {"state": "CONVERTING"}
@@ -242,7 +242,7 @@ async def test_a_location_without_a_public_address_shows_nothing(
     await catalog.execute("UPDATE storage_locations SET public_base_url = ''")
     async with catalog.uow.begin(team.id) as conn:
         with pytest.raises(FailedPrecondition) as refused:
-            await cases.get_picture(conn, team.access(READ), committed.id, Wish())
+            await cases.get_picture(conn, team.access(READ), committed.id, PictureOptions())
     image = await catalog.image(team, committed.id)
 
     assert refused.value.reason is Reason.STATE_WRONG

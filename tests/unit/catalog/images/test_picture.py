@@ -13,7 +13,7 @@ from picstore_catalog.model.picture import (
     BEST_FIRST,
     Candidate,
     Picture,
-    Wish,
+    PictureOptions,
     compose,
     render,
 )
@@ -39,15 +39,26 @@ def candidate(
     )
 
 
-def picture_of(*outputs: Candidate, wish: Wish | None = None, has_alpha: bool = False) -> Picture:
-    return compose(outputs, wish=wish or Wish(), has_alpha=has_alpha, dominant_colour="#1a2b3c")
+def picture_of(
+    *outputs: Candidate,
+    options: PictureOptions | None = None,
+    alt_text: str = "",
+    has_alpha: bool = False,
+) -> Picture:
+    return compose(
+        outputs,
+        options=options or PictureOptions(),
+        alt_text=alt_text,
+        has_alpha=has_alpha,
+        dominant_colour="#1a2b3c",
+    )
 
 
 def test_widths_are_told_apart_by_w_and_sizes() -> None:
     ladder = [candidate(format, width) for width in (800, 400) for format in (JPEG, AVIF, WEBP)]
-    wish = Wish(alt_text="A lake", sizes="(min-width: 60em) 800px, 100vw", css_class="hero")
+    options = PictureOptions(sizes="(min-width: 60em) 800px, 100vw", css_class="hero")
 
-    assert render(picture_of(*ladder, wish=wish)) == (
+    assert render(picture_of(*ladder, options=options, alt_text="A lake")) == (
         "<picture>\n"
         '  <source type="image/avif"'
         ' srcset="https://img.example.com/p/400x267.avif 400w,'
@@ -74,7 +85,7 @@ def test_densities_of_one_size_are_told_apart_by_x_and_need_no_sizes() -> None:
         for density in (1, 2)
     ]
 
-    assert render(picture_of(*pairs, wish=Wish(priority=True, sizes="50vw"))) == (
+    assert render(picture_of(*pairs, options=PictureOptions(priority=True, sizes="50vw"))) == (
         "<picture>\n"
         '  <source type="image/webp"'
         ' srcset="https://img.example.com/p/300x200.webp 1x,'
@@ -174,7 +185,7 @@ def test_nothing_to_show_is_said() -> None:
 @pytest.mark.parametrize("text", ["x" * 1001, "a\nb", "\0"])
 def test_an_attribute_that_no_page_would_have_is_refused(field: str, text: str) -> None:
     with pytest.raises(InvalidField) as refused:
-        Wish(**{field: text})  # type: ignore[arg-type]  # only texts are tried
+        PictureOptions(**{field: text})  # type: ignore[arg-type]  # only texts are tried
 
     assert refused.value.violations[0].field == field
 
@@ -236,8 +247,8 @@ def test_every_tag_reads_back_as_what_it_was_made_of(
     priority: bool,
     has_alpha: bool,
 ) -> None:
-    wish = Wish(alt_text=alt_text, sizes=sizes, css_class=css_class, priority=priority)
-    picture = picture_of(*outputs, wish=wish, has_alpha=has_alpha)
+    options = PictureOptions(sizes=sizes, css_class=css_class, priority=priority)
+    picture = picture_of(*outputs, options=options, alt_text=alt_text, has_alpha=has_alpha)
 
     reader = Reader(render(picture))
     (picture_tag, _), *sources, (image_tag, image) = reader.elements
