@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Final
 
-import nats
 import nats.errors
 import psycopg
+from nats.aio.client import Client as NATS
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -61,13 +61,17 @@ async def prepare_bus(nats_url: str) -> None:
     """Declare the streams and consumers.
 
     Raises:
-        LocalError: The server does not answer or refuses the login.
+        LocalError: It does not answer, refuses the login, or has no JetStream.
     """
+    client = NATS()
     try:
-        connection = await nats.connect(nats_url, connect_timeout=_TIMEOUT_S, allow_reconnect=False)
+        await client.connect(nats_url, connect_timeout=_TIMEOUT_S, allow_reconnect=False)
+        await apply_topology(client.jetstream())
     except (nats.errors.Error, OSError) as error:
-        raise LocalError(f"NATS does not let us in: {error}") from error
-    try:
-        await apply_topology(connection.jetstream())
+        raise LocalError(f"NATS at {_without_password(nats_url)}: {error}") from error
     finally:
-        await connection.close()
+        await client.close()
+
+
+def _without_password(url: str) -> str:
+    return url.rpartition("@")[2]

@@ -18,6 +18,7 @@ import nats.errors
 import psutil
 import psycopg
 import pytest
+from nats.aio.client import Client as NATS
 
 from picstore_local.errors import AlreadyRunning, PortTaken
 from picstore_local.infrastructure import Infrastructure
@@ -147,9 +148,11 @@ def test_every_server_listens_on_loopback_only(infra: Infrastructure) -> None:
 async def test_postgres_and_nats_ask_for_a_password(infra: Infrastructure) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(infra.postgres_dsn, password="wrong")
+    client = NATS()
     url = f"nats://{infra.nats_url.partition('@')[2]}"
     with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
-        await nats.connect(url, allow_reconnect=False)
+        await client.connect(url, allow_reconnect=False)
+    await client.close()
 
 
 def test_anyone_may_get_an_output_with_its_headers(infra: Infrastructure) -> None:

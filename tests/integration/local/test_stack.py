@@ -224,6 +224,18 @@ async def test_a_postgres_that_refuses_the_login_is_named(
         await _stack(tmp_path, wrong, reporter).start()
 
 
+async def test_a_nats_that_refuses_the_login_is_named_without_its_password(
+    tmp_path: Path, settings: LocalSettings, infra: Infrastructure, reporter: RecordingReporter
+) -> None:
+    address = infra.nats_url.partition("@")[2]
+    wrong = settings.model_copy(
+        update={"nats_url": SecretStr(f"nats://picstore:hunter2@{address}")}
+    )
+    with pytest.raises(LocalError, match=f"NATS at {address}: .*(?i:authorization)") as caught:
+        await _stack(tmp_path, wrong, reporter).start()
+    assert "hunter2" not in str(caught.value)
+
+
 async def test_others_find_a_running_stack_by_its_directory(stack: Stack, tmp_path: Path) -> None:
     assert running_stack(tmp_path / "data") is None
     async with stack:
