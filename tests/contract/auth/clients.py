@@ -18,6 +18,12 @@ from picstore.auth.v1 import (
     directory_pb2_grpc,
 )
 from picstore.options.v1 import permission_pb2
+from picstore.options.v1.permission_pb2 import (
+    PERMISSION_IMAGE_READ,
+    PERMISSION_TEAM_ADMIN,
+    PERMISSION_TEAM_READ,
+    PERMISSION_TEAM_WRITE,
+)
 from picstore_auth.mapping import timestamp_message
 from picstore_kit.credentials import APIKey, new_api_key
 from picstore_kit.ids import KeyId, new_id
@@ -25,6 +31,12 @@ from picstore_kit.ids import KeyId, new_id
 SECRETS = {"operator": "the operator's secret", "catalog": "the catalog's secret"}
 
 Permission: TypeAlias = permission_pb2.Permission.ValueType
+
+
+ADMIN_AND_WRITER: Mapping[str, Sequence[Permission]] = {
+    "admin": [PERMISSION_TEAM_ADMIN],
+    "writer": [PERMISSION_TEAM_READ, PERMISSION_TEAM_WRITE, PERMISSION_IMAGE_READ],
+}
 
 
 class Client:

@@ -20,7 +20,15 @@ from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.credentials import BearerCredentials
 from picstore_kit.settings import NATSSettings, PostgresSettings, RPCSettings, SealingSettings
 from picstore_local.infrastructure import Infrastructure
-from tests.contract.auth.clients import SECRETS, Client, Connect, service_token
+from tests.contract.auth.clients import (
+    ADMIN_AND_WRITER,
+    SECRETS,
+    Client,
+    Connect,
+    Team,
+    found_team,
+    service_token,
+)
 from tests.integration.auth.schema import auth_schema
 
 
@@ -81,3 +89,14 @@ async def operator(connect: Connect, stranger: Client) -> Client:
 @pytest.fixture
 async def service(connect: Connect, stranger: Client) -> Client:
     return connect(await service_token(stranger, "catalog"))
+
+
+@pytest.fixture
+async def team(operator: Client, connect: Connect) -> Team:
+    """A team with an administrator and one who may only change the team, and read images."""
+    return await found_team(operator, connect, ADMIN_AND_WRITER)
+
+
+@pytest.fixture
+def admin(team: Team) -> Client:
+    return team["admin"]

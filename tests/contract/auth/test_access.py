@@ -18,8 +18,9 @@ from picstore.options.v1.permission_pb2 import (
     PERMISSION_TEAM_WRITE,
 )
 from picstore_kit.credentials import new_api_key
-from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Reason, Unauthenticated
+from picstore_kit.errors import NotFound, PermissionDenied, Reason, Unauthenticated
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id
+from tests.contract.auth.calls import refusal
 from tests.contract.auth.clients import Client, Connect, Permission, Team, found_team
 
 MEMBERS: dict[str, list[Permission]] = {"admin": [PERMISSION_TEAM_ADMIN], "nobody": []}
@@ -92,12 +93,6 @@ OBJECTS = {
 def call(client: Client, method: str, ids: Objects) -> Awaitable[Message]:
     answer: Awaitable[Message] = getattr(client.directory, method)(REQUESTS[method](ids))
     return answer
-
-
-async def refusal(answer: Awaitable[Message]) -> PicstoreError:
-    with pytest.raises(PicstoreError) as caught:
-        await answer
-    return caught.value
 
 
 def nothing() -> Objects:
