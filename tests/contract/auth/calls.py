@@ -10,9 +10,7 @@ from google.protobuf.message import Message
 
 from picstore.auth.v1 import directory_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
-from picstore_kit.errors import (
-    PicstoreError,
-)
+from picstore_kit.errors import PicstoreError
 from tests.contract.auth.clients import Client
 
 

@@ -6,22 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from picstore.auth.v1 import authentication_pb2, directory_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
-from picstore.options.v1.permission_pb2 import (
-    PERMISSION_IMAGE_READ,
-)
+from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_READ
 from picstore_auth.mapping import timestamp_message
-from picstore_kit.errors import (
-    InvalidFields,
-    NotFound,
-    PermissionDenied,
-)
+from picstore_kit.errors import InvalidFields, NotFound, PermissionDenied
 from picstore_kit.ids import ProjectId, UploadProfileId, UserId, new_id
-from tests.contract.auth.calls import (
-    create_key,
-    create_role,
-    create_user,
-    refusal,
-)
+from tests.contract.auth.calls import create_key, create_role, create_user, refusal
 from tests.contract.auth.clients import Client, Connect, Team
 
 

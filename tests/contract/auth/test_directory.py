@@ -6,15 +6,8 @@ import pytest
 from google.protobuf.message import Message
 
 from picstore.auth.v1 import directory_pb2
-from picstore_kit.errors import (
-    InvalidArgument,
-    InvalidFields,
-    Reason,
-)
-from tests.contract.auth.calls import (
-    create_role,
-    refusal,
-)
+from picstore_kit.errors import InvalidArgument, InvalidFields, Reason
+from tests.contract.auth.calls import create_role, refusal
 from tests.contract.auth.clients import ADMIN_AND_WRITER, Client, Connect, Team, found_team
 
 

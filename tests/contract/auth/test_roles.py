@@ -20,11 +20,7 @@ from picstore_kit.errors import (
     Reason,
 )
 from picstore_kit.ids import ProjectId, new_id
-from tests.contract.auth.calls import (
-    create_role,
-    refusal,
-    update_role,
-)
+from tests.contract.auth.calls import create_role, refusal, update_role
 from tests.contract.auth.clients import Client, Team
 
 

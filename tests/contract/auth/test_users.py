@@ -6,10 +6,7 @@ import uuid
 
 from picstore.auth.v1 import authentication_pb2, directory_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
-from picstore.options.v1.permission_pb2 import (
-    PERMISSION_IMAGE_EDIT,
-    PERMISSION_IMAGE_READ,
-)
+from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_EDIT, PERMISSION_IMAGE_READ
 from picstore_kit.errors import (
     Aborted,
     AlreadyExists,
@@ -18,12 +15,7 @@ from picstore_kit.errors import (
     Reason,
 )
 from picstore_kit.ids import RoleId, new_id
-from tests.contract.auth.calls import (
-    create_role,
-    create_user,
-    refusal,
-    update_user,
-)
+from tests.contract.auth.calls import create_role, create_user, refusal, update_user
 from tests.contract.auth.clients import ADMIN_AND_WRITER, Client, Connect, Team, found_team
 
 
