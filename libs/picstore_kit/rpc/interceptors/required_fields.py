@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Final
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor
@@ -12,6 +13,8 @@ from google.protobuf.message import Message
 
 from picstore_kit.errors import FieldViolation, InvalidFields
 from picstore_kit.rpc.call import Call
+
+_UPDATE_MASK: Final = "update_mask"
 
 
 class RequiredFields:
@@ -37,11 +40,13 @@ def check_required_fields(message: Message) -> None:
         raise InvalidFields(missing)
 
 
-def _missing(message: Message, prefix: str) -> Iterator[str]:
-    present = {field.name: value for field, value in message.ListFields()}
+def _missing(message: Message, prefix: str, *, partial: bool = False) -> Iterator[str]:
+    present = {field.name for field, _ in message.ListFields()}
     for name in _required(message.DESCRIPTOR):
-        if name not in present:
+        if name not in present and not partial:
             yield prefix + name
+    # An update carries only what it changes of its resource; what is within that is whole again.
+    updates = _UPDATE_MASK in message.DESCRIPTOR.fields_by_name
     for field, value in message.ListFields():
         if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
@@ -49,7 +54,7 @@ def _missing(message: Message, prefix: str) -> Iterator[str]:
             for index, item in enumerate(value):
                 yield from _missing(item, f"{prefix}{field.name}[{index}].")
         else:
-            yield from _missing(value, f"{prefix}{field.name}.")
+            yield from _missing(value, f"{prefix}{field.name}.", partial=updates)
 
 
 @cache
