@@ -39,5 +39,4 @@ class CatalogSettings(ServiceSettings):
     allowed_local_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = ()
     """JSON list of directories under which `local` storage locations may lie; none by default."""
     sweep_interval_s: PositiveFloat = 30
-    """Seconds between looks for lost jobs; also the time that the bus gets to bring a job to a
-    converter."""
+    """Seconds between looks for lost jobs, and the time that a queued one has to find a worker."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from picstore_catalog.model.job import Lane
 from picstore_imaging.cost import estimate_cpu_ms, is_dear
@@ -16,6 +17,15 @@ from picstore_imaging.formats import SourceFormat
 from picstore_imaging.plan import OutputSpec, PlannedOutput
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import JobId, OutputId, new_id
+
+_IN_WORDS: Final = {
+    Reason.CONDITION_NOT_MET: "the profile does not make this format of such an original",
+    Reason.WOULD_ENLARGE: "the picture is smaller, and this size only reduces",
+    Reason.WOULD_REDUCE: "the picture is larger, and this size only enlarges",
+    Reason.LIMIT_SIDE: "a side would be longer than the format can have",
+    Reason.LIMIT_PIXELS: "it would have more pixels than an output may have",
+    Reason.SAME_AS_ANOTHER: "it would equal another output of the picture",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,8 @@ class NewOutput:
     spec: OutputSpec
     job_id: JobId | None
     skipped: Reason | None
+    message: str
+    """Why it is skipped, in words; empty otherwise."""
     awaited: bool
     """Whether the generation is not whole without it."""
     estimated_cpu_ms: int
@@ -74,6 +86,7 @@ def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat) -> Layout
                 spec=output.spec,
                 job_id=jobs[_lane(output.spec)].id if output.skipped is None else None,
                 skipped=output.skipped,
+                message=_IN_WORDS[output.skipped] if output.skipped else "",
                 awaited=output.skipped is None and _lane(output.spec) is awaited_lane,
                 estimated_cpu_ms=round(estimate_cpu_ms(output.spec)),
             )

@@ -90,7 +90,10 @@ async def lock(conn: AsyncConnection[TupleRow], job_id: JobId) -> Job:
 
 
 async def lock_next_to_sweep(conn: AsyncConnection[TupleRow]) -> Job | None:
-    """Lock the job whose time to be swept came first and that nobody else has locked."""
+    """Lock the job whose time to be swept came first and that nobody else has locked.
+
+    By `now()`, the begin of the transaction: the index knows nothing of a clock that goes on.
+    """
     async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
         await cursor.execute(
             """
@@ -98,7 +101,7 @@ async def lock_next_to_sweep(conn: AsyncConnection[TupleRow]) -> Job | None:
                    output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
                    sweep_at, sweeps, failure_reason, failure_message
             FROM jobs
-            WHERE sweep_at <= clock_timestamp()
+            WHERE sweep_at <= now()
             ORDER BY sweep_at
             LIMIT 1
             FOR NO KEY UPDATE SKIP LOCKED

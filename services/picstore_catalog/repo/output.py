@@ -35,8 +35,8 @@ async def insert(
         await cursor.executemany(
             """
             INSERT INTO outputs (id, team_id, image_id, generation, job_id, location_id, spec,
-                                 spec_hash, awaited, estimated_cpu_ms, state, reason)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                 spec_hash, awaited, estimated_cpu_ms, state, reason, message)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 (
@@ -52,6 +52,7 @@ async def insert(
                     output.estimated_cpu_ms,
                     (OutputState.SKIPPED if output.skipped else OutputState.QUEUED).value,
                     output.skipped.value if output.skipped else None,
+                    output.message,
                 )
                 for output in outputs
             ],

@@ -63,6 +63,7 @@ def test_what_is_skipped_is_recorded_with_the_reason_and_has_no_job() -> None:
         (Reason.SAME_AS_ANOTHER, True),
         (Reason.CONDITION_NOT_MET, True),
     ]
+    assert all(bool(output.message) == bool(output.skipped) for output in layout.outputs)
 
 
 def test_ids_keep_the_order_of_the_profile() -> None:
