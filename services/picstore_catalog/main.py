@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
-from picstore.auth.v1.authentication_pb2_grpc import AuthenticationServiceStub, TokenServiceStub
 from picstore.catalog.v1 import (
     bootstrap_pb2_grpc,
     image_pb2_grpc,
     ingest_pb2_grpc,
     project_pb2_grpc,
 )
-from picstore.events.v1.event_pb2 import Event as EventMessage
 from picstore.jobs.v1 import job_pb2_grpc
 from picstore_catalog.servicer.bootstrap import BootstrapServicer
 from picstore_catalog.servicer.conversion_profile import ConversionProfileServicer
@@ -30,30 +27,18 @@ from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.bus.connection import Bus
-from picstore_kit.bus.events import Event, consume_events
 from picstore_kit.bus.publisher import Publisher
-from picstore_kit.ids import KeyId
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.relay import OutboxRelay
-from picstore_kit.rpc.authenticator import RemoteAuthenticator
-from picstore_kit.rpc.channel import open_channel
-from picstore_kit.rpc.credentials import ServiceCredentials
+from picstore_kit.rpc.health import ReadinessProbe
 from picstore_kit.rpc.server import RPCServer, Servicer
-from picstore_kit.rpc.tokens import (
-    RemoteVerificationKeys,
-    ServiceTokenSource,
-    ServiceTokenVerifier,
-)
 from picstore_kit.sealing import Sealer
 
 NAME: Final = "catalog"
-
-_KEY_REVOKED: Final = "picstore.event.key.revoked"
-_AUTHENTICATION: Final = "picstore.auth.v1.AuthenticationService"
-_TOKENS: Final = "picstore.auth.v1.TokenService"
 
 
 async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
@@ -63,27 +48,24 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     )
     bus = await lifecycle.enter(Bus(settings.nats, name=f"picstore-{NAME}"))
     lifecycle.spawn("outbox relay", OutboxRelay(database, Publisher(bus)).run())
-
-    public_auth = await lifecycle.enter(open_channel(settings.targets.auth, services=[_TOKENS]))
-    token_stub = TokenServiceStub(public_auth)
-    credentials = ServiceCredentials(ServiceTokenSource(token_stub, settings.identity))
-    auth = await lifecycle.enter(
-        open_channel(settings.targets.auth, services=[_AUTHENTICATION], credentials=credentials)
-    )
-    authenticator = RemoteAuthenticator(AuthenticationServiceStub(auth))
-    await lifecycle.enter(consume_events(bus, _KEY_REVOKED, _forgets_keys(authenticator)))
+    peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
+    await follow_revocations(lifecycle, bus, peers)
 
     work = UnitOfWork(database)
     sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
     lifecycle.spawn("job sweeper", sweeper.run())
+    lifecycle.spawn("old answers", work.forget_old_answers())
+
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,
             servicers=servicers(settings, work, sweeper),
-            authenticator=authenticator,
-            verifier=ServiceTokenVerifier(RemoteVerificationKeys(token_stub)),
+            authenticator=peers.authenticator,
+            verifier=peers.verifier,
         )
     )
+    probe = ReadinessProbe(server.health, {"postgres": database.check})
+    lifecycle.spawn("readiness", probe.run())
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
 
@@ -136,14 +118,6 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
             "picstore.catalog.v1.BootstrapService",
         ),
     ]
-
-
-def _forgets_keys(authenticator: RemoteAuthenticator) -> Callable[[Event], Awaitable[None]]:
-    async def on_key_revoked(event: Event) -> None:
-        for key_id in EventMessage.FromString(event.payload).key_revoked.key_ids:
-            authenticator.forget(KeyId(key_id))
-
-    return on_key_revoked
 
 
 def main() -> int:

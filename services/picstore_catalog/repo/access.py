@@ -14,8 +14,8 @@ project that the caller has nothing to do with) or PERMISSION_DENIED (visible, b
 A statement that writes has the same condition in its `WHERE`.
 
 Objects of the whole team have no project. Whoever may read some project may read them, only a grant
-on the whole team allows to write them (`allowed_on_shared` is either, as the permission has it), and
-whoever has any grant sees that they exist (`visible_somewhere`).
+on the whole team allows to write them (`allowed_on_shared` is the one or the other, as the
+permission has it), and whoever has any grant sees that they exist (`visible_somewhere`).
 """
 
 from __future__ import annotations
@@ -105,13 +105,15 @@ class Access:
             "team_id": self.team_id,
             "allowed_everywhere": self.allowed.everywhere,
             "allowed_on": list(self.allowed.project_ids),
-            "allowed_on_shared": bool(self.allowed)
-            if self.permission.reads
-            else self.allowed.everywhere,
+            "allowed_on_shared": self._allowed_on_shared,
             "visible_everywhere": self.visible.everywhere,
             "visible_somewhere": bool(self.visible),
             "visible_on": list(self.visible.project_ids),
         }
+
+    @property
+    def _allowed_on_shared(self) -> bool:
+        return bool(self.allowed) if self.permission.reads else self.allowed.everywhere
 
     def require_somewhere(self) -> None:
         """Refuse a caller who holds the permission nowhere, before a list that would be empty.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, kwargs_row
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.conversion_profile import (
@@ -22,7 +22,7 @@ from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo.access import Access, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken
 from picstore_imaging.profile import Profile
-from picstore_kit.errors import NotFound, Resource
+from picstore_kit.errors import Resource
 from picstore_kit.ids import ConversionProfileId
 
 
@@ -58,29 +58,6 @@ async def fetch(
         access=access,
         resource=resource(profile_id),
     )
-
-
-async def fetch_revision(
-    conn: AsyncConnection[TupleRow], profile_id: ConversionProfileId, revision: int
-) -> Profile:
-    """Return what a revision makes; the transaction must reach its team.
-
-    Raises:
-        NotFound: There is no such revision.
-    """
-    async with conn.cursor(row_factory=kwargs_row(_profile)) as cursor:
-        await cursor.execute(
-            """
-            SELECT r.formats, r.sizes, r.background
-            FROM conversion_profile_revisions r
-            WHERE r.conversion_profile_id = %s AND r.revision = %s
-            """,
-            (profile_id, revision),
-        )
-        profile = await cursor.fetchone()
-    if profile is None:
-        raise NotFound.of("ConversionProfile", f"{profile_id} at revision {revision}")
-    return profile
 
 
 async def find_all(
@@ -234,17 +211,6 @@ def _columns(profile: ConversionProfile) -> dict[str, Any]:
     }
 
 
-def _profile(
-    *,
-    formats: Sequence[Mapping[str, Any]],
-    sizes: Sequence[Mapping[str, Any]],
-    background: str,
-) -> Profile:
-    return Profile(
-        formats=formats_from_json(formats), sizes=sizes_from_json(sizes), background=background
-    )
-
-
 def _stored(
     *,
     formats: Sequence[Mapping[str, Any]],
@@ -255,7 +221,9 @@ def _stored(
     updated_at: datetime,
     **columns: Any,
 ) -> Stored[ConversionProfile]:
-    profile = _profile(formats=formats, sizes=sizes, background=background)
+    profile = Profile(
+        formats=formats_from_json(formats), sizes=sizes_from_json(sizes), background=background
+    )
     return Stored(
         value=ConversionProfile(profile=profile, **columns),
         version=version,

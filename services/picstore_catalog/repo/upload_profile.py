@@ -48,33 +48,6 @@ async def fetch(
     )
 
 
-async def fetch_by_short_name(
-    conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId, short_name: str
-) -> Stored[UploadProfile]:
-    """Return the upload profile that a project calls `short_name`.
-
-    Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
-    """
-    return await fetch_one(
-        conn,
-        _stored,
-        """
-        SELECT u.id, u.project_id, u.short_name, u.display_name, u.originals_location_id,
-               u.originals_path, u.outputs_location_id, u.outputs_path, u.conversion_profile_id,
-               u.version, u.created_at, u.updated_at,
-               (%(allowed_everywhere)s OR u.project_id = ANY(%(allowed_on)s)) AS allowed
-        FROM upload_profiles u
-        WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
-          AND u.short_name = %(short_name)s
-          AND (%(visible_everywhere)s OR u.project_id = ANY(%(visible_on)s))
-        """,
-        {"project_id": project_id, "short_name": short_name},
-        access=access,
-        resource=resource(short_name),
-    )
-
-
 async def find_all(
     conn: AsyncConnection[TupleRow],
     access: Access,
