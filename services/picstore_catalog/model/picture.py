@@ -97,7 +97,7 @@ class Picture:
     @property
     def width(self) -> int:
         """The `width` of the `<img>`, in CSS pixels."""
-        return round(self.shown.css_width)
+        return max(1, round(self.shown.css_width))
 
     @property
     def height(self) -> int:
