@@ -178,7 +178,7 @@ def _of_one_shape(candidates: Sequence[Candidate]) -> list[Candidate]:
         raise FailedPrecondition(
             Reason.STATE_WRONG, "the picture has no output that is ready, so nothing can be shown"
         )
-    largest = max(candidates, key=lambda candidate: candidate.width * candidate.height)
+    largest = max(candidates, key=lambda each: (each.width * each.height, each.width))
     return [candidate for candidate in candidates if _same_shape(candidate, largest)]
 
 
