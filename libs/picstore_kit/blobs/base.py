@@ -153,6 +153,12 @@ class BlobStore(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the object; one that is not there is fine."""
 
+    async def discard(self, key: str) -> None:
+        """Remove the object, and what a writer that was killed has left of it under this key.
+
+        Nobody may be writing to the key meanwhile.
+        """
+
     async def copy(self, source: str, target: str) -> BlobStat:
         """Copy an object with all that is known of it, within the store, or raise BlobNotFound."""
 

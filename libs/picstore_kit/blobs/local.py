@@ -160,6 +160,10 @@ class LocalBlobStore(BlobStore):
         """See `BlobStore`."""
         await self._threads.run(self._delete, key)
 
+    async def discard(self, key: str) -> None:
+        """See `BlobStore`; drafts of a killed writer lie in the temporary folder."""
+        await self._threads.run(self._discard, key)
+
     async def copy(self, source: str, target: str) -> BlobStat:
         """See `BlobStore`."""
         return await self._threads.run(self._copy, source, target)
@@ -283,6 +287,12 @@ class LocalBlobStore(BlobStore):
         _prune(path.parent, self._root)
         _prune(self._record(key).parent, self._meta)
 
+    def _discard(self, key: str) -> None:
+        self._delete(key)
+        with _mapped():
+            for draft in self._temporary.glob(f"{_draft_prefix(key)}*"):
+                draft.unlink(missing_ok=True)
+
     def _copy(self, source: str, target: str) -> BlobStat:
         stat = self._stat(source)
         draft = self._open_draft(target)
@@ -314,7 +324,7 @@ class _Draft:
     def __init__(self, key: str, folder: Path) -> None:
         self.key = key
         self.size = 0
-        descriptor, name = tempfile.mkstemp(dir=folder)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_draft_prefix(key))
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")
         self._hash = hashlib.sha256()
@@ -349,6 +359,11 @@ class _Draft:
         with suppress(OSError):  # what is still buffered may not fit on the disk, and need not
             self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _draft_prefix(key: str) -> str:
+    """Return what the names of all drafts of `key` begin with, and those of no other key."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +25,7 @@ def open_location(location: StorageLocation) -> BlobStore:
 
     Raises:
         FailedPrecondition: It is of a kind that this version does not know.
+        BlobStoreDenied: No store can be reached by such a configuration.
     """
     match location.WhichOneof("provider"):
         case "s3":
@@ -61,7 +63,8 @@ class LocationStores:
     def __init__(self, fetch: Callable[[LocationId], Awaitable[StorageLocation]]) -> None:
         self._fetch = fetch
         self._entries: dict[LocationId, _Entry] = {}
-        self._opened: list[BlobStore] = []
+        # All that were opened, also those that a newer one replaced: somebody may be using them.
+        self._opened = AsyncExitStack()
         self._fetching = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -73,15 +76,13 @@ class LocationStores:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Also those that a newer one replaced: somebody may have been using them until now.
-        for store in self._opened:
-            await store.close()
+        await self._opened.aclose()
 
     async def open(self, location_id: LocationId) -> BlobStore:
         """Return the store of a location.
 
         Raises:
-            PicstoreError: The location could not be fetched.
+            PicstoreError: The location could not be fetched, or no store can be as it says.
         """
         entry = self._entries.get(location_id)
         if entry is None or entry.fresh_until < time.monotonic():
@@ -93,12 +94,11 @@ class LocationStores:
 
     async def _refresh(self, location_id: LocationId, known: _Entry | None) -> _Entry:
         location = await self._fetch(location_id)
-        unchanged = known is not None and known.etag == location.etag
-        if known is not None and unchanged:
+        if known is not None and known.etag == location.etag:
             store = known.store
         else:
             store = open_location(location)
-            self._opened.append(store)
+            self._opened.push_async_callback(store.close)
         entry = _Entry(store=store, etag=location.etag, fresh_until=time.monotonic() + _FRESH_S)
         self._entries[location_id] = entry
         return entry

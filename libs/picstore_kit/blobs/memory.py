@@ -121,6 +121,10 @@ class MemoryBlobStore(BlobStore):
         """See `BlobStore`."""
         self._objects.pop(check_key(key), None)
 
+    async def discard(self, key: str) -> None:
+        """See `BlobStore`."""
+        await self.delete(key)
+
     async def copy(self, source: str, target: str) -> BlobStat:
         """See `BlobStore`."""
         held = self._find(source)

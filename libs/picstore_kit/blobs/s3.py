@@ -177,6 +177,18 @@ class S3BlobStore(BlobStore):
 
         await self._threads.run(delete)
 
+    async def discard(self, key: str) -> None:
+        """See `BlobStore`; S3 keeps the parts of an upload until it is completed or aborted."""
+        name = self._name(key)
+
+        def discard() -> None:
+            with _mapped(key):
+                for upload_id in self._unfinished(name):
+                    self._abort(name, upload_id)
+                self._client.remove_object(self._bucket, name)
+
+        await self._threads.run(discard)
+
     async def copy(self, source: str, target: str) -> BlobStat:
         """See `BlobStore`."""
         origin, name = self._name(source), self._name(target)
@@ -267,6 +279,21 @@ class S3BlobStore(BlobStore):
         name = self._name(key)
         with _mapped(key):
             return _stat_of(self._client.stat_object(self._bucket, name).metadata or {})
+
+    def _unfinished(self, name: str) -> Iterator[str]:
+        """Yield the ids of multipart uploads to `name` that nobody has completed."""
+        # The SDK has no public call for it. One page holds a thousand uploads to one object.
+        page = self._client._list_multipart_uploads(self._bucket, prefix=name)
+        for upload in page.uploads:
+            if upload.object_name == name and upload.upload_id is not None:
+                yield upload.upload_id
+
+    def _abort(self, name: str, upload_id: str) -> None:
+        try:
+            self._client._abort_multipart_upload(self._bucket, name, upload_id)
+        except S3Error as error:
+            if error.code != "NoSuchUpload":  # somebody else was faster
+                raise
 
     def _open(self, key: str, offset: int, length: int | None) -> BaseHTTPResponse:
         name = self._name(key)

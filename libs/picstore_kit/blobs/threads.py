@@ -6,11 +6,21 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+async def _ended(call: asyncio.Future[T]) -> None:
+    """Wait for `call`, however often the waiting is cancelled, and forget what became of it."""
+    while not call.done():
+        with suppress(asyncio.CancelledError):  # the caller raises the one that it has already
+            await asyncio.wait((call,))
+    if not call.cancelled():
+        call.exception()  # has been looked at: the cancellation is what matters
 
 
 class Threads:
@@ -36,9 +46,7 @@ class Threads:
         except asyncio.CancelledError:
             if not running.cancel():
                 interrupt()
-                await asyncio.wait((result,))
-                if not result.cancelled():
-                    result.exception()  # has been looked at: the cancellation is what matters
+                await _ended(result)
             raise
 
     def close(self) -> None:
