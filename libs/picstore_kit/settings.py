@@ -85,6 +85,8 @@ class NATSSettings(SettingsGroup):
     """Seconds to wait for one server to accept the connection."""
     publish_timeout_s: PositiveFloat = 5
     """Seconds to wait for JetStream to confirm that it stored a message."""
+    replicas: PositiveInt = 1
+    """Servers that keep each stream, where a lost one has to be declared again."""
 
 
 class RPCSettings(SettingsGroup):

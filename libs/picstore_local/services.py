@@ -29,7 +29,6 @@ class Need(StrEnum):
     TARGETS = auto()
     """Where the other services are."""
     SEALING = auto()
-    PAGE_TOKENS = auto()
     SERVICE_SECRETS = auto()
     """The digests of all services' secrets."""
 
@@ -81,7 +80,6 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
                 Need.IDENTITY,
                 Need.TARGETS,
                 Need.SEALING,
-                Need.PAGE_TOKENS,
             }
         ),
         after=("auth",),
@@ -156,8 +154,6 @@ def environment(
         key = base64.b64encode(bytes.fromhex(around.secret(f"sealing.{spec.name}")))
         variables["PICSTORE_SEALING__KEYS"] = json.dumps({"local": key.decode()})
         variables["PICSTORE_SEALING__CURRENT"] = "local"
-    if Need.PAGE_TOKENS in spec.needs:
-        variables["PICSTORE_PAGE_TOKEN_SECRET"] = around.secret(f"page_tokens.{spec.name}")
     if Need.SERVICE_SECRETS in spec.needs:
         variables["PICSTORE_SERVICE_SECRETS"] = json.dumps(
             {

@@ -20,9 +20,9 @@ from picstore_auth.model import (
     roles_fault,
     short_name_fault,
 )
-from picstore_auth.violations import Violations, all_at_once
 from picstore_kit.credentials import APIKey, MalformedCredential, parse_api_key
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
+from picstore_kit.violations import Violations, all_at_once
 
 _ACTIONS: Final = {
     Action.UNCHANGED: bootstrap_pb2.BOOTSTRAP_ACTION_UNCHANGED,

@@ -18,7 +18,6 @@ from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses
-from picstore_auth.usecases.repeats import forget_old_answers
 from picstore_auth.usecases.roles import Roles
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.teams import Teams
@@ -29,8 +28,10 @@ from picstore_kit.bus.publisher import Publisher
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
 from picstore_kit.pg.database import Database
+from picstore_kit.pg.idempotency import purge_for_ever
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.relay import OutboxRelay
+from picstore_kit.rpc.health import ReadinessProbe
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.rpc.tokens import ServiceTokenVerifier
 from picstore_kit.sealing import Sealer
@@ -45,7 +46,7 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
     )
     bus = await lifecycle.enter(Bus(settings.nats, name="picstore-auth"))
     lifecycle.spawn("outbox relay", OutboxRelay(database, Publisher(bus)).run())
-    lifecycle.spawn("old answers", forget_old_answers(database))
+    lifecycle.spawn("request ids", purge_for_ever(database))
 
     pager = Pager(settings.sealing.key_bytes()[settings.sealing.current])
     last_uses = await lifecycle.enter(LastUses(database))
@@ -92,6 +93,8 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
             verifier=ServiceTokenVerifier(LocalVerificationKeys(signing_keys)),
         )
     )
+    probe = ReadinessProbe(server.health, {"postgres": database.check})
+    lifecycle.spawn("readiness", probe.run())
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
 

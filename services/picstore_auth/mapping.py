@@ -40,11 +40,11 @@ from picstore_auth.model import (
     roles_fault,
     short_name_fault,
 )
-from picstore_auth.violations import Violations, all_at_once
 from picstore_kit.errors import Reason, Unauthenticated
 from picstore_kit.ids import ProjectId, RoleId, UploadProfileId, UserId
 from picstore_kit.rpc import auth as rpc_auth
 from picstore_kit.rpc.auth import Principal, permission_name, permission_number
+from picstore_kit.violations import Violations, all_at_once
 
 _ALL_FIELDS = "*"
 

@@ -27,11 +27,13 @@ from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.bus.connection import Bus
+from picstore_kit.bus.dlq import DeadLetterKeeper
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
 from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.database import Database
+from picstore_kit.pg.idempotency import purge_for_ever
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.rpc.health import ReadinessProbe
@@ -48,13 +50,14 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     )
     bus = await lifecycle.enter(Bus(settings.nats, name=f"picstore-{NAME}"))
     lifecycle.spawn("outbox relay", OutboxRelay(database, Publisher(bus)).run())
+    lifecycle.spawn("dead letters", DeadLetterKeeper(bus).run())
     peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
     await follow_revocations(lifecycle, bus, peers)
 
     work = UnitOfWork(database)
     sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
     lifecycle.spawn("job sweeper", sweeper.run())
-    lifecycle.spawn("old answers", work.forget_old_answers())
+    lifecycle.spawn("request ids", purge_for_ever(database))
 
     server = await lifecycle.enter(
         RPCServer(

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
-import structlog
 from google.protobuf.message import Message
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from picstore_catalog.repo.access import Access
-from picstore_kit.errors import PicstoreError
 from picstore_kit.ids import TeamId
 from picstore_kit.pg.database import Database
-from picstore_kit.pg.idempotency import RequestKey, purge, recall, remember
-
-PURGE_EVERY_S: Final = 3600.0
-"""Seconds between two deletions of old answers."""
-
-log = structlog.get_logger(__name__)
+from picstore_kit.pg.idempotency import RequestKey, recall, remember
 
 Transaction: TypeAlias = AsyncConnection[TupleRow]
 
@@ -85,13 +77,3 @@ class UnitOfWork:
             given = await work(transaction)
             await remember(transaction, key, payload, given.SerializeToString())
             return given
-
-    async def forget_old_answers(self) -> None:
-        """Delete answers that need not be given again any more, now and then, until cancelled."""
-        while True:
-            try:
-                async with self.begin_for_all_teams() as transaction:
-                    await purge(transaction)
-            except PicstoreError as error:
-                log.warning("old_answers.not_deleted", error=error.message)
-            await asyncio.sleep(PURGE_EVERY_S)

@@ -34,11 +34,9 @@ class Bus:
     need the bus starts without it. Whoever cannot do without awaits `connected`.
     """
 
-    def __init__(self, settings: NATSSettings, *, name: str, replicas: int = 1) -> None:
-        """`replicas` are asked for when streams must be declared again."""
+    def __init__(self, settings: NATSSettings, *, name: str) -> None:
         self._settings = settings
         self._name = name
-        self._replicas = replicas
         self._client = Client()
         self._connected = asyncio.Event()
         self._watchers: set[Callable[[], None]] = set()
@@ -113,7 +111,7 @@ class Bus:
             nats.errors.Error: The broker failed or did not answer.
         """
         async with self._restoring:
-            await apply_topology(self.js, replicas=self._replicas)
+            await apply_topology(self.js, replicas=self._settings.replicas)
 
     async def drain(self) -> None:
         """Let what is buffered leave, then close for good."""

@@ -14,15 +14,20 @@ Answers are kept for a day (`purge`). Without a `request_id` both functions do n
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_kit.errors import AlreadyExists, InvalidField, Reason
+from picstore_kit.errors import AlreadyExists, InvalidField, PicstoreError, Reason
+from picstore_kit.pg.database import Database
+
+log = structlog.get_logger(__name__)
 
 DDL: Final = """
 CREATE TABLE request_ids (
@@ -48,6 +53,9 @@ CREATE POLICY team ON request_ids
 
 KEEP: Final = timedelta(hours=24)
 """How long a repeated request is recognised."""
+
+PURGE_EVERY_S: Final = 3600.0
+"""Seconds between two looks for answers that are no longer kept."""
 
 MAX_LENGTH: Final = 128
 """Characters of a request id; a UUID has 36."""
@@ -124,3 +132,14 @@ async def purge(conn: AsyncConnection[TupleRow], *, keep: timedelta = KEEP) -> i
         "DELETE FROM request_ids WHERE created_at < clock_timestamp() - %s", (keep,)
     )
     return cursor.rowcount
+
+
+async def purge_for_ever(database: Database) -> None:
+    """Forget answers that are no longer kept, again and again, until cancelled."""
+    while True:
+        try:
+            async with database.system_transaction() as conn:
+                await purge(conn)
+        except PicstoreError as error:
+            log.warning("request_ids.not_purged", reason=error.reason)
+        await asyncio.sleep(PURGE_EVERY_S)

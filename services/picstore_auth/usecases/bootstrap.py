@@ -34,9 +34,9 @@ from picstore_auth.model import (
     uncovered,
 )
 from picstore_auth.repo import identities, keys, roles, teams, users
-from picstore_auth.violations import Violations
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
+from picstore_kit.violations import Violations
 
 Fields = Mapping[str, str]
 """An object's fields as text, by name."""

@@ -13,12 +13,12 @@ from picstore_auth.model import Caller, Key, NewKey, Permission, uncovered
 from picstore_auth.repo import keys, users
 from picstore_auth.repo.access import require
 from picstore_auth.usecases.granting import refuse_giving_unheld
-from picstore_auth.violations import all_at_once
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import PermissionDenied
 from picstore_kit.ids import KeyId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Page, Pager
+from picstore_kit.violations import all_at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

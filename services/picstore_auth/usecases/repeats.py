@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from pydantic import TypeAdapter
 
 from picstore_auth.model import Caller
-from picstore_kit.errors import PicstoreError
-from picstore_kit.pg.database import Database
-from picstore_kit.pg.idempotency import RequestKey, purge, recall, remember
-
-PURGE_EVERY_S: Final = 3600.0
-"""Seconds between two looks for answers that are too old to be asked for again."""
-
-log = structlog.get_logger(__name__)
+from picstore_kit.pg.idempotency import RequestKey, recall, remember
 
 CommandT = TypeVar("CommandT")
 AnswerT = TypeVar("AnswerT")
@@ -60,14 +51,3 @@ class Once(Generic[CommandT, AnswerT]):
         answer = await work()
         await remember(conn, key, payload, self._answer.dump_json(answer))
         return answer
-
-
-async def forget_old_answers(database: Database) -> None:
-    """Delete answers that are no longer kept, again and again, until cancelled."""
-    while True:
-        try:
-            async with database.system_transaction() as conn:
-                await purge(conn)
-        except PicstoreError as error:
-            log.warning("old_answers.not_deleted", error=error.message)
-        await asyncio.sleep(PURGE_EVERY_S)

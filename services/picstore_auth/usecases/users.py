@@ -16,10 +16,10 @@ from picstore_auth.repo.access import require
 from picstore_auth.usecases.etags import refuse_stale
 from picstore_auth.usecases.granting import refuse_giving_unheld
 from picstore_auth.usecases.repeats import Once
-from picstore_auth.violations import all_at_once
 from picstore_kit.ids import RoleId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Page, Pager
+from picstore_kit.violations import all_at_once
 
 _CREATE_ONCE: Final = Once("CreateUser", NewUser, User)
 

@@ -35,8 +35,8 @@ from picstore_catalog.model.storage_location import (
     credential_fault,
     region_fault,
 )
-from picstore_catalog.violations import Violations, all_at_once
 from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
+from picstore_kit.violations import Violations, all_at_once
 
 _ACTIONS: Final = {
     Action.UNCHANGED: auth_pb2.BOOTSTRAP_ACTION_UNCHANGED,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from picstore.catalog.v1 import conversion_pb2 as pb
-from picstore_catalog.violations import Violations
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_kit.violations import Violations
 
 T = TypeVar("T")
 NumberT = TypeVar("NumberT", bound=int)

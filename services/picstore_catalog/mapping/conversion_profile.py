@@ -17,10 +17,10 @@ from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.conversion_profile import DEFAULT_BACKGROUND, ConversionProfile
 from picstore_catalog.model.names import display_name_fault, short_name_fault
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.violations import Violations, all_at_once
 from picstore_imaging.profile import Profile, validate
 from picstore_kit.errors import InvalidFields
 from picstore_kit.ids import ConversionProfileId, ProjectId
+from picstore_kit.violations import Violations, all_at_once
 
 CHANGEABLE: Final = frozenset({"display_name", "formats", "sizes", "background"})
 """What `UpdateConversionProfile` can change."""

@@ -16,8 +16,8 @@ from picstore_catalog.model.names import (
 )
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload_profile import UploadProfile
-from picstore_catalog.violations import Violations, all_at_once
 from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
+from picstore_kit.violations import Violations, all_at_once
 
 CHANGEABLE: Final = frozenset(
     {

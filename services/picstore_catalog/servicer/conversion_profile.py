@@ -18,11 +18,11 @@ from picstore_catalog.usecases.conversion_profiles import (
     create_conversion_profile,
     update_conversion_profile,
 )
-from picstore_catalog.violations import all_at_once
 from picstore_kit.ids import ConversionProfileId, ProjectId, new_id, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceServicer):

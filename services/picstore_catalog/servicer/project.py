@@ -15,11 +15,11 @@ from picstore_catalog.repo import project as repo
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.projects import update_project
-from picstore_catalog.violations import all_at_once
 from picstore_kit.ids import ProjectId, new_id, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):

@@ -17,8 +17,8 @@ from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_profile as upload_profiles
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
-from picstore_catalog.violations import Violations, all_at_once
 from picstore_kit.ids import ProjectId
+from picstore_kit.violations import Violations, all_at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from picstore.catalog.v1.project_pb2 import CreateProjectRequest, Project
@@ -66,35 +64,3 @@ async def test_pages_begin_behind_a_project_that_is_gone(work: UnitOfWork, team_
         )
 
     assert [stored.value.short_name for stored in rest] == ["c"]
-
-
-async def kept_request_ids(work: UnitOfWork) -> list[str]:
-    async with work.begin_for_all_teams() as transaction:
-        cursor = await transaction.execute("SELECT request_id FROM request_ids")
-        return [request_id for (request_id,) in await cursor.fetchall()]
-
-
-async def test_answers_are_forgotten_after_a_day(work: UnitOfWork, team_id: TeamId) -> None:
-    async def answer(_transaction: Transaction) -> Project:
-        return Project()
-
-    for request_id in ("yesterday", "today"):
-        request = CreateProjectRequest(request_id=request_id)
-        await work.once(
-            access_to(team_id), method="Create", request=request, answer=Project, work=answer
-        )
-    async with work.begin_for_all_teams() as transaction:
-        await transaction.execute(
-            "UPDATE request_ids SET created_at = now() - interval '25 hours'"
-            " WHERE request_id = 'yesterday'"
-        )
-
-    forgetting = asyncio.create_task(work.forget_old_answers())
-    for _ in range(1000):
-        if await kept_request_ids(work) == ["today"]:
-            break
-        await asyncio.sleep(0.01)
-    forgetting.cancel()
-    await asyncio.wait([forgetting])
-
-    assert await kept_request_ids(work) == ["today"]

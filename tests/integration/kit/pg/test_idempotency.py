@@ -10,7 +10,7 @@ import pytest
 from picstore_kit.errors import AlreadyExists, InvalidField, Reason
 from picstore_kit.ids import TeamId
 from picstore_kit.pg.database import Database
-from picstore_kit.pg.idempotency import RequestKey, purge, recall, remember
+from picstore_kit.pg.idempotency import RequestKey, purge, purge_for_ever, recall, remember
 from tests.integration.kit.pg.conftest import BLUE, RED
 
 
@@ -86,6 +86,29 @@ async def test_old_answers_are_forgotten(database: Database) -> None:
         assert await purge(conn) == 0
         assert await purge(conn, keep=timedelta(0)) == 1
     assert await create(database, key(), answer=b"second") == b"second"
+
+
+async def test_a_service_forgets_old_answers_by_itself(database: Database) -> None:
+    await create(database, key("yesterday"))
+    await create(database, key("today"))
+    async with database.system_transaction() as conn:
+        await conn.execute(
+            "UPDATE request_ids SET created_at = now() - interval '25 hours'"
+            " WHERE request_id = 'yesterday'"
+        )
+
+    async def kept() -> list[str]:
+        async with database.system_transaction() as conn:
+            cursor = await conn.execute("SELECT request_id FROM request_ids")
+            return [request_id for (request_id,) in await cursor.fetchall()]
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        purging = group.create_task(purge_for_ever(database))
+        while True:
+            if await kept() == ["today"]:
+                break
+            await asyncio.sleep(0)
+        purging.cancel()
 
 
 @pytest.mark.parametrize("request_id", ["x" * 129, "a\x00b", "a\nb"])

@@ -15,7 +15,7 @@ from picstore_catalog.model.conversion_profile import (
     sizes_from_json,
     sizes_to_json,
 )
-from picstore_catalog.violations import Violations
+from picstore_kit.violations import Violations
 from picstore_imaging.formats import Format
 from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
 

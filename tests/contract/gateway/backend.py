@@ -1,0 +1,120 @@
+"""A gRPC server that answers as it is told and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from picstore_gateway.app import public_routes
+from picstore_gateway.routes import Route
+from picstore_kit.errors import PicstoreError
+from picstore_kit.rpc.status import to_status
+
+Answer = Message | PicstoreError
+Decide = Callable[[Message], Answer | None]
+"""Returns the answer after a message of a stream, or None to read on."""
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One call that came."""
+
+    metadata: dict[str, str]
+    requests: list[Any] = field(default_factory=list)
+    """All messages, in order."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: bool = False
+    """Whether the gateway gave it up."""
+
+    @property
+    def request(self) -> Any:
+        """The only message."""
+        (request,) = self.requests
+        return request
+
+    @property
+    def file(self) -> bytes:
+        """The bytes in the chunks of an upload."""
+        return b"".join(message.chunk.data for message in self.requests)
+
+
+class Backend(grpc.GenericRpcHandler):
+    """All public services; what it is not told to answer it answers with an empty response."""
+
+    def __init__(self) -> None:
+        self._routes = {route.rpc_path: route for route in public_routes()}
+        self._answers: dict[str, Answer] = {}
+        self._decisions: dict[str, Decide] = {}
+        self.calls: dict[str, Call] = {}
+        self.called = asyncio.Event()
+
+    def answer(self, method: str, answer: Answer) -> None:
+        """Answer `method` (its plain name) so."""
+        self._answers[method] = answer
+
+    def decide(self, method: str, decide: Decide) -> None:
+        """Ask after every message of a stream whether to answer already."""
+        self._decisions[method] = decide
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Return the handler of a method."""
+        route = self._routes.get(str(handler_call_details.method))
+        if route is None:
+            return None
+        kinds: dict[str, Any] = {
+            "request_deserializer": route.request_class.FromString,
+            "response_serializer": route.response_class.SerializeToString,
+        }
+        if route.takes_bytes:
+            return grpc.stream_unary_rpc_method_handler(self._receive(route), **kinds)  # type: ignore[arg-type]  # an aio handler
+        return grpc.unary_unary_rpc_method_handler(self._respond(route), **kinds)  # type: ignore[arg-type]  # an aio handler
+
+    def _begin(self, route: Route, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+        metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        call = self.calls[route.method.name] = Call(metadata=metadata)
+        self.called.set()
+        return call
+
+    def _respond(self, route: Route) -> Callable[..., Any]:
+        async def respond(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+            self._begin(route, context).requests.append(request)
+            return await self._finish(route, None, context)
+
+        return respond
+
+    def _receive(self, route: Route) -> Callable[..., Any]:
+        decide = self._decisions.get(route.method.name, lambda message: None)
+
+        async def receive(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> Message:
+            call = self._begin(route, context)
+            try:
+                async for request in requests:
+                    call.requests.append(request)
+                    answer = decide(request)
+                    if answer is not None:
+                        return await self._finish(route, answer, context)
+                return await self._finish(route, None, context)
+            except asyncio.CancelledError:
+                call.cancelled = True
+                raise
+            finally:
+                call.ended.set()
+
+        return receive
+
+    async def _finish(
+        self, route: Route, answer: Answer | None, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> Message:
+        answer = answer or self._answers.get(route.method.name, route.response_class())
+        if isinstance(answer, PicstoreError):
+            await context.abort_with_status(rpc_status.to_status(to_status(answer)))
+        assert isinstance(answer, Message)
+        return answer
