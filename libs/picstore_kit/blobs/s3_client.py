@@ -6,7 +6,7 @@ followed, as an endpoint is somebody's input.
 
 from __future__ import annotations
 
-import os
+import ssl
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -104,7 +104,8 @@ def _http(config: S3Config, connections: int) -> urllib3.PoolManager:
         maxsize=connections,
         timeout=urllib3.Timeout(connect=config.connect_timeout_s, read=config.read_timeout_s),
         cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        # SSL_CERT_FILE or the system's own, where there is one.
+        ca_certs=ssl.get_default_verify_paths().cafile or certifi.where(),
         retries=urllib3.Retry(
             total=3,
             connect=1,

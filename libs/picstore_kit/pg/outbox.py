@@ -112,7 +112,7 @@ async def take_due(conn: AsyncConnection[TupleRow], *, limit: int) -> list[Outbo
             """
             SELECT id, msg_id, subject, payload, headers, attempts
             FROM outbox
-            WHERE due_at <= clock_timestamp()
+            WHERE due_at <= now()
             ORDER BY due_at, id
             LIMIT %s
             FOR UPDATE SKIP LOCKED

@@ -1,3 +1,5 @@
+"""A broker of its own for each test, which may hurt it."""
+
 from __future__ import annotations
 
 import asyncio

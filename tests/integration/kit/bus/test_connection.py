@@ -1,3 +1,5 @@
+"""The connection outlives whatever happens to the broker."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""What cannot be done is kept with its reason and can be replayed."""
+
 from __future__ import annotations
 
 import asyncio

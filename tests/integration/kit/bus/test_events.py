@@ -1,3 +1,5 @@
+"""Followers see every event in order."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Publishing: confirmed, recognised when repeated, traced, and refused with a reason."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Streams and consumers, declared on a real broker."""
+
 from __future__ import annotations
 
 import pytest

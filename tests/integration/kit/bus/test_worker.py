@@ -1,3 +1,5 @@
+"""Jobs reach a handler once, by priority, and come back when it fails."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Pools of children that run the functions in `targets`."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable

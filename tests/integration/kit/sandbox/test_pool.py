@@ -1,3 +1,5 @@
+"""Children die, hang, lie and leak; the pool does not."""
+
 from __future__ import annotations
 
 import asyncio

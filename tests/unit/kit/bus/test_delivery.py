@@ -1,3 +1,5 @@
+"""The pauses between deliveries."""
+
 from __future__ import annotations
 
 import pytest

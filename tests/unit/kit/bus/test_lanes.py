@@ -1,3 +1,5 @@
+"""Lanes, their subjects and their priority."""
+
 from __future__ import annotations
 
 import pytest

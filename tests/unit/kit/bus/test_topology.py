@@ -1,3 +1,5 @@
+"""What a change of the topology may do to streams that exist."""
+
 from __future__ import annotations
 
 from typing import Any

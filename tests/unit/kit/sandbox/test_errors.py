@@ -1,3 +1,5 @@
+"""What the end of a child is called."""
+
 from __future__ import annotations
 
 import signal

@@ -1,3 +1,5 @@
+"""The report of the active layers."""
+
 from __future__ import annotations
 
 import pytest
