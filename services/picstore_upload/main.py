@@ -25,6 +25,8 @@ from picstore_upload.receive import ReceiveUpload
 from picstore_upload.repo import UploadJournal
 from picstore_upload.servicer import UploadServicer
 from picstore_upload.settings import IngestSettings, UploadSettings
+from picstore_upload.settle import SettleUpload
+from picstore_upload.spool import Spools
 from picstore_upload.sweep import SweepUploads
 
 _INGEST = "picstore.catalog.v1.IngestService"
@@ -36,7 +38,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
     database = await lifecycle.enter(
         Database(settings.postgres, schema="upload", application_name="picstore-upload")
     )
-    bus = await lifecycle.enter(Bus(settings.nats, name="upload"))
+    bus = await lifecycle.enter(Bus(settings.nats, name="picstore-upload"))
     peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
     await follow_revocations(lifecycle, bus, peers)
     channel = await lifecycle.enter(
@@ -58,14 +60,18 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
             required=tuple(Layer) if settings.probe.require_sandbox else (),
         )
     )
+    # Whoever calls before a child is warm would wait for it in vain where none can be had.
+    await children.started()
     journal = UploadJournal(database)
+    settle = SettleUpload(journal=journal, commits=catalog, stores=stores)
     receive = ReceiveUpload(
         catalog=catalog,
         stores=stores,
         children=children,
         journal=journal,
+        settle=settle,
+        spools=await lifecycle.enter(Spools(spool_dir)),
         limits=limits_of(settings.ingest),
-        spool_dir=spool_dir,
         max_uploads=settings.ingest.max_uploads,
         stall_s=settings.ingest.stall_s,
     )
@@ -78,10 +84,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         )
     )
     sweep = SweepUploads(
-        journal=journal,
-        commits=catalog,
-        stores=stores,
-        interval_s=settings.ingest.sweep_interval_s,
+        journal=journal, settle=settle, interval_s=settings.ingest.sweep_interval_s
     )
     probe = ReadinessProbe(server.health, {"postgres": database.check})
     lifecycle.spawn("readiness", probe.run())

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 import google_crc32c
 
 from picstore_imaging.facts import Probe
-from picstore_imaging.formats import ACCEPTED, SourceFormat, source_format_of
-from picstore_imaging.sniff import sniff
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.limits import Limits, check
+from picstore_imaging.sniff import HEAD_BYTES, recognise
 from picstore_kit.errors import (
     Aborted,
     InvalidArgument,
     InvalidField,
     Reason,
+    Unavailable,
 )
-from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId
+from picstore_kit.ids import ImageId, LocationId, ProjectId, TeamId, UploadId, UploadProfileId
 
 MAX_CHUNK_BYTES: Final = 1024 * 1024
 """Largest chunk of a streamed upload; the contract says so too."""
 
-_SNIFF_BYTES: Final = 4096
-"""Enough for the brands of an ISO container and for the prologue of an SVG."""
+_MAX_INT32: Final = 2**31
+"""The contract's fields for sides and frames end below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,16 @@ class Destination:
     """0 for the installation's own limit."""
     max_pixels: int
     """0 for the installation's own limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """An upload, and the object that it may have left in a store."""
+
+    upload_id: UploadId
+    team_id: TeamId
+    location_id: LocationId
+    object_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +149,7 @@ class Receiver:
 
         Raises:
             InvalidArgument: LIMIT_BYTES, UPLOAD_INCOMPLETE (more came than was declared),
-                UPLOAD_CHECKSUM_WRONG, or a reason of `check_head`.
+                UPLOAD_CHECKSUM_WRONG, or a reason of `recognise`.
             Aborted: UPLOAD_OFFSET_WRONG.
         """
         data = chunk.data
@@ -162,9 +175,9 @@ class Receiver:
         self._digest.update(data)
         self.size = size
         if self._format is None:
-            self._head += data[: _SNIFF_BYTES - len(self._head)]
-            if len(self._head) >= _SNIFF_BYTES:
-                self._format = check_head(self._head, declared_type=self._declared_type)
+            self._head += data[: HEAD_BYTES - len(self._head)]
+            if len(self._head) >= HEAD_BYTES:
+                self._format = recognise(self._head, self._declared_type)
         return data
 
     def finish(self, end: End) -> tuple[SourceFormat, str]:
@@ -172,7 +185,7 @@ class Receiver:
 
         Raises:
             InvalidArgument: UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_DIGEST_WRONG, or a reason of
-                `check_head`.
+                `recognise`.
         """
         if self.size == 0:
             raise _empty()
@@ -191,47 +204,57 @@ class Receiver:
     def format(self) -> SourceFormat:
         """The format, told from the head of the file; `take` knows it after 4 KiB at the latest."""
         if self._format is None:
-            self._format = check_head(self._head, declared_type=self._declared_type)
+            self._format = recognise(self._head, self._declared_type)
         return self._format
 
 
-def check_head(head: bytes, *, declared_type: str) -> SourceFormat:
-    """Tell the format by content, never by name, and refuse what is not accepted.
+def tightened(limits: Limits, destination: Destination) -> Limits:
+    """Return the installation's `limits`, or the project's where those are tighter."""
+    pixels = destination.max_pixels or limits.pixels
+    return replace(
+        limits,
+        bytes=min(limits.bytes, destination.max_bytes or limits.bytes),
+        pixels=min(limits.pixels, pixels),
+        pixels_whole_decode=min(limits.pixels_whole_decode, pixels),
+    )
+
+
+def read_probe(
+    answer: Mapping[str, Any], *, format: SourceFormat, size: int, limits: Limits
+) -> Probe:
+    """Read what a child says of a file, and believe it no more than what it was given allows.
 
     Raises:
-        InvalidArgument: IMAGE_UNRECOGNISED, IMAGE_FORMAT_UNSUPPORTED or IMAGE_TYPE_MISMATCH.
+        InvalidArgument: A limit is passed (`LIMIT_*`).
+        Unavailable: CHILD_CRASHED, the answer makes no sense: the file may have got hold of it.
     """
-    format = sniff(head)
-    accepted = ", ".join(sorted(format.value for format in ACCEPTED))
-    if format is None:
-        raise InvalidArgument(
-            Reason.IMAGE_UNRECOGNISED, f"the file is not a picture; accepted are {accepted}"
-        )
-    if format not in ACCEPTED:
-        raise InvalidArgument(
-            Reason.IMAGE_FORMAT_UNSUPPORTED,
-            f"{format.value} pictures are not accepted; accepted are {accepted}",
-            metadata={"format": format.value},
-        )
-    declared = source_format_of(declared_type) if declared_type else None
-    if declared is not None and declared is not format:
-        raise InvalidArgument(
-            Reason.IMAGE_TYPE_MISMATCH,
-            f"the file was declared as {declared.mime_type} but is {format.mime_type}",
-            metadata={"declared": declared.mime_type, "found": format.mime_type},
-        )
-    return format
+    try:
+        probe = Probe.from_json(answer)
+        numbers: tuple[object, ...] = (probe.width, probe.height, probe.frames)
+        flags: tuple[object, ...] = (probe.has_alpha, probe.has_gps)
+        if (
+            (probe.format, probe.bytes) != (format, size)
+            or not all(isinstance(n, int) and 0 < n < _MAX_INT32 for n in numbers)
+            or not all(isinstance(flag, bool) for flag in flags)
+        ):
+            raise ValueError("not what a probe of this file can say")
+        check(limits, probe)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(
+            Reason.CHILD_CRASHED, "the process that reads headers answered nonsense"
+        ) from error
+    return probe
 
 
 def _empty() -> InvalidArgument:
     return InvalidArgument(Reason.UPLOAD_EMPTY, "the file has no bytes")
 
 
-def _too_large(limit: int, found: int) -> InvalidArgument:
+def _too_large(limit: int, actual: int) -> InvalidArgument:
     return InvalidArgument(
         Reason.LIMIT_BYTES,
         f"the file is larger than the {limit} bytes that are allowed",
-        metadata={"limit": str(limit), "found": str(found)},
+        metadata={"limit": str(limit), "actual": str(actual)},
     )
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.blobs.base import BlobStore
-from picstore_kit.ids import ImageId, LocationId, TeamId, UploadId
-from picstore_upload.model import Destination, Original, UploadHeader
+from picstore_kit.ids import ImageId, LocationId, UploadId
+from picstore_upload.model import Destination, JournalEntry, Original, UploadHeader
+
+
+class Commits(Protocol):
+    """Knows which uploads became pictures."""
+
+    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
+        """Return the picture that the upload became, or None."""
+        ...
 
 
 class Catalog(Protocol):
@@ -20,10 +27,6 @@ class Catalog(Protocol):
 
     async def commit(self, original: Original) -> Image:
         """Record a stored original; repeating it changes nothing."""
-        ...
-
-    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
-        """Return the picture that the upload became, or None."""
         ...
 
 
@@ -38,26 +41,30 @@ class Stores(Protocol):
 class Children(Protocol):
     """The sandboxed processes that read headers."""
 
-    def call(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Let a child work on `request` and yield its messages, the last of them final."""
+    async def result(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Let a child work on `request` and return its answer, which nobody has checked."""
         ...
 
 
 class Journal(Protocol):
     """Remembers which objects a crash could leave behind."""
 
-    async def open(self, team: TeamId, upload_id: UploadId, destination: Destination) -> None:
+    async def open(self, entry: JournalEntry) -> None:
         """Write down where an upload may store something, before it does."""
         ...
 
-    async def extend(self, team: TeamId, upload_id: UploadId) -> bool:
+    async def extend(self, entry: JournalEntry) -> bool:
         """Say that the upload goes on; False if the sweeper has taken it for dead."""
         ...
 
-    async def commit(self, team: TeamId, upload_id: UploadId) -> bool:
+    async def commit(self, entry: JournalEntry) -> bool:
         """Say that the original is being recorded; False if the sweeper has taken it for dead."""
         ...
 
-    async def close(self, team: TeamId, upload_id: UploadId) -> None:
+    async def close(self, entry: JournalEntry) -> None:
         """Forget an upload that left nothing, or whose original is recorded."""
+        ...
+
+    async def take_dead(self, *, limit: int) -> list[JournalEntry]:
+        """Take uploads that nobody has heard of; no process can commit them any more."""
         ...

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ import structlog
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_imaging.facts import Probe
+from picstore_imaging.formats import SourceFormat
 from picstore_imaging.limits import Limits
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.errors import (
@@ -22,21 +24,23 @@ from picstore_kit.errors import (
     PicstoreError,
     Reason,
     ResourceExhausted,
-    Unavailable,
     first_error,
 )
 from picstore_kit.ids import TeamId, UploadId, new_id
 from picstore_upload.model import (
     Chunk,
-    Destination,
     End,
+    JournalEntry,
     Original,
     Receiver,
     UploadHeader,
     check_declared,
+    read_probe,
+    tightened,
 )
 from picstore_upload.ports import Catalog, Children, Journal, Stores
-from picstore_upload.spool import Spool
+from picstore_upload.settle import SettleUpload
+from picstore_upload.spool import Spool, Spools
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +51,39 @@ which lets the store check their digest."""
 _EXTEND_S: Final = 20.0
 """How often the journal hears that an upload goes on; a third of its lease."""
 
-_UNDECIDED = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.UNKNOWN, Code.INTERNAL})
-"""Codes of a commit after which it may or may not have happened."""
+_PROBES: Final = 2
+"""Children that may die of one header: the first may have died of something else."""
+
+_CHILD_DEATHS: Final = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
+
+_REFUSALS: Final = frozenset(
+    {
+        Code.INVALID_ARGUMENT,
+        Code.NOT_FOUND,
+        Code.ALREADY_EXISTS,
+        Code.PERMISSION_DENIED,
+        Code.FAILED_PRECONDITION,
+    }
+)
+"""Codes of a commit that was considered and is over. After any other it may still happen."""
+
+
+class _Stage(Enum):
+    """How far an upload came, which decides what its failure leaves to be done."""
+
+    RECEIVING = auto()
+    """Nothing is in the store."""
+    STORING = auto()
+    """Something may be in the store, and nobody else knows of it."""
+    COMMITTING = auto()
+    """The catalog may have recorded it, or may be about to: only the sweeper may remove it."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one upload is."""
+
+    stage: _Stage = _Stage.RECEIVING
 
 
 class ReceiveUpload:
@@ -61,8 +96,9 @@ class ReceiveUpload:
         stores: Stores,
         children: Children,
         journal: Journal,
+        settle: SettleUpload,
+        spools: Spools,
         limits: Limits,
-        spool_dir: Path,
         max_uploads: int,
         stall_s: float,
     ) -> None:
@@ -70,8 +106,9 @@ class ReceiveUpload:
         self._stores = stores
         self._children = children
         self._journal = journal
+        self._settle = settle
+        self._spools = spools
         self._limits = limits
-        self._spool_dir = spool_dir
         self._places = asyncio.Semaphore(max_uploads)
         self._stall_s = stall_s
 
@@ -82,6 +119,7 @@ class ReceiveUpload:
 
         Raises:
             PicstoreError: The picture was refused, or something failed; nothing of it is stored.
+                Where the catalog did not answer the commit, it may have recorded the picture.
         """
         if self._places.locked():
             raise ResourceExhausted(
@@ -89,72 +127,79 @@ class ReceiveUpload:
             )
         async with self._places:
             destination = await self._catalog.resolve(header)
-            limits = _tightened(self._limits, destination)
+            limits = tightened(self._limits, destination)
             check_declared(header, max_bytes=limits.bytes)
-            upload_id = new_id(UploadId)
-            async with AsyncExitStack() as stack:
-                spool = await stack.enter_async_context(_disk_errors(Spool(self._spool_dir)))
-                entry = await stack.enter_async_context(
-                    self._journalled(team, upload_id, destination)
-                )
+            store = await self._stores.open(destination.location_id)
+            entry = JournalEntry(
+                upload_id=new_id(UploadId),
+                team_id=team,
+                location_id=destination.location_id,
+                object_key=destination.object_key,
+            )
+            async with self._spools.open() as spool, self._journalled(entry) as progress:
                 receiver = Receiver(header, max_bytes=limits.bytes)
-                probe, digest = await self._take_in(spool, receiver, messages, destination, limits)
+                storing = _Storing(store, destination.object_key, spool, progress)
+                probe, digest = await self._take_in(receiver, messages, storing, limits)
                 original = Original(
-                    upload_id=upload_id,
+                    upload_id=entry.upload_id,
                     destination=destination,
                     probe=probe,
                     sha256=digest,
                     alt_text=header.alt_text,
                 )
-                return await self._commit(team, original, entry)
+                return await self._commit(entry, original, progress)
 
     async def _take_in(
         self,
-        spool: Spool,
         receiver: Receiver,
         messages: AsyncIterator[Chunk | End],
-        destination: Destination,
+        storing: _Storing,
         limits: Limits,
     ) -> tuple[Probe, str]:
         """Receive, check and store; the object is complete only if every check was passed."""
-        store = await self._stores.open(destination.location_id)
+        spool = storing.spool
         try:
             async with asyncio.TaskGroup() as group:
-                storing: asyncio.Task[object] | None = None
-                end: End | None = None
-                async with aclosing(self._unstalled(messages)) as unstalled:
-                    async for message in unstalled:
-                        if isinstance(message, End):
-                            end = message
-                            break
-                        await asyncio.to_thread(_keep, receiver, spool, message)
-                        await spool.announce(receiver.size)
-                        if storing is None and receiver.size > STREAM_FROM_BYTES:
-                            stream = _stream(store, destination, spool, receiver)
-                            storing = group.create_task(stream)
-                if end is None:
-                    raise InvalidArgument(
-                        Reason.UPLOAD_INCOMPLETE,
-                        "the upload ended before the file did",
-                        metadata={"received": str(receiver.size)},
-                    )
+                end = await self._receive(receiver, messages, storing, group)
                 format, digest = receiver.finish(end)
-                probe = await self._probe(spool.path, limits)
-                if storing is not None:
+                probe = await self._probe(spool.path, format, receiver.size, limits)
+                if storing.streams:
                     await spool.release()
                 else:
-                    await store.put_file(
-                        destination.object_key,
-                        spool.path,
-                        content_type=format.mime_type,
-                        sha256=digest,
-                    )
+                    await storing.put(format, sha256=digest)
         except* PicstoreError as errors:
             raise first_error(errors) from None
-        except* OSError as errors:
-            log.error("upload.spool_failed", error=str(errors.exceptions[0]))
-            raise _no_room() from None
         return probe, digest
+
+    async def _receive(
+        self,
+        receiver: Receiver,
+        messages: AsyncIterator[Chunk | End],
+        storing: _Storing,
+        group: asyncio.TaskGroup,
+    ) -> End:
+        """Spool the file until its end; a large one is passed on meanwhile, by a task of `group`.
+
+        Raises:
+            InvalidArgument: UPLOAD_STALLED, UPLOAD_INCOMPLETE, or a reason of `Receiver.take`.
+            Aborted: UPLOAD_OFFSET_WRONG.
+            ScratchUnavailable: The disk is full.
+        """
+        async with aclosing(self._unstalled(messages)) as unstalled:
+            async for message in unstalled:
+                if isinstance(message, End):
+                    return message
+                # Hashing a MiB takes a millisecond: too long for the loop.
+                data = await asyncio.to_thread(receiver.take, message)
+                await storing.spool.append(data)
+                if receiver.size > STREAM_FROM_BYTES and not storing.streams:
+                    storing.streams = True
+                    group.create_task(storing.put_as_it_comes(receiver.format))
+        raise InvalidArgument(
+            Reason.UPLOAD_INCOMPLETE,
+            "the upload ended before the file did",
+            metadata={"received": str(receiver.size)},
+        )
 
     async def _unstalled(
         self, messages: AsyncIterator[Chunk | End]
@@ -173,60 +218,34 @@ class ReceiveUpload:
                 return
             yield message
 
-    async def _probe(self, path: Path, limits: Limits) -> Probe:
+    async def _probe(self, path: Path, format: SourceFormat, size: int, limits: Limits) -> Probe:
+        """Have a child read the header of the whole file.
+
+        Raises:
+            InvalidArgument: IMAGE_*, LIMIT_*, or CHILD_* where more than one child died of it.
+        """
         request = {"path": str(path), "limits": limits.to_json()}
-        *_, answer = [message async for message in self._children.call(request)]
-        return Probe.from_json(answer)
+        for attempt in range(1, _PROBES + 1):
+            try:
+                answer = await self._children.result(request)
+                return read_probe(answer, format=format, size=size, limits=limits)
+            except PicstoreError as error:
+                if error.reason not in _CHILD_DEATHS:
+                    raise
+                log.warning("upload.probe_died", reason=error.reason, attempt=attempt)
+                reason = error.reason
+        raise InvalidArgument(reason, "the picture's header cannot be read within safe limits")
 
-    @asynccontextmanager
-    async def _journalled(
-        self, team: TeamId, upload_id: UploadId, destination: Destination
-    ) -> AsyncIterator[_Entry]:
-        """Keep the journal's entry alive; if the body fails, remove what it may have stored."""
-        entry = _Entry()
-        await self._journal.open(team, upload_id, destination)
-
-        async def extend() -> None:
-            while True:
-                await asyncio.sleep(_EXTEND_S)
-                if not await self._journal.extend(team, upload_id):
-                    raise _lease_lost()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                heartbeat = group.create_task(extend())
-                try:
-                    yield entry
-                finally:
-                    heartbeat.cancel()
-        except BaseException as error:
-            # Whether an undecided commit happened is for the sweeper to find out.
-            if not entry.undecided:
-                await asyncio.shield(self._clean_up(team, upload_id, destination))
-            if isinstance(error, BaseExceptionGroup):
-                errors, _ = error.split(PicstoreError)
-                if errors is not None:
-                    raise first_error(errors, rather=Reason.LEASE_LOST) from None
-            raise
-        await self._journal.close(team, upload_id)
-
-    async def _clean_up(self, team: TeamId, upload_id: UploadId, destination: Destination) -> None:
-        # What can't be removed now is in the journal still, and the sweeper tries again.
-        with suppress(PicstoreError):
-            store = await self._stores.open(destination.location_id)
-            await store.delete(destination.object_key)
-            await self._journal.close(team, upload_id)
-
-    async def _commit(self, team: TeamId, original: Original, entry: _Entry) -> Image:
-        if not await self._journal.commit(team, original.upload_id):
+    async def _commit(self, entry: JournalEntry, original: Original, progress: _Progress) -> Image:
+        if not await self._journal.commit(entry):
             raise _lease_lost()
-        entry.undecided = True
+        progress.stage = _Stage.COMMITTING
         try:
             image = await self._catalog.commit(original)
         except PicstoreError as error:
-            entry.undecided = error.code in _UNDECIDED
+            if error.code in _REFUSALS:
+                progress.stage = _Stage.STORING
             raise
-        entry.undecided = False
         log.info(
             "upload.committed",
             upload=original.upload_id,
@@ -236,55 +255,76 @@ class ReceiveUpload:
         )
         return image
 
+    @asynccontextmanager
+    async def _journalled(self, entry: JournalEntry) -> AsyncIterator[_Progress]:
+        """Keep an entry in the journal alive; if the body fails, remove what it has stored."""
+        progress = _Progress()
+        await self._journal.open(entry)
+        try:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    heartbeat = group.create_task(self._extend_for_ever(entry))
+                    try:
+                        yield progress
+                    finally:
+                        heartbeat.cancel()
+            except* PicstoreError as errors:
+                raise first_error(errors, rather=Reason.LEASE_LOST) from None
+        except BaseException:
+            # A second cancellation must not stop what the first one began.
+            await asyncio.shield(self._clean_up(entry, progress.stage))
+            raise
+        await self._clean_up(entry, _Stage.RECEIVING)  # the object is the catalog's now
+
+    async def _clean_up(self, entry: JournalEntry, stage: _Stage) -> None:
+        """Do now what the sweeper would do later; it still will where this fails."""
+        try:
+            match stage:
+                case _Stage.RECEIVING:
+                    await self._journal.close(entry)
+                case _Stage.STORING:
+                    await self._settle.run(entry)
+                case _Stage.COMMITTING:
+                    log.warning("upload.undecided", upload=entry.upload_id)
+        except PicstoreError as error:
+            log.warning("upload.left_to_sweeper", upload=entry.upload_id, reason=error.reason)
+
+    async def _extend_for_ever(self, entry: JournalEntry) -> None:
+        """Keep the lease. A failure loses nothing: before the commit the lease is asked again."""
+        while True:
+            await asyncio.sleep(_EXTEND_S)
+            try:
+                alive = await self._journal.extend(entry)
+            except PicstoreError as error:
+                log.warning("upload.extend_failed", upload=entry.upload_id, reason=error.reason)
+                continue
+            if not alive:
+                raise _lease_lost()
+
 
 @dataclass(slots=True)
-class _Entry:
-    """What this process knows of its journal entry."""
+class _Storing:
+    """How one upload gets from its spool into its store."""
 
-    undecided: bool = False
-    """The catalog was asked to record the picture and has not clearly answered."""
+    store: BlobStore
+    key: str
+    spool: Spool
+    progress: _Progress
+    streams: bool = False
+    """Whether it is passed on while it comes in."""
 
+    async def put(self, format: SourceFormat, *, sha256: str) -> None:
+        """Store the whole file."""
+        self.progress.stage = _Stage.STORING
+        await self.store.put_file(
+            self.key, self.spool.path, content_type=format.mime_type, sha256=sha256
+        )
 
-def _keep(receiver: Receiver, spool: Spool, chunk: Chunk) -> None:
-    """Check, hash and write one chunk: the blocking part of receiving."""
-    spool.write(receiver.take(chunk))
-
-
-async def _stream(
-    store: BlobStore, destination: Destination, spool: Spool, receiver: Receiver
-) -> None:
-    await store.put_stream(
-        destination.object_key, spool.follow(), content_type=receiver.format.mime_type
-    )
-
-
-def _tightened(limits: Limits, destination: Destination) -> Limits:
-    pixels = destination.max_pixels or limits.pixels
-    return replace(
-        limits,
-        bytes=min(limits.bytes, destination.max_bytes or limits.bytes),
-        pixels=min(limits.pixels, pixels),
-        pixels_whole_decode=min(limits.pixels_whole_decode, pixels),
-    )
+    async def put_as_it_comes(self, format: SourceFormat) -> None:
+        """Store the file behind its writer; the object is complete when the spool is released."""
+        self.progress.stage = _Stage.STORING
+        await self.store.put_stream(self.key, self.spool.follow(), content_type=format.mime_type)
 
 
 def _lease_lost() -> Aborted:
     return Aborted(Reason.LEASE_LOST, "the upload took too long and was given up")
-
-
-def _no_room() -> Unavailable:
-    return Unavailable(
-        Reason.STORAGE_UNAVAILABLE, "there is no room to receive the file now", retry_after=10.0
-    )
-
-
-@asynccontextmanager
-async def _disk_errors(spool: Spool) -> AsyncIterator[Spool]:
-    try:
-        await spool.__aenter__()
-    except OSError as error:
-        raise _no_room() from error
-    try:
-        yield spool
-    finally:
-        await spool.__aexit__(None, None, None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from psycopg.rows import class_row
 
-from picstore_kit.ids import LocationId, TeamId, UploadId
 from picstore_kit.pg.database import Database
-from picstore_upload.model import Destination
+from picstore_upload.model import JournalEntry
 
 LEASE_S: Final = 60
 """An upload not heard of for this long is dead."""
@@ -43,18 +41,8 @@ _TAKE_DEAD = """
         LIMIT %s
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, team_id, location_id, object_key
+    RETURNING id AS upload_id, team_id, location_id, object_key
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadUpload:
-    """An upload whose process is gone, and what it may have stored."""
-
-    id: UploadId
-    team_id: TeamId
-    location_id: LocationId
-    object_key: str
 
 
 class UploadJournal:
@@ -63,40 +51,34 @@ class UploadJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, team: TeamId, upload_id: UploadId, destination: Destination) -> None:
+    async def open(self, entry: JournalEntry) -> None:
         """Write down where an upload may store something, before it does."""
-        async with self._database.transaction(team=team) as conn:
+        async with self._database.transaction(team=entry.team_id) as conn:
             await conn.execute(
                 _OPEN,
-                (
-                    upload_id,
-                    team,
-                    destination.location_id,
-                    destination.object_key,
-                    LEASE_S,
-                ),
+                (entry.upload_id, entry.team_id, entry.location_id, entry.object_key, LEASE_S),
             )
 
-    async def extend(self, team: TeamId, upload_id: UploadId) -> bool:
+    async def extend(self, entry: JournalEntry) -> bool:
         """Say that the upload goes on; False if the sweeper has taken it for dead."""
-        async with self._database.transaction(team=team) as conn:
-            cursor = await conn.execute(_EXTEND, (LEASE_S, upload_id))
+        async with self._database.transaction(team=entry.team_id) as conn:
+            cursor = await conn.execute(_EXTEND, (LEASE_S, entry.upload_id))
             return cursor.rowcount == 1
 
-    async def commit(self, team: TeamId, upload_id: UploadId) -> bool:
+    async def commit(self, entry: JournalEntry) -> bool:
         """Say that the original is being recorded; False if the sweeper has taken it for dead."""
-        async with self._database.transaction(team=team) as conn:
-            cursor = await conn.execute(_COMMIT, (COMMIT_LEASE_S, upload_id))
+        async with self._database.transaction(team=entry.team_id) as conn:
+            cursor = await conn.execute(_COMMIT, (COMMIT_LEASE_S, entry.upload_id))
             return cursor.rowcount == 1
 
-    async def close(self, team: TeamId, upload_id: UploadId) -> None:
+    async def close(self, entry: JournalEntry) -> None:
         """Forget an upload that left nothing, or whose original is recorded."""
-        async with self._database.transaction(team=team) as conn:
-            await conn.execute(_CLOSE, (upload_id,))
+        async with self._database.transaction(team=entry.team_id) as conn:
+            await conn.execute(_CLOSE, (entry.upload_id,))
 
-    async def take_dead(self, *, limit: int) -> list[DeadUpload]:
-        """Take the uploads that nobody has heard of; no living process can commit them any more."""
+    async def take_dead(self, *, limit: int) -> list[JournalEntry]:
+        """Take uploads that nobody has heard of; no process can commit them any more."""
         async with self._database.system_transaction() as conn:
-            cursor = conn.cursor(row_factory=class_row(DeadUpload))
+            cursor = conn.cursor(row_factory=class_row(JournalEntry))
             await cursor.execute(_TAKE_DEAD, (LEASE_S, limit))
             return await cursor.fetchall()

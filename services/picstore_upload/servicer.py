@@ -10,7 +10,7 @@ import grpc.aio
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1 import upload_pb2
 from picstore.upload.v1.upload_pb2_grpc import UploadServiceServicer
-from picstore_kit.errors import InvalidField
+from picstore_kit.errors import InvalidField, PermissionDenied
 from picstore_kit.ids import ImageId, ProjectId, TeamId, parse_id
 from picstore_kit.rpc.auth import require_principal
 from picstore_upload import mapping
@@ -62,5 +62,6 @@ async def _rest(messages: AsyncIterator[Any]) -> AsyncIterator[Chunk | End]:
 
 def _team() -> TeamId:
     team = require_principal().team_id
-    assert team is not None  # the access rule admits only callers who belong to a team
+    if team is None:  # a service that acts for nobody
+        raise PermissionDenied.missing("image:create")
     return team

@@ -20,8 +20,8 @@ class IngestSettings(SettingsGroup):
     """How much is taken in, and what a picture may measure."""
 
     spool_dir: Path | None = None
-    """Where files are while they come in; it needs room for `max_uploads` of them. Nobody else's:
-    it is emptied at the start. Unset takes a new one in the system's temporary directory."""
+    """Where files are while they come in, in a directory that every process makes for itself; it
+    needs room for `max_uploads` of them. Unset is the system's temporary directory."""
     max_uploads: PositiveInt = 64
     """Uploads at once; more are refused, to be tried again."""
     stall_s: PositiveFloat = 60
