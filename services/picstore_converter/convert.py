@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from picstore_converter.messages import Totals, conversion_request, parse_message
-from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, verdict_of
+from picstore_converter.messages import (
+    ChildMisbehaved,
+    Totals,
+    conversion_request,
+    parse_message,
+    take_over,
+)
+from picstore_converter.model import (
+    Claim,
+    EncodedOutput,
+    FailedOutput,
+    Placeholder,
+    SourceMissing,
+    verdict_of,
+)
 from picstore_converter.ports import Children, Ledger, Stores
 from picstore_kit.blobs import keys
-from picstore_kit.blobs.base import BlobStore
-from picstore_kit.errors import Cancelled, PicstoreError, Reason, first_error
+from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
+from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, first_error
 from picstore_kit.ids import JobId
+from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
 
@@ -28,15 +41,26 @@ _MAX_STORING: Final = 4
 
 
 class ConvertImage:
-    """Makes the outputs of one job: one download, one decode, every output stored as it is done."""
+    """Makes the outputs of one job: one download, one decode, every output stored as it is done.
+
+    The children can write in `shared_dir`, and must not be able to in `private_dir`, which is on
+    the same file system: what is in there is what was checked.
+    """
 
     def __init__(
-        self, *, ledger: Ledger, stores: Stores, children: Children, work_dir: Path
+        self,
+        *,
+        ledger: Ledger,
+        stores: Stores,
+        children: Children,
+        shared_dir: Path,
+        private_dir: Path,
     ) -> None:
         self._ledger = ledger
         self._stores = stores
         self._children = children
-        self._work_dir = work_dir
+        self._shared_dir = shared_dir
+        self._private_dir = private_dir
 
     async def run(self, job_id: JobId) -> None:
         """Claim the job and work on it until nothing is left, or report why that can't be.
@@ -52,7 +76,7 @@ class ConvertImage:
         try:
             error = await self._attempt(claim)
         except asyncio.CancelledError:
-            # The service stops: let another converter begin at once instead of after the lease.
+            # The service stops: let another converter begin soon instead of after the lease.
             stopped = Cancelled(Reason.CANCELLED, "the converter was stopped")
             with suppress(PicstoreError):
                 await asyncio.shield(self._ledger.fail(claim, verdict_of(stopped)))
@@ -61,7 +85,7 @@ class ConvertImage:
         ms = round(1000 * (time.monotonic() - started))
         if error is None:
             bound.info("job.finished", outputs=len(claim.outputs), ms=ms)
-        elif error.reason is Reason.LEASE_LOST:
+        elif isinstance(error, Aborted) and error.reason is Reason.LEASE_LOST:
             bound.info("job.lease_lost", ms=ms)
         else:
             verdict = verdict_of(error)
@@ -82,13 +106,13 @@ class ConvertImage:
     async def _lease_kept(self, claim: Claim) -> AsyncIterator[None]:
         """Extend the lease while the body runs; a lost lease ends the body."""
 
-        async def extend() -> None:
+        async def extend_for_ever() -> None:
             while True:
                 await asyncio.sleep(claim.lease_s / 3)
                 await self._ledger.extend(claim)
 
         async with asyncio.TaskGroup() as group:
-            heartbeat = group.create_task(extend())
+            heartbeat = group.create_task(extend_for_ever())
             try:
                 yield
             finally:
@@ -97,31 +121,63 @@ class ConvertImage:
     async def _convert(self, claim: Claim) -> None:
         source_store = await self._stores.open(claim.source_location)
         output_store = await self._stores.open(claim.outputs_location)
-        with tempfile.TemporaryDirectory(dir=self._work_dir, prefix="job-") as scratch:
-            source = Path(scratch) / "source"
-            await source_store.get_to_file(claim.source_key, source)
-            await self._encode_and_store(claim, source, output_store)
+        async with (
+            temporary_directory(self._shared_dir, prefix="job-") as shared,
+            temporary_directory(self._private_dir, prefix="job-") as private,
+        ):
+            source = shared / "source"
+            try:
+                with scratch_errors():
+                    stat = await source_store.get_to_file(claim.source_key, source)
+            except BlobNotFound:
+                raise SourceMissing from None
+            request = conversion_request(claim, source, size=stat.size)
+            await self._encode_and_store(claim, request, shared, private, output_store)
 
-    async def _encode_and_store(self, claim: Claim, source: Path, store: BlobStore) -> None:
-        wanted = {output.id: output for output in claim.outputs}
+    async def _encode_and_store(
+        self,
+        claim: Claim,
+        request: dict[str, object],
+        shared: Path,
+        private: Path,
+        store: BlobStore,
+    ) -> None:
+        left = {output.id: output for output in claim.outputs}
+        wants_placeholder = claim.wants_placeholder
         places = asyncio.Semaphore(_MAX_STORING)
-        async with asyncio.TaskGroup() as group:
-            async for message in self._children.call(conversion_request(claim, source)):
-                match parse_message(message, wanted=wanted, directory=source.parent):
+
+        async def store_in_place(output: EncodedOutput) -> None:
+            try:
+                await self._store(claim, output, private, store)
+            finally:
+                places.release()
+
+        async with asyncio.TaskGroup() as group, aclosing(self._children.call(request)) as messages:
+            async for message in messages:
+                match parse_message(message, wanted=left, directory=shared):
                     case EncodedOutput() as output:
+                        del left[output.id]
                         await places.acquire()
-                        task = group.create_task(self._store(claim, output, store))
-                        task.add_done_callback(lambda _: places.release())
+                        group.create_task(store_in_place(output))
                     case FailedOutput() as failed:
+                        del left[failed.id]
+                        log.warning("output.failed", output=failed.id, reason=failed.reason)
                         group.create_task(self._ledger.give_up_output(claim, failed))
-                    case Placeholder() as placeholder if claim.wants_placeholder:
+                    case Placeholder() as placeholder if wants_placeholder:
+                        wants_placeholder = False
                         group.create_task(self._ledger.record_placeholder(claim, placeholder))
                     case Placeholder():
                         pass  # an earlier attempt recorded it
                     case Totals() as totals:
                         log.info("job.encoded", job=claim.job_id, **asdict(totals))
+            if left:
+                raise ChildMisbehaved
 
-    async def _store(self, claim: Claim, output: EncodedOutput, store: BlobStore) -> None:
+    async def _store(
+        self, claim: Claim, output: EncodedOutput, private: Path, store: BlobStore
+    ) -> None:
+        path = private / output.id
+        await asyncio.to_thread(take_over, output, path)
         key = keys.output_key(
             claim.output_key_prefix,
             width=output.width,
@@ -131,12 +187,16 @@ class ConvertImage:
             format=output.format.value,
         )
         # The blob comes before the row: what a page is told of is there.
-        await store.put_file(
-            key,
-            output.path,
-            content_type=output.format.mime_type,
-            cache_control=claim.cache_control,
-            sha256=output.sha256,
-        )
+        try:
+            with scratch_errors():
+                await store.put_file(
+                    key,
+                    path,
+                    content_type=output.format.mime_type,
+                    cache_control=claim.cache_control,
+                    sha256=output.sha256,
+                )
+        except BlobDigestMismatch:
+            raise ChildMisbehaved from None
         await self._ledger.complete(claim, output, key)
-        output.path.unlink(missing_ok=True)
+        await asyncio.to_thread(path.unlink, missing_ok=True)

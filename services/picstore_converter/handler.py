@@ -44,5 +44,7 @@ def _fate(error: PicstoreError) -> Outcome:
             return Ack()
         case Reason.JOB_BUSY:
             return Retry(error.retry_after or _BUSY_S)
+        case Reason.FIELD_INVALID:
+            return Terminate(error.message)
         case _:
             return Retry(error.retry_after or _UNREACHABLE_S)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from picstore.catalog.v1 import ingest_pb2, project_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter import mapping
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
+from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import JobId, LocationId
 
 if TYPE_CHECKING:  # they exist for type checkers only
     from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from picstore.jobs.v1.job_pb2_grpc import JobServiceAsyncStub
+
+log = structlog.get_logger(__name__)
+
+_PATIENCE_S: Final = 15.0
+"""How long a report is repeated while the catalog restarts: with the pause between two extensions
+still less than a lease."""
+_PAUSE_S: Final = 0.5
+_NO_ANSWER: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
 
 class RPCLedger:
@@ -29,53 +43,63 @@ class RPCLedger:
 
     async def extend(self, claim: Claim) -> None:
         """Keep the lease for its whole length from now."""
-        await self._jobs.ExtendJob(
-            job_pb2.ExtendJobRequest(job_id=claim.job_id, attempt=claim.attempt)
-        )
+        request = job_pb2.ExtendJobRequest(job_id=claim.job_id, attempt=claim.attempt)
+        await _patiently(lambda: self._jobs.ExtendJob(request))
 
     async def complete(self, claim: Claim, output: EncodedOutput, object_key: str) -> None:
         """Report an output that is stored."""
-        await self._jobs.CompleteOutput(
-            job_pb2.CompleteOutputRequest(
-                job_id=claim.job_id,
-                attempt=claim.attempt,
-                output_id=output.id,
-                stored=mapping.stored_to(output, object_key),
-            )
+        request = job_pb2.CompleteOutputRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            output_id=output.id,
+            stored=mapping.stored_to(output, object_key),
         )
+        await _patiently(lambda: self._jobs.CompleteOutput(request))
 
     async def give_up_output(self, claim: Claim, output: FailedOutput) -> None:
         """Report an output that can't be made."""
-        await self._jobs.CompleteOutput(
-            job_pb2.CompleteOutputRequest(
-                job_id=claim.job_id,
-                attempt=claim.attempt,
-                output_id=output.id,
-                failed=mapping.failed_to(output),
-            )
+        request = job_pb2.CompleteOutputRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            output_id=output.id,
+            failed=mapping.failed_to(output),
         )
+        await _patiently(lambda: self._jobs.CompleteOutput(request))
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:
         """Report what pages show until the picture is there."""
-        await self._jobs.RecordPlaceholder(
-            job_pb2.RecordPlaceholderRequest(
-                job_id=claim.job_id,
-                attempt=claim.attempt,
-                placeholder=mapping.placeholder_to(placeholder),
-            )
+        request = job_pb2.RecordPlaceholderRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            placeholder=mapping.placeholder_to(placeholder),
         )
+        await _patiently(lambda: self._jobs.RecordPlaceholder(request))
 
     async def fail(self, claim: Claim, verdict: Verdict) -> None:
         """End the attempt."""
-        await self._jobs.FailJob(
-            job_pb2.FailJobRequest(
-                job_id=claim.job_id,
-                attempt=claim.attempt,
-                reason=verdict.reason.value,
-                message=verdict.message,
-                retryable=verdict.retryable,
-            )
+        request = job_pb2.FailJobRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            reason=verdict.reason.value,
+            message=verdict.message,
+            retryable=verdict.retryable,
         )
+        await _patiently(lambda: self._jobs.FailJob(request))
+
+
+async def _patiently(send: Callable[[], Awaitable[object]]) -> None:
+    """Send a report that may be repeated, again where the catalog does not answer."""
+    give_up_at = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            await send()
+        except PicstoreError as error:
+            if error.code not in _NO_ANSWER or time.monotonic() > give_up_at:
+                raise
+            log.warning("ledger.no_answer", reason=error.reason)
+        else:
+            return
+        await asyncio.sleep(_PAUSE_S)
 
 
 class RPCLocations:

@@ -23,7 +23,7 @@ from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.sandbox.report import Layer
-from picstore_kit.scratch import scratch_directory
+from picstore_kit.scratch import scratch_directory, temporary_directory
 
 _INGEST = "picstore.catalog.v1.IngestService"
 _JOBS = "picstore.jobs.v1.JobService"
@@ -52,12 +52,14 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     work_dir = await lifecycle.enter(
         scratch_directory(settings.conversion.work_dir, prefix="picstore-converter-")
     )
+    shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
+    private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:convert",
             size=settings.conversion.children,
             limits=limits_of(settings.conversion),
-            work_dir=work_dir,
+            work_dir=shared_dir,
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )
@@ -65,9 +67,12 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         ledger=RPCLedger(JobServiceStub(catalog), worker=f"{socket.gethostname()}-{os.getpid()}"),
         stores=stores,
         children=children,
-        work_dir=work_dir,
+        shared_dir=shared_dir,
+        private_dir=private_dir,
     )
-    bus = await lifecycle.enter(Bus(settings.nats, name="converter"))
+    # No job may come before a child can take it, or where none can be had.
+    await children.started()
+    bus = await lifecycle.enter(Bus(settings.nats, name="picstore-converter"))
     worker = await lifecycle.enter(
         Worker(
             bus,

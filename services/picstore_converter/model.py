@@ -8,7 +8,7 @@ from pathlib import Path
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format
 from picstore_imaging.plan import OutputSpec
-from picstore_kit.errors import Code, PicstoreError, Reason
+from picstore_kit.errors import Code, NotFound, PicstoreError, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
 
 
@@ -83,33 +83,27 @@ class Verdict:
     retryable: bool
 
 
-_TRANSIENT_CODES = frozenset(
-    {
-        Code.ABORTED,
-        Code.CANCELLED,
-        Code.DEADLINE_EXCEEDED,
-        Code.INTERNAL,
-        Code.RESOURCE_EXHAUSTED,
-        Code.UNAVAILABLE,
-        Code.UNKNOWN,
-    }
-)
-# Another child may survive what killed this one (the machine was short of memory, say); the ledger
+class SourceMissing(NotFound):
+    """The original is not where it was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.SOURCE_MISSING, "the original is not where it was stored")
+
+
+# Whose child died may be luckier with another (the machine was short of memory, say); the ledger
 # allows such reasons fewer attempts than the others.
 _CHILD_DIED = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
+_GONE = frozenset({Reason.SOURCE_MISSING, Reason.RESOURCE_NOT_FOUND})
 
 
 def verdict_of(error: PicstoreError) -> Verdict:
-    """Decide whether an attempt that ended with `error` is worth repeating."""
-    if error.reason is Reason.STORAGE_OBJECT_MISSING:
-        # The only object that a conversion reads is the original.
-        return Verdict(
-            reason=Reason.SOURCE_MISSING,
-            message="the original is not where it was stored",
-            retryable=False,
-        )
+    """Decide whether an attempt that ended with `error` is worth repeating.
+
+    It is, unless the picture is at fault or gone: stores, credentials and services get mended.
+    """
+    at_fault = error.code is Code.INVALID_ARGUMENT and error.reason not in _CHILD_DIED
     return Verdict(
         reason=error.reason,
         message=error.message,
-        retryable=error.reason in _CHILD_DIED or error.code in _TRANSIENT_CODES,
+        retryable=not at_fault and error.reason not in _GONE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
@@ -11,7 +11,10 @@ from picstore_kit.ids import JobId, LocationId
 
 
 class Ledger(Protocol):
-    """The catalog's ledger of jobs. Every report raises `Aborted` (LEASE_LOST) once it is stale."""
+    """The catalog's ledger of jobs. Every report raises `Aborted` (LEASE_LOST) once it is stale.
+
+    Reports may be repeated without harm, and are, for a while, where the catalog does not answer.
+    """
 
     async def claim(self, job_id: JobId) -> Claim:
         """Begin a new attempt.
@@ -55,6 +58,9 @@ class Stores(Protocol):
 class Children(Protocol):
     """The sandboxed processes that decode and encode."""
 
-    def call(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Let a child work on `request` and yield its messages, the last of them final."""
+    def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Let a child work on `request` and yield its messages, the last of them final.
+
+        Closing the iterator early ends the child.
+        """
         ...
