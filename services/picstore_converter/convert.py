@@ -137,7 +137,7 @@ class ConvertImage:
     async def _encode_and_store(
         self,
         claim: Claim,
-        request: dict[str, object],
+        request: dict[str, Any],
         shared: Path,
         private: Path,
         store: BlobStore,
