@@ -123,6 +123,11 @@ class LiveStack:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def nats_url(self) -> str:
+        """Return the URL of the bus, password and all."""
+        port = json.loads((self.data_dir / "state.json").read_text())["ports"]["nats"]
+        return f"nats://picstore:{self.secret('nats')}@127.0.0.1:{port}"
+
     def demo_variables(self) -> dict[str, str]:
         """Return the variables of the demo's document."""
         port = json.loads((self.data_dir / "state.json").read_text())["ports"]["s3"]
