@@ -3,16 +3,10 @@
 The naive way is what a program of a dozen lines does with pyvips: one `thumbnail`, and so one
 decode, for each output; with the same sizes and the same encoder options. Both run in turn, in this
 process, on one thread, and the medians are compared, so a busy machine disturbs both alike.
-
-    python tests/perf/imaging/ladder.py [PHOTO...]
-
-Without arguments it takes the JPEGs of 12 to 24 MP in `PICSTORE_BENCH_PHOTOS`, or else draws one.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -28,11 +22,12 @@ from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format
 from picstore_imaging.plan import OutputSpec, plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule
+from tests.perf.photos import photos
+from tests.perf.tables import show
 
 ROUNDS: Final = 5
 WIDTHS: Final = (320, 640, 960, 1280, 1920, 2560)
 FORMATS: Final = (Format.JPEG, Format.WEBP, Format.AVIF)
-PIXELS: Final = range(12_000_000, 24_000_001)
 
 PROFILE: Final = Profile(
     formats=tuple(FormatRule(format=format) for format in FORMATS),
@@ -48,28 +43,62 @@ class Cost:
     wall: float
 
 
-def run(photos: Sequence[Path]) -> dict[str, float]:
-    """Measure, print a table, and give `ladder_cpu_ratio_naive` (ours / naive) and more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The median costs of one photo."""
+
+    photo: str
+    megapixels: float
+    ladder: Cost
+    naive: Cost
+
+    @property
+    def ratio(self) -> float:
+        """CPU time of the ladder for each second of the naive way."""
+        return self.ladder.cpu / self.naive.cpu
+
+
+def run() -> dict[str, float]:
+    """Measure, print a table, and return `ladder_cpu_ratio_naive` (ours / naive) and more.
+
+    Raises:
+        NoPhotos: None of the photos named fits.
+    """
     vips.configure()
     with tempfile.TemporaryDirectory() as directory:
         work_dir = Path(directory)
-        paths = list(photos) or [draw_photo(work_dir / "drawn.jpg")]
-        print(f"{'photo':28} {'MP':>5}  {'ladder CPU-s':>12}  {'naive CPU-s':>12}  {'ratio':>5}")
-        medians = [_compare(path, work_dir) for path in paths]
-    ladder_cpu = sum(ladder.cpu for ladder, _ in medians)
-    naive_cpu = sum(naive.cpu for _, naive in medians)
-    ladder_wall = sum(ladder.wall for ladder, _ in medians)
-    figures = {
+        compared = [_compare(path, work_dir) for path in photos(work_dir)]
+    show(
+        f"Ladder of {len(WIDTHS)} widths x {len(FORMATS)} formats, medians of {ROUNDS} rounds",
+        ("photo", "MP", "ladder CPU s", "naive CPU s", "ratio", "outputs/s"),
+        [_row(comparison) for comparison in compared],
+    )
+    ladder_cpu = sum(comparison.ladder.cpu for comparison in compared)
+    naive_cpu = sum(comparison.naive.cpu for comparison in compared)
+    ladder_wall = sum(comparison.ladder.wall for comparison in compared)
+    return {
         "ladder_cpu_ratio_naive": ladder_cpu / naive_cpu,
-        "ladder_cpu_s": ladder_cpu / len(medians),
-        "ladder_outputs_per_s": len(medians) * len(WIDTHS) * len(FORMATS) / ladder_wall,
+        "ladder_cpu_s": ladder_cpu / len(compared),
+        "ladder_naive_cpu_s": naive_cpu / len(compared),
+        "ladder_outputs_per_s": len(compared) * _OUTPUTS / ladder_wall,
     }
-    for name, value in figures.items():
-        print(f"{name:28} {value:.3f}")
-    return figures
 
 
-def _compare(path: Path, work_dir: Path) -> tuple[Cost, Cost]:
+_OUTPUTS: Final = len(WIDTHS) * len(FORMATS)
+
+
+def _row(comparison: Comparison) -> tuple[str, ...]:
+    return (
+        comparison.photo,
+        f"{comparison.megapixels:.1f}",
+        f"{comparison.ladder.cpu:.2f}",
+        f"{comparison.naive.cpu:.2f}",
+        f"{comparison.ratio:.2f}",
+        f"{_OUTPUTS / comparison.ladder.wall:.1f}",
+    )
+
+
+def _compare(path: Path, work_dir: Path) -> Comparison:
     probe = Probe.from_json(sandboxed.probe_file({"path": str(path)}, _ignore))
     specs = [output.spec for output in plan_outputs(PROFILE, probe.facts())]
     ladder: list[Cost] = []
@@ -77,13 +106,12 @@ def _compare(path: Path, work_dir: Path) -> tuple[Cost, Cost]:
     for _ in range(ROUNDS):
         ladder.append(_cost(lambda: _convert_by_ladder(path, probe, specs, work_dir)))
         naive.append(_cost(lambda: _convert_naively(path, specs, work_dir)))
-    ours, theirs = _median(ladder), _median(naive)
-    pixels = probe.width * probe.height / 1e6
-    print(
-        f"{path.name:28} {pixels:5.1f}  {ours.cpu:12.2f}  {theirs.cpu:12.2f}"
-        f"  {ours.cpu / theirs.cpu:5.2f}"
+    return Comparison(
+        photo=path.name,
+        megapixels=probe.width * probe.height / 1e6,
+        ladder=_median(ladder),
+        naive=_median(naive),
     )
-    return ours, theirs
 
 
 def _convert_by_ladder(
@@ -117,42 +145,3 @@ def _median(costs: Sequence[Cost]) -> Cost:
 
 def _ignore(event: dict[str, Any]) -> None:
     """Take the place of the pipe to the parent."""
-
-
-def draw_photo(path: Path, width: int = 4000, height: int = 3000) -> Path:
-    """Write a JPEG of 12 MP with a photo's spectrum: the finer the detail, the fainter."""
-    light = _perlin(width, height, octaves=range(2, 11), strength=90)
-    bands = [
-        light + _perlin(width, height, octaves=range(8, 11), strength=40, seed=band) + 110
-        for band in range(1, 4)
-    ]
-    grain = pyvips.Image.gaussnoise(width, height, mean=0, sigma=2, seed=1)
-    photo = (bands[0].bandjoin(bands[1:]) + grain).cast("uchar").copy(interpretation="srgb")
-    photo.jpegsave(str(path), Q=90)
-    return path
-
-
-def _perlin(
-    width: int, height: int, *, octaves: range, strength: float, seed: int = 0
-) -> pyvips.Image:
-    total = pyvips.Image.black(width, height)
-    for octave in octaves:
-        noise = pyvips.Image.perlin(width, height, cell_size=2**octave, seed=seed * 16 + octave)
-        total = total + noise * (strength * 2.0 ** (octave - octaves[-1]))
-    return total
-
-
-def photos_from_environment() -> list[Path]:
-    """Choose the photos of the right size in `PICSTORE_BENCH_PHOTOS`."""
-    directory = os.environ.get("PICSTORE_BENCH_PHOTOS")
-    found = sorted(Path(directory).glob("*.jp*g")) if directory else []
-    return [path for path in found if _pixels(path) in PIXELS]
-
-
-def _pixels(path: Path) -> int:
-    probe = sandboxed.probe_file({"path": str(path)}, _ignore)
-    return int(probe["width"]) * int(probe["height"])
-
-
-if __name__ == "__main__":
-    run([Path(argument) for argument in sys.argv[1:]] or photos_from_environment())

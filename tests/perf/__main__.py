@@ -1,0 +1,108 @@
+"""Measures Pic Store: `python -m tests.perf [GROUP…]`, or `make bench` and `make bench-GROUP`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from picstore_kit.log import configure_logging
+from picstore_kit.settings import TelemetrySettings
+from tests.perf import bus, overhead, upload
+from tests.perf.figures import UnreadableFigures, add_figures
+from tests.perf.imaging import ladder
+from tests.perf.photos import VARIABLE, NoPhotos
+from tests.perf.tables import cores, load, show
+
+BENCH_FILE: Final = Path("build/bench.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Benchmarks that run together."""
+
+    summary: str
+    run: Callable[[], Mapping[str, float]]
+    """Measures, prints a table, and returns the figures by name."""
+
+
+GROUPS: Final = {
+    "imaging": Group(summary="CPU time of the ladder beside the naive way", run=ladder.run),
+    "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
+    "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
+    "bus": Group(summary="from a published job to its handler", run=bus.run),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the groups that were named, or all, and return the exit status."""
+    options = _parser().parse_args(arguments)
+    configure_logging("bench", TelemetrySettings(log_level="warning"))
+    try:
+        for name in options.groups or GROUPS:
+            _measure(name, options.output)
+    except (NoPhotos, UnreadableFigures) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure(name: str, output: Path) -> None:
+    before = load()
+    figures = {**GROUPS[name].run(), f"{name}_load": before}
+    add_figures(output, figures)
+    show(
+        f"{name}: added to {output} (load {before:.1f} before, {load():.1f} after, "
+        f"on {cores()} cores)",
+        ("figure", "value"),
+        [(figure, f"{value:.3f}") for figure, value in figures.items()],
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, GROUPS))
+    groups = "\n".join(f"  {name:{width}}  {group.summary}" for name, group in GROUPS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.perf",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure Pic Store, and add the figures to a flat JSON object.",
+        epilog=f"""groups:
+{groups}
+
+environment:
+  {VARIABLE}  folder of photos to measure with: its JPEGs of 12 to 24 MP
+
+examples:
+  python -m tests.perf                   everything
+  python -m tests.perf imaging bus       two groups
+  {VARIABLE}=~/Pictures python -m tests.perf imaging
+""",
+    )
+    parser.add_argument(
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        type=_group,
+        help="what to measure; everything if not given",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=BENCH_FILE,
+        metavar="FILE",
+        help="the file to add the figures to (default: %(default)s)",
+    )
+    return parser
+
+
+def _group(name: str) -> str:
+    if name not in GROUPS:
+        raise argparse.ArgumentTypeError(f"there is no group {name}; try {', '.join(GROUPS)}")
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())
