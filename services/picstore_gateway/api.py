@@ -1,33 +1,62 @@
-"""The endpoints of the JSON routes."""
+"""The operations whose bodies are JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.message import Message
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as Endpoint
 
 from picstore_gateway.backends import Backends
+from picstore_gateway.resources import Operation
 from picstore_gateway.routes import Route, variable_name
 from picstore_gateway.transcoding import request_from, to_json
 from picstore_kit.errors import InvalidArgument, Reason
 
+MEDIA_TYPE: Final = "application/json"
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Largest JSON body; no message of the contract comes near it."""
 
+_BODY_TIMEOUT_S: Final = 30.0
+_ACCEPTED_TYPES: Final = frozenset(
+    # The last is what curl sends when told nothing.
+    {"", MEDIA_TYPE, "text/json", "application/x-www-form-urlencoded"}
+)
 
-def endpoints(routes: list[Route], backends: Backends) -> list[Endpoint]:
-    """Return an endpoint for every route that carries no file."""
-    return [
-        Endpoint(
-            route.template, _endpoint(route, backends), methods=[route.verb], name=route.rpc_path
+
+def json_operation(route: Route, backends: Backends, places: Mapping[str, str]) -> Operation:
+    """Return the operation of a route; `places` are as `routes.places_of` returns them."""
+
+    async def serve(request: Request) -> Response:
+        body = await _body(request)
+        if body and media_type(request.headers.get("content-type", "")) not in _ACCEPTED_TYPES:
+            raise HTTPException(415, f"the body must be {MEDIA_TYPE}")
+        message = request_from(
+            route,
+            path=path_values(route, request),
+            query=request.query_params.multi_items(),
+            body=body,
         )
-        for route in routes
-        if not route.takes_bytes
-    ]
+        return answer(route, await backends.call(route, message), places)
+
+    return serve
+
+
+def answer(route: Route, message: Message, places: Mapping[str, str]) -> Response:
+    """Return the response to a request that succeeded; if it made something, it says where."""
+    headers = {}
+    if route.creates and (location := _location(message, places)):
+        headers["location"] = location
+    return Response(
+        to_json(message),
+        status_code=201 if route.creates else 200,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
 
 
 def path_values(route: Route, request: Request) -> dict[str, str]:
@@ -35,51 +64,32 @@ def path_values(route: Route, request: Request) -> dict[str, str]:
     return {name: request.path_params[variable_name(name)] for name in route.variables}
 
 
-def created(message: Message) -> Response:
-    """Answer that something new exists, and where."""
-    headers = {}
-    identity = getattr(message, "id", "")
-    if collection := _COLLECTIONS.get(message.DESCRIPTOR.name):
-        headers["location"] = f"/api/v1/{collection}/{identity}"
-    return Response(
-        to_json(message), status_code=201, headers=headers, media_type="application/json"
-    )
+def media_type(content_type: str) -> str:
+    """Return what a Content-Type header says without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
 
 
-_COLLECTIONS: Final = {
-    "ConversionProfile": "conversion_profiles",
-    "Image": "images",
-    "Project": "projects",
-    "Role": "roles",
-    "UploadProfile": "upload_profiles",
-    "User": "users",
-}
-
-
-def _endpoint(route: Route, backends: Backends) -> Callable[[Request], Awaitable[Response]]:
-    async def serve(request: Request) -> Response:
-        message = request_from(
-            route,
-            path=path_values(route, request),
-            query=request.query_params.multi_items(),
-            body=await _body(request),
-        )
-        answer = await backends.call(route, message)
-        if route.creates:
-            return created(answer)
-        return Response(to_json(answer), media_type="application/json")
-
-    return serve
+def _location(message: Message, places: Mapping[str, str]) -> str | None:
+    """Return the path of the object that `message` is, or else of the one in it."""
+    place = places.get(message.DESCRIPTOR.full_name)
+    if place is not None:
+        return f"{place}/{getattr(message, 'id')}"  # noqa: B009  # of whatever class it is
+    parts = (value for field, value in message.ListFields() if field.message_type is not None)
+    return next((found for part in parts if (found := _location(part, places))), None)
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise InvalidArgument(
-                Reason.LIMIT_BYTES,
-                f"the body is larger than the {MAX_BODY_BYTES} bytes that are allowed",
-                metadata={"limit": str(MAX_BODY_BYTES)},
-            )
-    return body
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise InvalidArgument(
+                        Reason.LIMIT_BYTES,
+                        f"the body is larger than the {MAX_BODY_BYTES} bytes that are allowed",
+                        metadata={"limit": str(MAX_BODY_BYTES)},
+                    )
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not arrive in {_BODY_TIMEOUT_S:g} s") from None
+    return bytes(body)

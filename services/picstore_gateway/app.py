@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as Endpoint
 
 # Their descriptors say what the routes are.
@@ -19,31 +21,27 @@ from picstore.auth.v1 import authentication_pb2, directory_pb2
 from picstore.catalog.v1 import image_pb2, project_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway import openapi
-from picstore_gateway.api import endpoints
+from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
-from picstore_gateway.middleware import Problems, Surroundings
+from picstore_gateway.lingering import Lingering
+from picstore_gateway.middleware import HEALTH_PATH, Problems, Surroundings
 from picstore_gateway.pages import pages
-from picstore_gateway.problems import problem
-from picstore_gateway.routes import routes_of
-from picstore_gateway.uploads import upload_endpoints
-from picstore_kit.errors import InvalidArgument, NotFound, PicstoreError, Reason, Unimplemented
+from picstore_gateway.problems import problem, refusal
+from picstore_gateway.resources import Operation, Resource
+from picstore_gateway.routes import Route, places_of, routes_of
+from picstore_gateway.uploads import upload_operation
 
 
-def services_in(module_services: Mapping[str, object]) -> list[str]:
-    """Return the full names of the services of a generated module."""
-    return [str(getattr(service, "full_name")) for service in module_services.values()]  # noqa: B009
+def _services_in(*files: FileDescriptor) -> tuple[str, ...]:
+    return tuple(
+        str(service.full_name) for file in files for service in file.services_by_name.values()
+    )
 
 
 SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "auth": (
-        *services_in(authentication_pb2.DESCRIPTOR.services_by_name),
-        *services_in(directory_pb2.DESCRIPTOR.services_by_name),
-    ),
-    "catalog": (
-        *services_in(project_pb2.DESCRIPTOR.services_by_name),
-        *services_in(image_pb2.DESCRIPTOR.services_by_name),
-    ),
-    "upload": tuple(services_in(upload_pb2.DESCRIPTOR.services_by_name)),
+    "auth": _services_in(authentication_pb2.DESCRIPTOR, directory_pb2.DESCRIPTOR),
+    "catalog": _services_in(project_pb2.DESCRIPTOR, image_pb2.DESCRIPTOR),
+    "upload": _services_in(upload_pb2.DESCRIPTOR),
 }
 """The gRPC services with public methods, by the process that serves them."""
 
@@ -58,49 +56,50 @@ def application(
     backends = Backends(
         {name: channels[process] for process, names in SERVICES.items() for name in names}
     )
-    routes = routes_of(name for names in SERVICES.values() for name in names)
+    routes = public_routes()
     document = json.dumps(openapi.document(routes, version=version)).encode()
 
     async def serve_document(request: Request) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(document, media_type=MEDIA_TYPE)
 
     async def health(request: Request) -> Response:
-        good = await ready()
-        return Response("ok" if good else "not ready", status_code=200 if good else 503)
+        if await ready():
+            return PlainTextResponse("ok")
+        return PlainTextResponse("not ready", status_code=503)
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            *endpoints(routes, backends),
-            *upload_endpoints(routes, backends),
-            Endpoint("/openapi.json", serve_document),
-            Endpoint("/healthz", health),
+            *_resources(routes, backends),
+            Endpoint("/openapi.json", Resource({"GET": serve_document})),
+            Endpoint(HEALTH_PATH, Resource({"GET": health})),
             *pages(),
         ],
-        middleware=[Middleware(Surroundings), Middleware(Problems)],
-        exception_handlers={HTTPException: _http_problem},
+        middleware=[Middleware(Lingering), Middleware(Surroundings), Middleware(Problems)],
+        exception_handlers={HTTPException: _on_http_exception},
     )
+    # One path, one resource: to redirect would hide a mistake, and repeat an upload.
+    app.router.redirect_slashes = False
+    return app
 
 
-async def _http_problem(request: Request, error: Exception) -> Response:
-    """Tell of what Starlette itself refuses: unknown paths and methods."""
+def public_routes() -> list[Route]:
+    """Return all routes of the contract."""
+    return routes_of(name for names in SERVICES.values() for name in names)
+
+
+def _resources(routes: Sequence[Route], backends: Backends) -> list[Endpoint]:
+    places = places_of(routes)
+    operations: defaultdict[str, dict[str, Operation]] = defaultdict(dict)
+    for route in routes:
+        operation = upload_operation if route.takes_bytes else json_operation
+        operations[route.template][route.verb] = operation(route, backends, places)
+    # `/{id}:revoke` must come before `/{id}`, which is true of its paths, too.
+    templates = sorted(operations, key=lambda template: ":" not in template)
+    return [Endpoint(template, Resource(operations[template])) for template in templates]
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Tell of what is refused before the contract is asked: paths, verbs, media types."""
     assert isinstance(error, HTTPException)
-    path = request.url.path
-    refusal: PicstoreError
-    match error.status_code:
-        case 404:
-            refusal = NotFound(
-                Reason.METHOD_UNKNOWN, f"there is nothing at {path}", metadata={"path": path}
-            )
-        case 405:
-            refusal = Unimplemented(
-                Reason.METHOD_UNKNOWN,
-                f"{path} does not know {request.method}",
-                metadata={"path": path, "method": request.method},
-            )
-        case _:
-            refusal = InvalidArgument(Reason.FIELD_INVALID, error.detail)
-    response = problem(refusal)
-    if error.status_code == 405:
-        response.status_code = 405
-        response.headers.update(error.headers or {})
-    return response
+    told = refusal(error.status_code, error.detail, verb=request.method, path=request.url.path)
+    return problem(told, status=error.status_code, headers=error.headers)

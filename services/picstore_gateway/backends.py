@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final, TypeVar
 
+import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
 from picstore_gateway.routes import Route
+from picstore_kit.errors import Internal, PicstoreError
+from picstore_kit.rpc.status import from_rpc_error
+
+T = TypeVar("T")
 
 CALL_TIMEOUT_S: Final = 30.0
 
@@ -49,8 +54,54 @@ class Backends:
             request_serializer=route.request_class.SerializeToString,
             response_deserializer=route.response_class.FromString,
         )
-        response: Message = await method(requests)
+        call = method(requests)
+        told = _Told(call)
+        try:
+            response: Message = await call
+        except Internal as error:
+            raise told.error(_service_of(route)) or error from None
         return response
 
     def _channel(self, route: Route) -> grpc.aio.Channel:
-        return self._channels[route.method.containing_service.full_name]
+        return self._channels[_service_of(route)]
+
+
+def _service_of(route: Route) -> str:
+    return str(route.method.containing_service.full_name)
+
+
+class _Told:
+    """What a service answered with while it was still being sent to.
+
+    A message that waits to be sent when the answer comes fails, and for that gRPC puts a status of
+    its own (INTERNAL) in the place of the answer's. It calls back for each of the two.
+    """
+
+    def __init__(self, call: grpc.aio.StreamUnaryCall[Any, Any]) -> None:
+        self._call = call
+        self._status: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._on_status)
+
+    def error(self, service: str) -> PicstoreError | None:
+        """Return the service's error, if it told of one."""
+        return from_rpc_error(self._status, service=service) if self._status is not None else None
+
+    def _on_status(self, _: object) -> None:
+        code = _at_once(self._call.code())
+        if code is not grpc.StatusCode.INTERNAL:
+            self._status = grpc.aio.AioRpcError(
+                code,
+                _at_once(self._call.initial_metadata()),
+                _at_once(self._call.trailing_metadata()),
+                _at_once(self._call.details()),
+            )
+
+
+def _at_once(ready: Coroutine[Any, Any, T]) -> T:
+    """Return the result of what has not to wait for anything: a turn later it is another."""
+    try:
+        ready.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("a call that has ended made us wait")

@@ -51,9 +51,10 @@ async def build(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         draining.set()
 
     app = application(channels, ready=ready, version=metadata.version("picstore"))
-    await lifecycle.enter(
+    server = await lifecycle.enter(
         HTTPServer(app, listen=settings.http.listen, stop_grace_s=settings.http.stop_grace_s)
     )
+    lifecycle.spawn("http", server.run())
     lifecycle.on_drain(drain)
 
 

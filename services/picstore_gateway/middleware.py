@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 import uuid
 from typing import Final
@@ -17,7 +19,9 @@ from picstore_kit.telemetry import REQUEST_ID_HEADER, continued
 
 log = structlog.get_logger(__name__)
 
-_SCHEME: Final = "bearer "
+HEALTH_PATH: Final = "/healthz"
+
+_AUTHORIZATION: Final = re.compile(r"bearer +(?P<credential>[!-~]{1,4096}) *", re.IGNORECASE)
 _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -51,7 +55,10 @@ class Surroundings:
             try:
                 await self._app(scope, receive, send_with_headers)
             finally:
-                log.info(
+                # Probes come every few seconds and say nothing that their absence does not.
+                level = logging.DEBUG if scope["path"] == HEALTH_PATH else logging.INFO
+                log.log(
+                    level,
                     "http.request",
                     verb=scope["method"],
                     path=scope["path"],
@@ -98,16 +105,17 @@ def _credential(headers: Headers) -> str | None:
     """Return the bearer credential, if there is one.
 
     Raises:
-        Unauthenticated: There is an Authorization header of another scheme.
+        Unauthenticated: There is an Authorization header of another form.
     """
     text = headers.get("authorization")
     if text is None:
         return None
-    if not text.lower().startswith(_SCHEME):
+    match = _AUTHORIZATION.fullmatch(text)
+    if match is None:
         raise Unauthenticated(
             Reason.CREDENTIAL_INVALID, "send the API key as `Authorization: Bearer ps_…`"
         )
-    return text[len(_SCHEME) :].strip()
+    return match["credential"]
 
 
 def _complete(headers: MutableHeaders, request_id: str) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from picstore_kit.errors import InvalidArgument, InvalidField, Reason
 
-_MAX_FIELD_BYTES: Final = 16 * 1024
-_MAX_HEADER_BYTES: Final = 8 * 1024
+_MAX_HELD_BYTES: Final = 64 * 1024
+"""What all headers and fields of a form may come to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class FormFile:
 class _Part:
     headers: dict[str, str] = field(default_factory=dict)
     name: str = ""
-    filename: str | None = None
-    data: bytearray = field(default_factory=bytearray)
+    filename: str = ""
+    value: bytearray = field(default_factory=bytearray)
 
 
 class FormReader:
@@ -49,8 +49,10 @@ class FormReader:
         self._body = body
         self._fields: dict[str, str] = {}
         self._part = _Part()
-        self._header = (bytearray(), bytearray())
-        self._in_file = False
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._held_bytes = 0
+        self._file: _Part | None = None
         self._file_ended = False
         self._chunks: list[bytes] = []
         self._parser = MultipartParser(
@@ -74,16 +76,16 @@ class FormReader:
         """
         async for block in self._body:
             self._feed(block)
-            if self._in_file:
+            if self._file is not None:
                 return FormFile(
-                    filename=self._part.filename or "",
-                    content_type=self._part.headers.get("content-type", ""),
+                    filename=self._file.filename,
+                    content_type=self._file.headers.get("content-type", ""),
                     fields=self._fields,
-                    chunks=self._rest(),
+                    chunks=self._file_chunks(),
                 )
         raise InvalidField("body", "must be a form with a file in it")
 
-    async def _rest(self) -> AsyncGenerator[bytes, None]:
+    async def _file_chunks(self) -> AsyncIterator[bytes]:
         while True:
             for chunk in self._chunks:
                 yield chunk
@@ -96,53 +98,61 @@ class FormReader:
                     Reason.UPLOAD_INCOMPLETE, "the form ended before its file did"
                 )
             self._feed(block)
+        # To the end, for a second file or a late field must not pass unseen.
         async for block in self._body:
             self._feed(block)
 
     def _feed(self, block: bytes) -> None:
         try:
             self._parser.write(block)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise InvalidField("body", "must be a well-formed form") from error
 
     def _on_part_begin(self) -> None:
-        if self._file_ended:
-            raise InvalidField("body", "must have nothing after its file")
         self._part = _Part()
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._grow(self._header[0], data[start:end], _MAX_HEADER_BYTES)
+        self._hold(self._header_name, data[start:end])
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._grow(self._header[1], data[start:end], _MAX_HEADER_BYTES)
+        self._hold(self._header_value, data[start:end])
 
     def _on_header_end(self) -> None:
-        name, value = (bytes(part).decode("latin-1") for part in self._header)
-        self._part.headers[name.lower()] = value
-        self._header = (bytearray(), bytearray())
+        name = self._header_name.decode("latin-1").lower()
+        self._part.headers[name] = self._header_value.decode("latin-1")
+        self._header_name.clear()
+        self._header_value.clear()
 
     def _on_headers_finished(self) -> None:
         disposition = self._part.headers.get("content-disposition", "")
-        _, options = parse_options_header(disposition)
-        self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
-        if b"filename" in options:
+        # Browsers write names in UTF-8 there, with only quotes and line ends escaped.
+        _, options = parse_options_header(disposition.encode("latin-1"))
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        is_file = b"filename" in options
+        if self._file_ended:
+            late = "must be the only file of the form" if is_file else "must come before the file"
+            raise InvalidField(name or "body", late)
+        if name in self._fields:
+            raise InvalidField(name, "must be given once")
+        self._part.name = name
+        if is_file:
             self._part.filename = options[b"filename"].decode("utf-8", "replace")
-            self._in_file = True
+            self._file = self._part
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._in_file:
+        if self._part is self._file:
             self._chunks.append(data[start:end])
         else:
-            self._grow(self._part.data, data[start:end], _MAX_FIELD_BYTES)
+            self._hold(self._part.value, data[start:end])
 
     def _on_part_end(self) -> None:
-        if self._in_file:
+        if self._part is self._file:
             self._file_ended = True
         else:
-            self._fields[self._part.name] = self._part.data.decode("utf-8", "replace")
+            self._fields[self._part.name] = self._part.value.decode("utf-8", "replace")
 
-    @staticmethod
-    def _grow(buffer: bytearray, data: bytes, limit: int) -> None:
-        if len(buffer) + len(data) > limit:
-            raise InvalidField("body", f"must not have fields or headers over {limit} bytes")
+    def _hold(self, buffer: bytearray, data: bytes) -> None:
+        self._held_bytes += len(data)
+        if self._held_bytes > _MAX_HELD_BYTES:
+            raise InvalidField("body", f"must not have over {_MAX_HELD_BYTES} bytes of fields")
         buffer += data

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import resources
 from typing import Any, Final
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 
+from picstore.errors.v1.error_reason_pb2 import ErrorReason
 from picstore.options.v1 import options_pb2
+from picstore_gateway import api
+from picstore_gateway.comments import comments
 from picstore_gateway.problems import MEDIA_TYPE
-from picstore_gateway.routes import Route, field_at, variable_name
+from picstore_gateway.routes import FIELD_MASK, TIMESTAMP, Route, field_at, variable_name
 from picstore_gateway.uploads import parameters_of
 
 _WELL_KNOWN: Final[dict[str, dict[str, Any]]] = {
-    "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
-    "google.protobuf.FieldMask": {
+    TIMESTAMP: {"type": "string", "format": "date-time"},
+    FIELD_MASK: {
         "type": "string",
         "description": "Field names, separated by commas.",
         "example": "display_name",
@@ -59,7 +60,8 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(writer.schemas.items())),
-            "responses": {"Problem": _PROBLEM_RESPONSE},
+            "responses": {f"Problem{status.title()}": told for status, told in _FAILURES.items()},
+            "headers": _HEADERS,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, `ps_…`."}
             },
@@ -71,28 +73,74 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
     "description": "An error (RFC 9457).",
-    "required": ["type", "title", "status", "detail", "reason", "metadata"],
+    "required": ["type", "title", "status", "detail", "code", "reason", "metadata"],
     "properties": {
         "type": {"type": "string", "example": "urn:picstore:error:RESOURCE_NOT_FOUND"},
-        "title": {"type": "string"},
+        "title": {"type": "string", "description": "The status in words."},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What went wrong, for people."},
-        "reason": {"type": "string", "description": "What went wrong, for programs."},
-        "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+        "code": {"type": "string", "description": "The class of the error, a google.rpc.Code."},
+        "reason": {"$ref": "#/components/schemas/ErrorReason"},
+        "metadata": {
+            "type": "object",
+            "description": "The values that `detail` speaks of, by the names that the reason has.",
+            "additionalProperties": {"type": "string"},
+        },
         "violations": {
             "type": "array",
+            "description": "What is wrong in the request, all at once.",
             "items": {
                 "type": "object",
                 "required": ["field", "description"],
                 "properties": {"field": {"type": "string"}, "description": {"type": "string"}},
             },
         },
-        "request_id": {"type": "string"},
+        "resource": {
+            "type": "object",
+            "description": "The object that the error is about.",
+            "required": ["type", "name"],
+            "properties": {"type": {"type": "string"}, "name": {"type": "string"}},
+        },
+        "request_id": {"type": "string", "description": "Finds the request in the log."},
     },
 }
-_PROBLEM_RESPONSE: Final[dict[str, Any]] = {
-    "description": "An error.",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-ID": {
+        "description": "Finds the request in the log; taken from the request if it has one.",
+        "schema": {"type": "string"},
+    },
+    "Location": {"description": "The path of what was made.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds after which the same request may succeed, if it may.",
+        "schema": {"type": "integer"},
+    },
+    "WWW-Authenticate": {"description": "As RFC 6750 says.", "schema": {"type": "string"}},
+}
+
+
+def _failure(description: str, *headers: str) -> dict[str, Any]:
+    names = ("X-Request-ID", *headers)
+    return {
+        "description": description,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+_FAILURES: Final = {
+    "400": _failure("Something in the request is wrong; `violations` names it."),
+    "401": _failure("The API key is missing or not good.", "WWW-Authenticate"),
+    "403": _failure("The API key lacks the permission that `metadata` names."),
+    "404": _failure("There is no such object, or it is another team's."),
+    "408": _failure("The file stopped to come."),
+    "409": _failure("It is there already, or its state does not allow this."),
+    "412": _failure("It was changed since its `etag` was read."),
+    "413": _failure("The body is larger than allowed."),
+    "415": _failure("The file is of no format that is accepted, or not of the one that it claims."),
+    "422": _failure("The file is broken, or over a limit that its header shows."),
+    "default": _failure(
+        "Anything else: 429 and 503 say when to try again, 500 has an incident id.", "Retry-After"
+    ),
 }
 
 
@@ -100,8 +148,9 @@ class _Writer:
     """Collects the schemas that operations refer to."""
 
     def __init__(self) -> None:
-        self._comments = _comments()
+        self._comments = comments()
         self.schemas: dict[str, dict[str, Any]] = {"Problem": _PROBLEM}
+        self._enum(ErrorReason.DESCRIPTOR, prefix="ERROR_REASON_")
 
     def operation(self, route: Route) -> dict[str, Any]:
         """Describe one route."""
@@ -112,13 +161,13 @@ class _Writer:
             "tags": [route.method.containing_service.name.removesuffix("Service")],
             "summary": " ".join(summary.split()),
             "description": text,
-            "parameters": [*self._path_parameters(route), *self._query_parameters(route)],
+            "parameters": [*self._path_parameters(route), *self._other_parameters(route)],
             "responses": {
-                "201" if route.creates or route.takes_bytes else "200": {
-                    "description": "Success.",
-                    "content": self._json(route.method.output_type),
+                "201" if route.creates else "200": self._success(route),
+                **{
+                    status: {"$ref": f"#/components/responses/Problem{status.title()}"}
+                    for status in _failures_of(route)
                 },
-                "default": {"$ref": "#/components/responses/Problem"},
             },
         }
         if route.takes_bytes:
@@ -130,13 +179,20 @@ class _Writer:
                 assert nested is not None  # the contract's bodies are messages
                 message = nested
             operation["requestBody"] = {"required": True, "content": self._json(message)}
-        access = route.method.GetOptions().Extensions[options_pb2.access]
-        if access.audience == options_pb2.AUDIENCE_PUBLIC:
+        if _is_public(route):
             operation["security"] = []
         return operation
 
+    def _success(self, route: Route) -> dict[str, Any]:
+        names = ["X-Request-ID", *(["Location"] if route.creates else [])]
+        return {
+            "description": self._comments[route.method.output_type.full_name],
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+            "content": self._json(route.method.output_type),
+        }
+
     def _json(self, message: Descriptor) -> dict[str, Any]:
-        return {"application/json": {"schema": self._reference(message)}}
+        return {api.MEDIA_TYPE: {"schema": self._reference(message)}}
 
     def _path_parameters(self, route: Route) -> Iterator[dict[str, Any]]:
         for path in route.variables:
@@ -149,7 +205,7 @@ class _Writer:
                 "schema": {"type": "string"},
             }
 
-    def _query_parameters(self, route: Route) -> Iterator[dict[str, Any]]:
+    def _other_parameters(self, route: Route) -> Iterator[dict[str, Any]]:
         if route.takes_bytes:
             header = field_at(route.method.input_type, "header").message_type
             assert header is not None  # the contract's own header is a message
@@ -164,6 +220,8 @@ class _Writer:
                 "description": self._comments[field.full_name],
                 "schema": self._schema(field),
             }
+        if route.takes_bytes:
+            yield _DIGEST_PARAMETER
 
     def _reference(self, message: Descriptor) -> dict[str, Any]:
         name = _schema_name(message)
@@ -208,23 +266,35 @@ class _Writer:
             return self._enum(field.enum_type)
         return _TYPES[field.type]
 
-    def _enum(self, enum: EnumDescriptor) -> dict[str, Any]:
+    def _enum(self, enum: EnumDescriptor, *, prefix: str = "") -> dict[str, Any]:
+        """Describe an enum; `prefix` is left out of its values."""
         name = _schema_name(enum)
-        values = list(enum.values_by_name)
         scope = enum.full_name.rpartition(".")[0]
-        lines = [f"- `{value}`: {self._comments[f'{scope}.{value}']}" for value in values]
+        texts = {
+            value.removeprefix(prefix): _first_paragraph(self._comments[f"{scope}.{value}"])
+            for value in enum.values_by_name
+        }
+        lines = [f"- `{value}`: {text}" for value, text in texts.items()]
         self.schemas[name] = {
             "type": "string",
-            "enum": values,
+            "enum": list(texts),
             "description": "\n".join([self._comments[enum.full_name], "", *lines]),
         }
         return {"$ref": f"#/components/schemas/{name}"}
 
 
+_DIGEST_PARAMETER: Final[dict[str, Any]] = {
+    "name": "Content-Digest",
+    "in": "header",
+    "required": False,
+    "description": "The SHA-256 of the body as `sha-256=:<base64>:` (RFC 9530). The file is "
+    "refused unless it arrived unchanged. Not with a form.",
+    "schema": {"type": "string"},
+}
 _FILE_BODY: Final[dict[str, Any]] = {
     "required": True,
-    "description": "The file itself, or a form with one file. With a header `Content-Digest` "
-    "(RFC 9530, sha-256) the file is refused unless it arrived unchanged.",
+    "description": "The file itself, or a form with one file and, before it, any of the query's "
+    "parameters as fields.",
     "content": {
         "image/*": {"schema": {"type": "string", "format": "binary"}},
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
@@ -239,9 +309,37 @@ _FILE_BODY: Final[dict[str, Any]] = {
 }
 
 
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.partition("\n\n")[0].split())
+
+
 def _schema_name(element: Descriptor | EnumDescriptor) -> str:
     package = str(element.file.package)
     return str(element.full_name).removeprefix(f"{package}.")
+
+
+def _failures_of(route: Route) -> list[str]:
+    """Return the statuses that a route may answer with when it does not succeed."""
+    access = route.method.GetOptions().Extensions[options_pb2.access]
+    statuses = ["400"]
+    if not _is_public(route):
+        statuses.append("401")
+    if access.audience == options_pb2.AUDIENCE_PERMISSION:
+        statuses.append("403")
+    if route.variables:
+        statuses.append("404")
+    if route.takes_bytes:
+        statuses += ["408", "409", "413", "415", "422"]
+    elif route.verb != "GET":
+        statuses += ["409", "413", "415"]
+    if route.verb == "PATCH":
+        statuses.append("412")
+    return [*sorted(statuses), "default"]
+
+
+def _is_public(route: Route) -> bool:
+    access = route.method.GetOptions().Extensions[options_pb2.access]
+    return bool(access.audience == options_pb2.AUDIENCE_PUBLIC)
 
 
 def _is_required(field: FieldDescriptor) -> bool:
@@ -250,49 +348,3 @@ def _is_required(field: FieldDescriptor) -> bool:
 
 def _behaves(field: FieldDescriptor, behaviour: int) -> bool:
     return behaviour in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-
-
-def _comments() -> dict[str, str]:
-    """Return the comment before every element of the contract, by full name."""
-    image = resources.files("picstore").joinpath("descriptors.binpb").read_bytes()
-    found: dict[str, str] = {}
-    for file in FileDescriptorSet.FromString(image).file:
-        texts = {
-            tuple(location.path): _unindented(location.leading_comments)
-            for location in file.source_code_info.location
-        }
-        for path, name in _elements(file):
-            found[name] = texts.get(path, "")
-    return found
-
-
-def _unindented(comment: str) -> str:
-    return "\n".join(line.removeprefix(" ") for line in comment.strip("\n").splitlines()).strip()
-
-
-def _elements(file: FileDescriptorProto) -> Iterator[tuple[tuple[int, ...], str]]:
-    for index, service in enumerate(file.service):
-        for number, method in enumerate(service.method):
-            yield (6, index, 2, number), f"{file.package}.{service.name}.{method.name}"
-    for index, message in enumerate(file.message_type):
-        yield from _message_elements((4, index), f"{file.package}.{message.name}", message)
-    for index, enum in enumerate(file.enum_type):
-        name = f"{file.package}.{enum.name}"
-        yield (5, index), name
-        for number, value in enumerate(enum.value):
-            # Values are named beside their enum, not within it.
-            yield (5, index, 2, number), f"{file.package}.{value.name}"
-
-
-def _message_elements(
-    path: tuple[int, ...], name: str, message: DescriptorProto
-) -> Iterator[tuple[tuple[int, ...], str]]:
-    yield path, name
-    for index, field in enumerate(message.field):
-        yield (*path, 2, index), f"{name}.{field.name}"
-    for index, nested in enumerate(message.nested_type):
-        yield from _message_elements((*path, 3, index), f"{name}.{nested.name}", nested)
-    for index, enum in enumerate(message.enum_type):
-        yield (*path, 4, index), f"{name}.{enum.name}"
-        for number, value in enumerate(enum.value):
-            yield (*path, 4, index, 2, number), f"{name}.{value.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from picstore_gateway.resources import Resource
 
 # No 'unsafe-inline' for scripts: the page's own script is a file, too. Swagger UI sets style
 # attributes and shows its icons as data: URLs.
@@ -52,11 +56,26 @@ def pages() -> list[BaseRoute]:
     """Return the routes of the pages."""
     assets = Path(str(swagger_ui_bundle.swagger_ui_path))
     return [
-        Route("/", _home),
-        Route("/docs", _docs),
-        Route("/docs/start.js", _start),
-        Mount("/docs/assets", StaticFiles(directory=assets)),
+        Route("/", Resource({"GET": _home})),
+        Route("/docs", Resource({"GET": _docs})),
+        Route("/docs/start.js", Resource({"GET": _start})),
+        Mount("/docs/assets", _Assets(directory=assets)),
     ]
+
+
+class _Assets(StaticFiles):
+    """Files that browsers may keep, if they ask whether theirs is still the same."""
+
+    def file_response(
+        self,
+        full_path: str | PathLike[str],
+        stat_result: stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 async def _home(request: Request) -> Response:

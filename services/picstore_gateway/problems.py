@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.responses import Response
 
-from picstore_kit.errors import Code, PicstoreError, Reason
+from picstore_kit.errors import (
+    Code,
+    InvalidArgument,
+    NotFound,
+    PicstoreError,
+    Reason,
+    Unimplemented,
+)
 from picstore_kit.log import current_request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -56,14 +64,50 @@ def status_of(error: PicstoreError) -> int:
     return _STATUS_OF_REASON.get(error.reason, _STATUS_OF_CODE[error.code])
 
 
-def problem(error: PicstoreError) -> Response:
-    """Return the answer that tells of `error`."""
-    status = status_of(error)
+def refusal(status: int, detail: str, *, verb: str, path: str) -> PicstoreError:
+    """Return the error for what HTTP itself refuses, with a status of its own."""
+    match status:
+        case 404:
+            return NotFound(
+                Reason.METHOD_UNKNOWN, f"there is nothing at {path}", metadata={"path": path}
+            )
+        case 405:
+            return Unimplemented(
+                Reason.METHOD_UNKNOWN,
+                f"{path} does not know {verb}",
+                metadata={"path": path, "verb": verb},
+            )
+        case _:
+            return InvalidArgument(Reason.FIELD_INVALID, detail)
+
+
+def problem(
+    error: PicstoreError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the answer that tells of `error`; its status is that of the error unless given."""
+    if status is None:
+        status = status_of(error)
+    answer_headers = dict(headers or {})
+    if error.retry_after is not None:
+        answer_headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    if status == HTTPStatus.UNAUTHORIZED:
+        answer_headers["www-authenticate"] = _challenge(error)
+    return Response(
+        json.dumps(problem_body(error, status), ensure_ascii=False),
+        status_code=status,
+        headers=answer_headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def problem_body(error: PicstoreError, status: int) -> dict[str, Any]:
+    """Return the problem document; with it, a client can raise the same error again."""
     body: dict[str, Any] = {
         "type": f"urn:picstore:error:{error.reason.value}",
         "title": _title(status),
         "status": status,
         "detail": error.message,
+        "code": error.code.name,
         "reason": error.reason.value,
         "metadata": dict(error.metadata),
     }
@@ -72,19 +116,19 @@ def problem(error: PicstoreError) -> Response:
             {"field": violation.field, "description": violation.description}
             for violation in error.violations
         ]
+    if error.resource is not None:
+        body["resource"] = {"type": error.resource.type, "name": error.resource.name}
     if (request_id := current_request_id()) is not None:
         body["request_id"] = request_id
-    headers = {}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = 'Bearer realm="picstore"'
-    return Response(
-        json.dumps(body, ensure_ascii=False),
-        status_code=status,
-        headers=headers,
-        media_type=MEDIA_TYPE,
-    )
+    return body
+
+
+def _challenge(error: PicstoreError) -> str:
+    """Say how to authenticate, as RFC 6750 does: nothing is wrong with what was not sent."""
+    challenge = 'Bearer realm="picstore"'
+    if error.reason is not Reason.CREDENTIAL_MISSING:
+        challenge += ', error="invalid_token"'
+    return challenge
 
 
 def _title(status: int) -> str:

@@ -13,8 +13,12 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+FIELD_MASK: Final = "google.protobuf.FieldMask"
+TIMESTAMP: Final = "google.protobuf.Timestamp"
+
 _VARIABLE: Final = re.compile(r"{([^}]+)}")
-_WHOLE_REQUEST: Final = "*"
+WHOLE_REQUEST: Final = "*"
+"""As `Route.body`: the body is the request itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class Route:
     @property
     def creates(self) -> bool:
         """Whether success means that something new exists."""
-        return self.method.name.startswith("Create")
+        return self.method.name.startswith(("Create", "QuickUpload"))
 
     @property
     def takes_bytes(self) -> bool:
@@ -69,7 +73,7 @@ class Route:
 
         They are the fields of simple types that are neither in the path nor the body.
         """
-        if self.body == _WHOLE_REQUEST:
+        if self.body == WHOLE_REQUEST:
             return
         for field in self.method.input_type.fields:
             if field.name != self.body and field.name not in self.variables and _is_simple(field):
@@ -94,6 +98,15 @@ def routes_of(services: Iterable[str]) -> list[Route]:
         for method in pool.FindServiceByName(service).methods
         if (route := _route_of(method)) is not None
     ]
+
+
+def places_of(routes: Iterable[Route]) -> dict[str, str]:
+    """Return below which path the objects of each message type (full name) are found by id."""
+    return {
+        route.method.output_type.full_name: route.template.rpartition("/")[0]
+        for route in routes
+        if route.verb == "GET" and route.template.endswith("}")
+    }
 
 
 def field_at(message: Descriptor, path: str) -> FieldDescriptor:
@@ -123,7 +136,4 @@ def _route_of(method: MethodDescriptor) -> Route | None:
 
 
 def _is_simple(field: FieldDescriptor) -> bool:
-    return field.message_type is None or field.message_type.full_name in (
-        "google.protobuf.FieldMask",
-        "google.protobuf.Timestamp",
-    )
+    return field.message_type is None or field.message_type.full_name in (FIELD_MASK, TIMESTAMP)

@@ -1,24 +1,36 @@
 """JSON to request messages and response messages to JSON, by proto3's own JSON mapping.
 
-Names are written in snake_case, as in the contract, and read in camelCase too.
+Names are written in snake_case, as in the contract; in bodies they are read in camelCase, too.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from picstore_gateway.routes import Route
+from picstore_gateway.routes import FIELD_MASK, TIMESTAMP, WHOLE_REQUEST, Route, field_at
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 
-_WHOLE_REQUEST: Final = "*"
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
-_FIELD_MASK: Final = "google.protobuf.FieldMask"
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_INTEGERS: Final = frozenset(
+    {
+        FieldDescriptor.CPPTYPE_INT32,
+        FieldDescriptor.CPPTYPE_INT64,
+        FieldDescriptor.CPPTYPE_UINT32,
+        FieldDescriptor.CPPTYPE_UINT64,
+    }
+)
+
+# How protobuf's parser says where it is, and what it does not know.
+_AT_FIELD: Final = re.compile(r"Failed to parse (\w+) field: ")
+_UNKNOWN_FIELD: Final = re.compile(r'has no field named "(.*?)" at ', re.DOTALL)
 
 
 def request_from(
@@ -35,15 +47,15 @@ def request_from(
             message.
     """
     request = route.request_class()
-    if route.body == _WHOLE_REQUEST:
-        _parse(_json_object(body), request, prefix="")
+    if route.body == WHOLE_REQUEST:
+        _parse(route, _json_object(body), request)
     elif route.body:
         target = getattr(request, route.body)
         target.SetInParent()
-        _parse(_json_object(body), target, prefix=route.body)
+        _parse(route, _json_object(body), target, within=route.body)
     elif body:
         raise InvalidField("body", "must be empty: this operation takes none")
-    _parse(_query_object(route, query), request, prefix="")
+    _parse(route, _query_object(route, query), request)
     for name, value in path.items():
         _set(request, name, value)
     return request
@@ -62,19 +74,64 @@ def _json_object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(body)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidField("body", "must be JSON") from error
     if not isinstance(value, dict):
         raise InvalidField("body", "must be a JSON object")
     return value
 
 
-def _parse(fields: dict[str, Any], message: Message, *, prefix: str) -> None:
+def _parse(route: Route, fields: dict[str, Any], message: Message, *, within: str = "") -> None:
+    """Add fields to the request, or to the message that is its field `within`."""
     try:
         json_format.ParseDict(fields, message)
     except json_format.ParseError as error:
-        # The text speaks of the caller's own JSON and of the contract, of nothing else.
-        raise InvalidField(prefix or "body", f"is not as the contract says: {error}") from error
+        raise _violation(route, str(error), within) from error
+
+
+def _violation(route: Route, text: str, within: str) -> InvalidField:
+    """Return the error for what protobuf's parser said, in words of the contract."""
+    path = ".".join(filter(None, [within, *_AT_FIELD.findall(text)]))
+    place = path or "body"
+    if unknown := _UNKNOWN_FIELD.search(text):
+        return InvalidField(place, f"has no field {unknown[1]!r}")
+    try:
+        field = field_at(route.method.input_type, path)
+    except KeyError:
+        return InvalidField(place, "must be as the contract says")
+    if field.is_repeated and " must be in [] " in text:
+        return InvalidField(place, "must be a list")
+    return InvalidField(place, _rule(field))
+
+
+def _rule(field: FieldDescriptor) -> str:
+    """Say what a field must be."""
+    if field.enum_type is not None:
+        return f"must be one of {_names(field.enum_type)}"
+    if field.message_type is not None:
+        return f"must be {_MESSAGES.get(field.message_type.full_name, 'an object')}"
+    return f"must be {_SCALARS[field.cpp_type]}"
+
+
+_MESSAGES: Final = {
+    FIELD_MASK: "names of fields, separated by commas",
+    TIMESTAMP: "a time such as 2026-01-31T12:00:00Z",
+}
+_SCALARS: Final = {
+    FieldDescriptor.CPPTYPE_BOOL: "true or false",
+    FieldDescriptor.CPPTYPE_DOUBLE: "a number",
+    FieldDescriptor.CPPTYPE_FLOAT: "a number",
+    FieldDescriptor.CPPTYPE_INT32: "a whole number of 32 bits",
+    FieldDescriptor.CPPTYPE_INT64: "a whole number of 64 bits",
+    FieldDescriptor.CPPTYPE_STRING: "a string",
+    FieldDescriptor.CPPTYPE_UINT32: "a whole number of 32 bits, 0 or more",
+    FieldDescriptor.CPPTYPE_UINT64: "a whole number of 64 bits, 0 or more",
+}
+
+
+def _names(enum: EnumDescriptor) -> str:
+    """Name the values; the first stands for none."""
+    return ", ".join(list(enum.values_by_name)[1:])
 
 
 def _query_object(route: Route, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -88,8 +145,8 @@ def _query_object(route: Route, query: Iterable[tuple[str, str]]) -> dict[str, A
             continue
         try:
             value = _query_value(field, text)
-        except ValueError as error:
-            violations.append(FieldViolation(field=name, description=str(error)))
+        except ValueError:
+            violations.append(FieldViolation(field=name, description=_rule(field)))
             continue
         if field.is_repeated:
             values.setdefault(name, []).append(value)
@@ -103,28 +160,22 @@ def _query_object(route: Route, query: Iterable[tuple[str, str]]) -> dict[str, A
 
 
 def _query_value(field: FieldDescriptor, text: str) -> str | bool:
+    """Return what stands for `text` in JSON.
+
+    Raises:
+        ValueError: Nothing does. What is not refused here, the JSON's own parser judges.
+    """
     if field.type == FieldDescriptor.TYPE_BOOL:
         if text.lower() not in _TRUTHS:
-            raise ValueError("must be true or false")
+            raise ValueError(text)
         return _TRUTHS[text.lower()]
-    if field.message_type is not None and field.message_type.full_name == _FIELD_MASK:
+    if field.message_type is not None and field.message_type.full_name == FIELD_MASK:
         return ",".join(_camel_case(path.strip()) for path in text.split(","))
     if field.enum_type is not None and text not in field.enum_type.values_by_name:
-        names = ", ".join(list(field.enum_type.values_by_name)[1:])
-        raise ValueError(f"must be one of {names}")
-    if field.cpp_type in _INTEGERS and not text.removeprefix("-").isdecimal():
-        raise ValueError("must be a whole number")
+        raise ValueError(text)
+    if field.cpp_type in _INTEGERS and not _WHOLE_NUMBER.fullmatch(text):
+        raise ValueError(text)
     return text
-
-
-_INTEGERS: Final = frozenset(
-    {
-        FieldDescriptor.CPPTYPE_INT32,
-        FieldDescriptor.CPPTYPE_INT64,
-        FieldDescriptor.CPPTYPE_UINT32,
-        FieldDescriptor.CPPTYPE_UINT64,
-    }
-)
 
 
 def _camel_case(path: str) -> str:

@@ -29,14 +29,17 @@ class Call:
     requests: list[Any] = field(default_factory=list)
     """All messages, in order."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    cancelled: bool = False
-    """Whether the gateway gave it up."""
 
     @property
     def request(self) -> Any:
         """The only message."""
         (request,) = self.requests
         return request
+
+    @property
+    def whole(self) -> bool:
+        """Whether an upload came to its end; one without is to be forgotten."""
+        return bool(self.requests[-1].HasField("end"))
 
     @property
     def file(self) -> bytes:
@@ -72,8 +75,8 @@ class Backend(grpc.GenericRpcHandler):
             "response_serializer": route.response_class.SerializeToString,
         }
         if route.takes_bytes:
-            return grpc.stream_unary_rpc_method_handler(self._receive(route), **kinds)  # type: ignore[arg-type]  # an aio handler
-        return grpc.unary_unary_rpc_method_handler(self._respond(route), **kinds)  # type: ignore[arg-type]  # an aio handler
+            return grpc.stream_unary_rpc_method_handler(self._receive(route), **kinds)
+        return grpc.unary_unary_rpc_method_handler(self._respond(route), **kinds)
 
     def _begin(self, route: Route, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
@@ -102,9 +105,6 @@ class Backend(grpc.GenericRpcHandler):
                     if answer is not None:
                         return await self._finish(route, answer, context)
                 return await self._finish(route, None, context)
-            except asyncio.CancelledError:
-                call.cancelled = True
-                raise
             finally:
                 call.ended.set()
 
@@ -115,6 +115,7 @@ class Backend(grpc.GenericRpcHandler):
     ) -> Message:
         answer = answer or self._answers.get(route.method.name, route.response_class())
         if isinstance(answer, PicstoreError):
-            await context.abort_with_status(rpc_status.to_status(to_status(answer)))
+            abort: Any = context.abort_with_status  # without types in the stubs
+            await abort(rpc_status.to_status(to_status(answer)))
         assert isinstance(answer, Message)
         return answer

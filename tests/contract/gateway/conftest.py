@@ -10,6 +10,8 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio
 
 from picstore_gateway.app import SERVICES, application
 from picstore_gateway.backends import credential
@@ -29,6 +31,7 @@ async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
     """Where the gateway listens, as `host:port`."""
     socket = f"unix:{tmp_path / 'backend.sock'}"
     services = grpc.aio.server(handlers=[backend])
+    health_pb2_grpc.add_HealthServicer_to_server(aio.HealthServicer(), services)
     services.add_insecure_port(socket)
     await services.start()
     async with AsyncExitStack() as stack:
