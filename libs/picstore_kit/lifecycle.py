@@ -25,6 +25,8 @@ from typing import Any, Final, Self, TypeVar
 
 import structlog
 
+from picstore_kit.tasks import cancel
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -83,11 +85,7 @@ class Lifecycle:
         """
         task = self._side_tasks.create_task(self._watch(name, work), name=name)
 
-        async def cancel() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-
-        self._components.push_async_callback(cancel)
+        self._components.push_async_callback(cancel, task)
 
     def on_warm(self, callback: Callback) -> None:
         """Call `callback` when everything is open, in the order of registration."""

@@ -388,10 +388,11 @@ def _reading(key: str) -> Iterator[None]:
 def _rename(source: Path, target: Path) -> None:
     """Move into a folder that a delete may be removing at the same moment."""
     for attempts_left in reversed(range(5)):
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
-        except FileNotFoundError:
+        # EEXIST: there when it was to be made, and gone when pathlib looked whether it is a folder.
+        except (FileNotFoundError, FileExistsError):
             if not attempts_left:
                 raise
         else:

@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 
 from picstore_kit.bus.topology import apply_topology
 from picstore_kit.settings import NATSSettings
+from picstore_kit.tasks import cancel
 
 log = structlog.get_logger(__name__)
 
@@ -117,8 +118,7 @@ class Bus:
         """Let what is buffered leave, then close for good."""
         if self._keeper is None:
             return
-        self._keeper.cancel()
-        await asyncio.wait((self._keeper,))
+        await cancel(self._keeper)
         self._keeper = None
         self._connected.clear()
 

@@ -23,6 +23,7 @@ from nats.js.errors import NotFoundError
 from picstore_kit.bus import topology
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.pull import PullBroken, Pulls
+from picstore_kit.tasks import cancel
 from picstore_kit.telemetry import continued
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ class Subscription:
         traceback: TracebackType | None,
     ) -> None:
         if self._loop is not None:
-            self._loop.cancel()
+            await cancel(self._loop)
         await self._tasks.__aexit__(None, None, None)
 
     async def established(self) -> None:

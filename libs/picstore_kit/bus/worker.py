@@ -27,6 +27,7 @@ from picstore_kit.bus.lanes import Lane
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.pull import PullBroken, Pulls
 from picstore_kit.errors import PicstoreError
+from picstore_kit.tasks import cancel
 from picstore_kit.telemetry import continued
 
 __all__ = ["Ack", "Delivery", "Outcome", "Retry", "Terminate", "Worker", "retry_delay"]
@@ -100,13 +101,11 @@ class Worker:
         if self._running:
             log.info("worker.draining", jobs=len(self._running))
             _, late = await asyncio.wait(self._running.keys(), timeout=self._drain_s)
-            for task in late:
-                task.cancel()
             if late:
                 log.warning("worker.drain_expired", jobs=len(late))
-                await asyncio.wait(late)
+                await cancel(*late)
         if self._beats is not None:
-            self._beats.cancel()
+            await cancel(self._beats)
         await self._tasks.__aexit__(None, None, None)
 
     async def draining(self) -> None:
@@ -115,10 +114,10 @@ class Worker:
         if self._loop is None:
             return
         if self._pulls is None:
-            self._loop.cancel()
+            await cancel(self._loop)
         else:
             self._pulls.interrupt()
-        await asyncio.wait((self._loop,))
+            await asyncio.wait((self._loop,))
 
     @property
     def vacant(self) -> int:

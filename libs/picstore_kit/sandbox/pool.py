@@ -22,6 +22,7 @@ from picstore_kit.sandbox.errors import (
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.process import Child
 from picstore_kit.sandbox.report import Layer, SandboxReport
+from picstore_kit.tasks import cancel
 
 __all__ = [
     "ChildCrashed",
@@ -105,8 +106,7 @@ class ChildPool:
         """Kill every child: calls that run fail with `ChildCrashed`, others are not served."""
         self._closed = True
         self._changed.set()
-        for keeper in self._keepers:
-            keeper.cancel()
+        await cancel(*self._keepers)
         await self._tasks.__aexit__(None, None, None)
 
     @property
