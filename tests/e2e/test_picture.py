@@ -154,7 +154,7 @@ def test_a_picture_can_be_announced_first(
 
     assert announced.json()["state"] == "STATE_AWAITING_UPLOAD"
     assert (early.status_code, early.json()["reason"]) == (409, "STATE_WRONG")
-    assert (sent.status_code, sent.json()["id"]) == (201, image_id)
+    assert (sent.status_code, sent.json()["id"]) == (200, image_id)
     assert (again.status_code, again.json()["reason"]) == (409, "STATE_WRONG")
 
     async def wait() -> Image:
