@@ -57,7 +57,7 @@ def mentions(pattern: str) -> Iterator[tuple[str, str]]:
 def commands(group: typer.Typer, prefix: str = "") -> Iterator[str]:
     for command in group.registered_commands:
         assert command.callback is not None
-        yield prefix + (command.name or command.callback.__name__)
+        yield prefix + (command.name or command.callback.__name__.replace("_", "-"))
     for child in group.registered_groups:
         assert child.typer_instance is not None
         yield from commands(child.typer_instance, f"{prefix}{child.name} ")
