@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from typing import Final
+
+import typer
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from picstore.catalog.v1.conversion_pb2 import Format
 from picstore.catalog.v1.image_pb2 import Image, Output
 from picstore_kit.errors import PicstoreError, Reason
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+_WIDE: Final = 240
+"""Columns of a table that is read by a program: no id is cut."""
 
-_HINTS = {
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+"""For tables. What programs read goes through `write`."""
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_HINTS: Final = {
     Reason.CREDENTIAL_MISSING: "set PICSTORE_API_KEY",
     Reason.CREDENTIAL_INVALID: "check PICSTORE_API_KEY: was it copied whole?",
     Reason.CREDENTIAL_EXPIRED: "ask for a new API key",
@@ -22,40 +35,98 @@ _HINTS = {
     Reason.DEPENDENCY_UNAVAILABLE: "run `picstore doctor`",
     Reason.OVERLOADED: "try again in a moment",
 }
+_SKIPPED: Final[dict[str, str]] = {
+    Reason.CONDITION_NOT_MET: "the profile does not want them of this original",
+    Reason.WOULD_ENLARGE: "the original is smaller",
+    Reason.WOULD_REDUCE: "the original is larger",
+    Reason.SAME_AS_ANOTHER: "another output is the same",
+}
 
 
-def complain(error: PicstoreError, *, subject: str = "") -> None:
-    """Say what went wrong, why, and what to do next."""
-    before = f"{subject}: " if subject else ""
-    err.print(f"[red]error:[/] {before}{error.message} [dim]({error.reason.value})[/]")
-    if hint := _HINTS.get(error.reason):
-        err.print(f"[dim]hint: {hint}[/]")
+def write(text: str) -> None:
+    """Write a line for programs: as it is, neither wrapped nor coloured."""
+    typer.echo(text)
 
 
-def outputs_table(image: Image) -> Table:
-    """Return the table of a picture's outputs."""
-    table = Table(title=f"{image.filename}: {image.width}×{image.height}, {size(image.size_bytes)}")
-    for name in ("format", "size", "density", "bytes", "CPU ms", "state"):
-        table.add_column(name, justify="left" if name in ("format", "state") else "right")
-    for output in image.outputs:
-        state = Output.State.Name(output.state).removeprefix("STATE_").lower()
-        ready = output.state == Output.STATE_READY
-        table.add_row(
-            format_name(output.spec.format),
-            f"{output.width}×{output.height}"
-            if ready
-            else f"{output.spec.width}×{output.spec.height}",
-            f"{output.spec.density:g}x",
-            size(output.size_bytes) if ready else "",
-            str(output.encode_cpu_ms) if ready else "",
-            state if not output.reason else f"{state}: {output.reason}",
+def note(text: str) -> None:
+    """Write a line for people that is no result."""
+    err.print(Text(text, style="dim"))
+
+
+def fail(message: str, *, subject: str = "", detail: str = "", hint: str = "") -> None:
+    """Say what went wrong with what, and what to do next."""
+    err.print(
+        Text.assemble(
+            ("error: ", "red"),
+            f"{subject}: " if subject else "",
+            message,
+            (f" ({detail})" if detail else "", "dim"),
         )
-    return table
+    )
+    if hint:
+        note(f"hint: {hint}")
+
+
+def complain(error: PicstoreError | OSError, *, subject: str = "") -> None:
+    """Tell of an error as `fail` does."""
+    if isinstance(error, OSError):
+        fail(error.strerror or str(error), subject=subject)
+    else:
+        fail(
+            error.message,
+            subject=subject,
+            detail=error.reason.value,
+            hint=_HINTS.get(error.reason, ""),
+        )
+
+
+def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
+    """Return an empty table; the columns in `right` are numbers."""
+    made = Table(title=escape(title) if title else None, title_justify="left")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name == "id")
+    return made
+
+
+def print_outputs(image: Image) -> None:
+    """Print a row for each output that is wanted, and a line for each reason of the others."""
+    outputs = table(
+        *("format", "size", "density", "bytes", "CPU ms", "state"),
+        right=("size", "density", "bytes", "CPU ms"),
+        title=f"{image.filename}: {image.width}×{image.height}, {size(image.size_bytes)}",
+    )
+    for output in image.outputs:
+        if output.state != Output.STATE_SKIPPED:
+            outputs.add_row(*_cells(output))
+    out.print(outputs)
+    skipped = Counter(o.reason for o in image.outputs if o.state == Output.STATE_SKIPPED)
+    for reason, count in sorted(skipped.items()):
+        out.print(f"{count} not made: {_SKIPPED.get(reason, 'skipped')} ({reason})")
+
+
+def _cells(output: Output) -> tuple[str, ...]:
+    ready = output.state == Output.STATE_READY
+    spec = output.spec
+    width, height = (output.width, output.height) if ready else (spec.width, spec.height)
+    state = state_name(Output.State.Name(output.state))
+    return (
+        format_name(spec.format),
+        f"{width}×{height}",
+        f"{spec.density:g}x",
+        size(output.size_bytes) if ready else "",
+        str(output.encode_cpu_ms) if ready else "",
+        f"{state}: {output.reason}" if output.reason else state,
+    )
 
 
 def format_name(number: Format.ValueType) -> str:
-    """Return a format as people write it."""
-    return Format.Name(number).removeprefix("FORMAT_").lower()
+    """Return a format as people write it; nothing if it is not known."""
+    return Format.Name(number).removeprefix("FORMAT_").lower() if number else ""
+
+
+def state_name(name: str) -> str:
+    """Return the name of a state as people write it."""
+    return name.removeprefix("STATE_").lower()
 
 
 def size(count: int) -> str:
@@ -63,3 +134,10 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def json_text(message: Message, *, indent: int | None) -> str:
+    """Return a message as JSON, on one line without `indent`."""
+    return json_format.MessageToJson(
+        message, preserving_proto_field_name=True, indent=indent, ensure_ascii=False
+    )

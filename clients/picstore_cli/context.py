@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from pydantic import ValidationError
 
 from picstore_kit.settings import TargetsSettings
-from picstore_local.datadir import RunningStack, running_stack
-from picstore_local.services import OPERATOR
 from picstore_local.settings import LocalSettings
 
-URL_VARIABLE = "PICSTORE_URL"
-KEY_VARIABLE = "PICSTORE_API_KEY"
-PROJECT_VARIABLE = "PICSTORE_PROJECT"
-SECRET_VARIABLE = "PICSTORE_OPERATOR_SECRET"
-DEMO_PROJECT = "website"
+if TYPE_CHECKING:
+    from picstore_local.datadir import RunningStack
+
+OPERATOR: Final = "operator"
+"""The service identity of whoever runs the installation."""
+URL_VARIABLE: Final = "PICSTORE_URL"
+KEY_VARIABLE: Final = "PICSTORE_API_KEY"
+PROJECT_VARIABLE: Final = "PICSTORE_PROJECT"
+SECRET_VARIABLE: Final = "PICSTORE_OPERATOR_SECRET"
+DEMO_PROJECT: Final = "website"
 
 URLOption = Annotated[
     str | None,
@@ -76,6 +80,8 @@ def context_of(url: str | None, api_key: str | None, project: str | None) -> Con
         raise NoContext(
             f"no Pic Store runs here: start one by `picstore up`, or set {URL_VARIABLE}"
         )
+    if not url.startswith(("http://", "https://")):
+        raise NoContext(f"{url} is no URL of a gateway: it must begin with http:// or https://")
     # The local key and project are of no use anywhere else.
     is_local = local is not None and url == local.urls.get("gateway")
     if api_key is None and local is not None and is_local:
@@ -115,6 +121,27 @@ def operator_context(auth: str | None, catalog: str | None, secret: str | None) 
     return OperatorContext(targets=TargetsSettings(auth=auth, catalog=catalog), secret=secret)
 
 
+def local_settings(data_dir: Path | None = None) -> LocalSettings:
+    """Return what the environment says of the local stack.
+
+    Raises:
+        typer.BadParameter: It says something wrong.
+    """
+    try:
+        return LocalSettings() if data_dir is None else LocalSettings(data_dir=data_dir)
+    except ValidationError as error:
+        lines = [
+            f"PICSTORE_LOCAL__{'__'.join(map(str, detail['loc'])).upper()}: {detail['msg']}"
+            for detail in error.errors(include_url=False, include_input=False)
+        ]
+        raise typer.BadParameter("\n".join(lines)) from error
+
+
 def local_stack(data_dir: Path | None = None) -> RunningStack | None:
     """Return the stack that runs on this machine's data directory, if one does."""
-    return running_stack(data_dir or LocalSettings().data_dir)
+    try:
+        # Where only the client is installed, nothing runs that this could find.
+        from picstore_local.datadir import running_stack
+    except ImportError:
+        return None
+    return running_stack(local_settings(data_dir).data_dir)

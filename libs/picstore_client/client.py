@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import mimetypes
-import time
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote, urlsplit
 
 import httpx
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from tenacity import (
     AsyncRetrying,
+    RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
     wait_random_exponential,
 )
+from tenacity.wait import wait_base
 
 from picstore.auth.v1.authentication_pb2 import Principal
 from picstore.catalog.v1.image_pb2 import (
@@ -29,23 +32,33 @@ from picstore.catalog.v1.image_pb2 import (
     Picture,
 )
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
-from picstore_client.problems import error_of, unreachable
+from picstore_client.problems import error_of, foreign, reason_of, unreachable
 from picstore_kit.errors import (
     DeadlineExceeded,
     FailedPrecondition,
+    InvalidArgument,
     NotFound,
+    PicstoreError,
     Reason,
+    Unauthenticated,
     Unavailable,
 )
-from picstore_kit.ids import ImageId, ProjectId
 
-UNFINISHED: Final = frozenset({Image.STATE_AWAITING_UPLOAD, Image.STATE_CONVERTING})
+_UNFINISHED: Final = frozenset({Image.STATE_AWAITING_UPLOAD, Image.STATE_CONVERTING})
 """States that something else will follow."""
 
 _BLOCK_BYTES: Final = 256 * 1024
 _READ_ATTEMPTS: Final = 4
 _POLL_MIN_S: Final = 0.05
 _POLL_MAX_S: Final = 1.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_MAX_RETRY_AFTER_S: Final = 5.0
+_LOOKUP_SHA256S: Final = 1000
+"""The most hashes that one lookup takes."""
+_PAGE_SIZE: Final = 500
+"""The most pictures that one page holds."""
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_KEY: Final = re.compile(r"[!-~]+")
 
 MessageT = TypeVar("MessageT", bound=Message)
 Progress = Callable[[int], None]
@@ -61,11 +74,24 @@ class PicStoreClient:
     """
 
     def __init__(self, url: str, api_key: str, *, timeout_s: float = 30.0) -> None:
+        """Prepare to call the gateway at `url`; `timeout_s` is for each wait for it.
+
+        Raises:
+            ValueError: The URL is none of HTTP.
+            Unauthenticated: The key holds what no key does.
+        """
+        parsed = urlsplit(url)
+        if parsed.scheme not in ("http", "https") or not parsed.hostname:
+            raise ValueError(f"{url} is no URL of a gateway")
+        if not _KEY.fullmatch(api_key):
+            raise Unauthenticated(Reason.CREDENTIAL_INVALID, "this can't be an API key")
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(
             base_url=self._url,
             headers={"authorization": f"Bearer {api_key}"},
-            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
+            # No proxy is between us and this machine, whatever the environment says of others.
+            trust_env=parsed.hostname not in _LOOPBACK,
         )
 
     async def __aenter__(self) -> Self:
@@ -91,7 +117,7 @@ class PicStoreClient:
             NotFound: There is none that the key may read.
         """
         if name.startswith("prj_"):
-            return await self._read(Project, "GET", f"/api/v1/projects/{name}")
+            return await self._read(Project, "GET", f"/api/v1/projects/{_quoted(name)}")
         found = await self._read(
             ListProjectsResponse, "GET", "/api/v1/projects", params={"short_name": name}
         )
@@ -99,21 +125,23 @@ class PicStoreClient:
             raise NotFound.of("Project", name)
         return found.projects[0]
 
-    async def lookup_images(
-        self, project_id: ProjectId, sha256s: Iterable[str]
-    ) -> dict[str, Image]:
+    async def lookup_images(self, project_id: str, sha256s: Iterable[str]) -> dict[str, Image]:
         """Return the pictures of the project by the hashes of their originals, where it has any."""
-        found = await self._read(
-            LookupImagesResponse,
-            "POST",
-            f"/api/v1/projects/{project_id}/images:lookup",
-            json={"sha256s": list(sha256s)},
-        )
-        return {image.sha256: image for image in found.images}
+        wanted = list(sha256s)
+        images: dict[str, Image] = {}
+        for start in range(0, len(wanted), _LOOKUP_SHA256S):
+            found = await self._read(
+                LookupImagesResponse,
+                "POST",
+                f"/api/v1/projects/{_quoted(project_id)}/images:lookup",
+                json={"sha256s": wanted[start : start + _LOOKUP_SHA256S]},
+            )
+            images |= {image.sha256: image for image in found.images}
+        return images
 
     async def quick_upload(
         self,
-        project_id: ProjectId,
+        project_id: str,
         path: Path,
         *,
         sha256: str | None = None,
@@ -125,8 +153,11 @@ class PicStoreClient:
     ) -> Image:
         """Upload a file as a new picture; with `sha256` (hex) it is refused unless it is unchanged.
 
+        `progress` is told of bytes as they are sent.
+
         Raises:
             OSError: The file can't be read.
+            InvalidArgument: The file was changed meanwhile, or is refused for what it is.
         """
         texts = {
             "upload_profile": upload_profile,
@@ -134,9 +165,10 @@ class PicStoreClient:
             "alt_text": alt_text,
             "location": location,
         }
+        size = (await asyncio.to_thread(path.stat)).st_size
         headers = {
             "content-type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-            "content-length": str((await asyncio.to_thread(path.stat)).st_size),
+            "content-length": str(size),
         }
         if sha256 is not None:
             digest = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -144,19 +176,19 @@ class PicStoreClient:
         return await self._send(
             Image,
             "POST",
-            f"/api/v1/projects/{project_id}/quick_upload",
+            f"/api/v1/projects/{_quoted(project_id)}/quick_upload",
             params={name: text for name, text in texts.items() if text},
             headers=headers,
-            content=_blocks(path, progress),
+            content=_blocks(path, size, progress),
         )
 
-    async def get_image(self, image_id: ImageId) -> Image:
+    async def get_image(self, image_id: str) -> Image:
         """Return a picture with its outputs."""
-        return await self._read(Image, "GET", f"/api/v1/images/{image_id}")
+        return await self._read(Image, "GET", f"/api/v1/images/{_quoted(image_id)}")
 
     async def wait_ready(
         self,
-        image_id: ImageId,
+        image_id: str,
         *,
         timeout_s: float = 300.0,
         on_change: Callable[[Image], None] | None = None,
@@ -167,9 +199,19 @@ class PicStoreClient:
             FailedPrecondition: The picture is FAILED, for the reason that the error has.
             DeadlineExceeded: It takes longer than `timeout_s` seconds.
         """
-        deadline = time.monotonic() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._poll(image_id, on_change)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                Reason.DEADLINE_EXCEEDED,
+                f"the picture is not converted after {timeout_s:g} s; its conversion goes on",
+                metadata={"image": image_id},
+            ) from None
+
+    async def _poll(self, image_id: str, on_change: Callable[[Image], None] | None) -> Image:
         pause = _POLL_MIN_S
-        etag = ""
+        etag = None
         while True:
             image = await self.get_image(image_id)
             if on_change is not None and image.etag != etag:
@@ -177,28 +219,24 @@ class PicStoreClient:
             etag = image.etag
             if image.state == Image.STATE_READY:
                 return image
-            if image.state not in UNFINISHED:
+            if image.state not in _UNFINISHED:
                 raise FailedPrecondition(
-                    Reason(image.failure_reason),
+                    reason_of(image.failure_reason),
                     f"{image.filename} could not be converted: {image.failure_message}",
-                    metadata={"image": image.id},
-                )
-            if time.monotonic() + pause > deadline:
-                raise DeadlineExceeded(
-                    Reason.DEADLINE_EXCEEDED,
-                    f"{image.filename} is not converted after {timeout_s:g} seconds; it goes on",
                     metadata={"image": image.id},
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _POLL_MAX_S)
 
-    async def get_picture(self, image_id: ImageId, *, sizes: str = "") -> Picture:
+    async def get_picture(self, image_id: str, *, sizes: str = "") -> Picture:
         """Return what a page needs to show a picture."""
         params = {"sizes": sizes} if sizes else {}
-        return await self._read(Picture, "GET", f"/api/v1/images/{image_id}/picture", params=params)
+        return await self._read(
+            Picture, "GET", f"/api/v1/images/{_quoted(image_id)}/picture", params=params
+        )
 
     async def list_images(
-        self, project_id: ProjectId, *, limit: int | None = None
+        self, project_id: str, *, limit: int | None = None
     ) -> AsyncIterator[Image]:
         """Yield a project's pictures, newest first, at most `limit` of them."""
         token = ""
@@ -207,8 +245,8 @@ class PicStoreClient:
             page = await self._read(
                 ListImagesResponse,
                 "GET",
-                f"/api/v1/projects/{project_id}/images",
-                params={"page_token": token} if token else {},
+                f"/api/v1/projects/{_quoted(project_id)}/images",
+                params={"page_size": min(limit or _PAGE_SIZE, _PAGE_SIZE), "page_token": token},
             )
             for image in page.images:
                 if count == limit:
@@ -223,30 +261,49 @@ class PicStoreClient:
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(_READ_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.1, max=2.0),
+            wait=_RetryAfter() + wait_random_exponential(multiplier=0.1, max=2.0),
             reraise=True,
         )
-        async for attempt in attempts:
-            with attempt:
-                return await self._send(kind, verb, path, **request)
-        raise AssertionError("tenacity ends with a result or an error")
+        return await attempts(self._send, kind, verb, path, **request)
 
     async def _send(self, kind: type[MessageT], verb: str, path: str, **request: Any) -> MessageT:
         try:
             response = await self._http.request(verb, path, **request)
         except httpx.TransportError as error:
             raise unreachable(self._url, error) from error
-        if response.is_error:
+        if not response.is_success:
             raise error_of(response)
-        return json_format.Parse(response.content, kind(), ignore_unknown_fields=True)
+        try:
+            return json_format.Parse(response.content, kind(), ignore_unknown_fields=True)
+        except (json_format.ParseError, UnicodeDecodeError):
+            raise foreign(response) from None
 
 
-async def _blocks(path: Path, progress: Progress | None) -> AsyncIterator[bytes]:
+class _RetryAfter(wait_base):
+    """Waits as long as the server asked for, within reason."""
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome is not None else None
+        seconds = error.retry_after if isinstance(error, PicstoreError) else None
+        return min(seconds or 0.0, _MAX_RETRY_AFTER_S)
+
+
+async def _blocks(path: Path, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+    """Yield the file's bytes, exactly as many as were promised."""
+    left = size
     file = await asyncio.to_thread(path.open, "rb")
     try:
-        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+        while left > 0 and (block := await asyncio.to_thread(file.read, min(left, _BLOCK_BYTES))):
             yield block
+            left -= len(block)
             if progress is not None:
                 progress(len(block))
     finally:
         file.close()
+    if left:
+        raise InvalidArgument(Reason.UPLOAD_INCOMPLETE, f"{path} was changed while it was sent")
+
+
+def _quoted(name: str) -> str:
+    """Write an id or name so that it stays one part of a path."""
+    return quote(name, safe="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _WELL_KNOWN: Final[dict[str, dict[str, Any]]] = {
         "example": "display_name",
     },
 }
+_SENTENCE_END: Final = re.compile(r"[.;:](?:\s|$)")
 _INT64: Final = {"type": "string", "format": "int64", "pattern": r"^-?\d+$"}
 _INT32: Final = {"type": "integer", "format": "int32"}
 _TYPES: Final[dict[int, dict[str, Any]]] = {
@@ -75,9 +77,13 @@ _PROBLEM: Final[dict[str, Any]] = {
     "description": "An error (RFC 9457).",
     "required": ["type", "title", "status", "detail", "code", "reason", "metadata"],
     "properties": {
-        "type": {"type": "string", "example": "urn:picstore:error:RESOURCE_NOT_FOUND"},
+        "type": {
+            "type": "string",
+            "description": "The reason as a URN.",
+            "example": "urn:picstore:error:RESOURCE_NOT_FOUND",
+        },
         "title": {"type": "string", "description": "The status in words."},
-        "status": {"type": "integer"},
+        "status": {"type": "integer", "description": "The response's status."},
         "detail": {"type": "string", "description": "What went wrong, for people."},
         "code": {"type": "string", "description": "The class of the error, a google.rpc.Code."},
         "reason": {"$ref": "#/components/schemas/ErrorReason"},
@@ -155,7 +161,7 @@ class _Writer:
     def operation(self, route: Route) -> dict[str, Any]:
         """Describe one route."""
         text = self._comments[route.method.full_name]
-        summary, _, _ = text.partition(".")
+        summary = _SENTENCE_END.split(text, maxsplit=1)[0]
         operation: dict[str, Any] = {
             "operationId": f"{route.method.containing_service.name}_{route.method.name}",
             "tags": [route.method.containing_service.name.removesuffix("Service")],

@@ -92,16 +92,15 @@ class Backend(grpc.GenericRpcHandler):
         return respond
 
     def _receive(self, route: Route) -> Callable[..., Any]:
-        decide = self._decisions.get(route.method.name, lambda message: None)
-
         async def receive(
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
         ) -> Message:
             call = self._begin(route, context)
+            decide = self._decisions.get(route.method.name)
             try:
                 async for request in requests:
                     call.requests.append(request)
-                    answer = decide(request)
+                    answer = decide(request) if decide is not None else None
                     if answer is not None:
                         return await self._finish(route, answer, context)
                 return await self._finish(route, None, context)

@@ -1,4 +1,4 @@
-"""`picstore up` and `picstore down`: everything on this machine, in front of a person."""
+"""Everything on this machine, in front of a person: how it starts, shows itself and stops."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from picstore_cli.bootstrap.applying import apply
 from picstore_cli.bootstrap.reading import read
-from picstore_cli.console import complain, err, out, outputs_table
+from picstore_cli.console import complain, err, note, out, print_outputs, write
 from picstore_cli.context import DEMO_PROJECT, local_stack
 from picstore_cli.picture import PictureFormat, Result, UploadOptions, make_pictures, render
+from picstore_cli.progress import progress_on
 from picstore_client import PicStoreClient
 from picstore_kit.errors import PicstoreError
-from picstore_kit.ids import ProjectId
 from picstore_kit.settings import ServiceIdentitySettings, TargetsSettings
 from picstore_local.demo import demo_photo
 from picstore_local.errors import LocalError
@@ -50,6 +50,9 @@ async def up(
         if once:
             return False
         reporter.step(f"API {stack.urls.gateway}/api/v1, try it out on {stack.urls.gateway}/docs")
+        if settings.data_dir != LocalSettings.model_fields["data_dir"].default:
+            where = settings.data_dir.absolute()
+            reporter.step(f"for commands elsewhere: export PICSTORE_LOCAL__DATA_DIR={where}")
         reporter.step("ready; Ctrl-C stops")
         return True
 
@@ -57,7 +60,7 @@ async def up(
     return good
 
 
-def down(data_dir: Path | None) -> bool:
+async def down(data_dir: Path | None) -> bool:
     """Stop the stack that another process runs; return whether there was one.
 
     Raises:
@@ -66,13 +69,18 @@ def down(data_dir: Path | None) -> bool:
     stack = local_stack(data_dir)
     if stack is None:
         return False
-    os.kill(stack.pid, signal.SIGTERM)
+    try:
+        os.kill(stack.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return True  # it was just ending
+    except PermissionError as error:
+        raise LocalError(f"process {stack.pid} is another user's") from error
     deadline = time.monotonic() + _DOWN_TIMEOUT_S
     with err.status(f"stopping (process {stack.pid}) …"):
         while local_stack(data_dir) is not None:
             if time.monotonic() > deadline:
                 raise LocalError(f"process {stack.pid} does not stop; end it by `kill -9`")
-            time.sleep(0.1)
+            await asyncio.sleep(0.1)
     return True
 
 
@@ -90,7 +98,7 @@ class _Quiet:
 
 async def _demo(stack: Stack, image: Path | None) -> bool:
     """Set up the demo team and make a picture of a photo; return whether that worked."""
-    alt_text, credit = "", ""
+    alt_text = credit = ""
     if image is None:
         photo = demo_photo()
         image, alt_text, credit = photo.path, photo.alt_text, photo.credit
@@ -102,11 +110,11 @@ async def _demo(stack: Stack, image: Path | None) -> bool:
         return False
     if result is None:
         return False
-    out.print(outputs_table(result.image))
+    print_outputs(result.image)
     if credit:
-        err.print(f"[dim]Photo: {credit}[/]")
+        note(f"Photo: {credit}")
     out.print()
-    out.print(render(result, PictureFormat.HTML), markup=False)
+    write(render(result, PictureFormat.HTML))
     out.print()
     return True
 
@@ -137,18 +145,17 @@ async def _bootstrap(stack: Stack) -> None:
 
 async def _convert(stack: Stack, image: Path, alt_text: str) -> Result | None:
     def on_error(path: Path, error: PicstoreError | OSError) -> None:
-        if isinstance(error, PicstoreError):
-            complain(error, subject=str(path))
-        else:
-            err.print(f"[red]error:[/] {path}: {error.strerror}")
+        complain(error, subject=str(path))
 
     async with PicStoreClient(stack.urls.gateway, stack.secrets.demo_api_key) as client:
         project = await client.find_project(DEMO_PROJECT)
-        results = await make_pictures(
-            client,
-            ProjectId(project.id),
-            [image],
-            UploadOptions(alt_text=alt_text),
-            on_error=on_error,
-        )
+        with progress_on(err) as progress:
+            results = await make_pictures(
+                client,
+                project.id,
+                [image],
+                UploadOptions(alt_text=alt_text),
+                progress=progress,
+                on_error=on_error,
+            )
     return results[0] if results else None
