@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -52,14 +53,10 @@ class Growth:
 def run() -> dict[str, float]:
     """Measure, print a table, and return `upload_rss_growth_mb` and more."""
     size = sum(map(len, png()))
-    settings = {
-        "PICSTORE_INGEST__MAX_BYTES": str(size),
-        # Nothing takes the jobs, so that nothing converts while the next file comes in.
-        "PICSTORE_LANES": "bulk",
-    }
     with (
         tempfile.TemporaryDirectory() as directory,
-        live_stack(Path(directory) / "stack", **settings) as stack,
+        live_stack(Path(directory) / "stack", PICSTORE_INGEST__MAX_BYTES=str(size)) as stack,
+        _nothing_converted(stack),
     ):
         over_http = _watched(stack, "HTTP", lambda: _send_by_http(stack, size))
         over_grpc = _watched(stack, "gRPC", lambda: asyncio.run(_send_by_grpc(stack, size)))
@@ -85,6 +82,18 @@ def _row(growth: Growth, size: int) -> tuple[str, ...]:
         for megabytes in (growth.before_mb, growth.growth_mb)
     )
     return (growth.way, f"{size / _MB / growth.seconds:.0f}", *memory)
+
+
+@contextmanager
+def _nothing_converted(stack: LiveStack) -> Iterator[None]:
+    """Let the jobs wait, so that nothing converts one file while the next comes in."""
+    converter = psutil.Process(stack.pid("converter"))
+    converter.suspend()
+    try:
+        yield
+    finally:
+        # Were it resumed, the stack would not stop before it has finished what nobody wants.
+        converter.kill()
 
 
 def png(width: int = WIDTH, height: int = HEIGHT) -> Iterator[bytes]:
