@@ -8,13 +8,10 @@ are on the disk.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import mimetypes
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,27 +26,16 @@ from picstore_kit.blobs.base import (
     BlobStat,
     BlobStore,
     BlobStoreDenied,
-    BlobStoreUnavailable,
     check_key,
     check_range,
     with_digest,
 )
+from picstore_kit.blobs.drafts import Draft, draft_prefix, mapped
 from picstore_kit.blobs.threads import Threads
 from picstore_kit.errors import InvalidField
 
 _PRIVATE: Final = ".picstore"
 _THREADS: Final = 8
-_REFUSALS: Final = frozenset(
-    (
-        errno.EACCES,
-        errno.EPERM,
-        errno.EROFS,
-        errno.EEXIST,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +66,9 @@ class LocalBlobStore(BlobStore):
         metadata: Mapping[str, str] | None = None,
     ) -> BlobStat:
         """See `BlobStore`."""
-        draft = await self._threads.run(self._open_draft, key)
+        draft = Draft(key, self._temporary)
         try:
+            await self._threads.run(self._open, draft)
             await self._threads.run(draft.write, data)
             return await self._threads.run(
                 self._publish, draft, content_type, cache_control, sha256, metadata
@@ -100,8 +87,9 @@ class LocalBlobStore(BlobStore):
         metadata: Mapping[str, str] | None = None,
     ) -> BlobStat:
         """See `BlobStore`."""
-        draft = await self._threads.run(self._open_draft, key)
+        draft = Draft(key, self._temporary)
         try:
+            await self._threads.run(self._open, draft)
             await self._threads.run(draft.write_file, path)
             return await self._threads.run(
                 self._publish, draft, content_type, cache_control, sha256, metadata
@@ -119,8 +107,9 @@ class LocalBlobStore(BlobStore):
         metadata: Mapping[str, str] | None = None,
     ) -> BlobStat:
         """See `BlobStore`."""
-        draft = await self._threads.run(self._open_draft, key)
+        draft = Draft(key, self._temporary)
         try:
+            await self._threads.run(self._open, draft)
             async for chunk in chunks:
                 await self._threads.run(draft.write, chunk)
             return await self._threads.run(
@@ -197,15 +186,15 @@ class LocalBlobStore(BlobStore):
     def _record(self, key: str) -> Path:
         return self._meta / f"{key}.json"
 
-    def _open_draft(self, key: str) -> _Draft:
-        self._place(key)
-        with _mapped():
+    def _open(self, draft: Draft) -> None:
+        self._place(draft.key)
+        with mapped():
             self._temporary.mkdir(parents=True, exist_ok=True)
-            return _Draft(key, self._temporary)
+            draft.open()
 
     def _publish(
         self,
-        draft: _Draft,
+        draft: Draft,
         content_type: str,
         cache_control: str | None,
         sha256: str | None,
@@ -221,7 +210,7 @@ class LocalBlobStore(BlobStore):
             cache_control=cache_control,
             metadata=with_digest(metadata, sha256),
         )
-        with _mapped():
+        with mapped():
             self._write_record(draft.key, stat)
             draft.move_to(self._place(draft.key))
         return stat
@@ -234,8 +223,9 @@ class LocalBlobStore(BlobStore):
             "cache_control": stat.cache_control,
             "metadata": dict(stat.metadata),
         }
-        draft = _Draft(key, self._temporary)
+        draft = Draft(key, self._temporary)
         try:
+            draft.open()
             draft.write(json.dumps(record).encode())
             draft.move_to(self._record(key))
         finally:
@@ -280,7 +270,7 @@ class LocalBlobStore(BlobStore):
 
     def _delete(self, key: str) -> None:
         path = self._place(key)
-        with _mapped():
+        with mapped():
             if path.is_file():
                 path.unlink(missing_ok=True)
             self._record(key).unlink(missing_ok=True)
@@ -289,16 +279,17 @@ class LocalBlobStore(BlobStore):
 
     def _discard(self, key: str) -> None:
         self._delete(key)
-        with _mapped():
-            for draft in self._temporary.glob(f"{_draft_prefix(key)}*"):
+        with mapped():
+            for draft in self._temporary.glob(f"{draft_prefix(key)}*"):
                 draft.unlink(missing_ok=True)
 
     def _copy(self, source: str, target: str) -> BlobStat:
         stat = self._stat(source)
-        draft = self._open_draft(target)
+        draft = Draft(target, self._temporary)
         try:
+            self._open(draft)
             draft.write_file(self._place(source))
-            with _mapped():
+            with mapped():
                 self._write_record(target, stat)
                 draft.move_to(self._place(target))
         finally:
@@ -318,85 +309,13 @@ class LocalBlobStore(BlobStore):
                     yield key
 
 
-class _Draft:
-    """A file that is being written and becomes an object, or vanishes."""
-
-    def __init__(self, key: str, folder: Path) -> None:
-        self.key = key
-        self.size = 0
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_draft_prefix(key))
-        self._path = Path(name)
-        self._file = os.fdopen(descriptor, "wb")
-        self._hash = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        with _mapped():
-            self._file.write(data)
-        self._hash.update(data)
-        self.size += len(data)
-
-    def write_file(self, path: Path) -> None:
-        with path.open("rb") as source:
-            while chunk := source.read(CHUNK_BYTES):
-                self.write(chunk)
-
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-    def move_to(self, target: Path) -> None:
-        """Survive a power cut: the content first, then the name."""
-        self._file.flush()
-        os.fchmod(self._file.fileno(), 0o644)  # mkstemp's 0600 would hide it from a web server
-        os.fsync(self._file.fileno())
-        _rename(self._path, target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def discard(self) -> None:
-        with suppress(OSError):  # what is still buffered may not fit on the disk, and need not
-            self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-def _draft_prefix(key: str) -> str:
-    """Return what the names of all drafts of `key` begin with, and those of no other key."""
-    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-"
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _REFUSALS:
-            raise BlobStoreDenied(errno.errorcode[error.errno]) from error
-        raise BlobStoreUnavailable from error
-
-
 @contextmanager
 def _reading(key: str) -> Iterator[None]:
-    with _mapped():
+    with mapped():
         try:
             yield
         except (FileNotFoundError, NotADirectoryError):
             raise BlobNotFound(key) from None
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Move into a folder that a delete may be removing at the same moment."""
-    for attempts_left in reversed(range(5)):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-        # EEXIST: there when it was to be made, and gone when pathlib looked whether it is a folder.
-        except (FileNotFoundError, FileExistsError):
-            if not attempts_left:
-                raise
-        else:
-            return
 
 
 def _prune(folder: Path, stop: Path) -> None:
