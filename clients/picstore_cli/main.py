@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
     epilog="Exit codes: 0 done, 1 something failed, 2 the command line is wrong, 130 Ctrl-C.",
 )
 app.command()(stack.up)
