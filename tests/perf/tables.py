@@ -17,10 +17,9 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*row)
-    # In a pipe the width is unknown, and no cell is to be cut off for that.
     console = Console()
-    console.print(f"\n{title}", highlight=False)
-    console.print(table, highlight=False)
+    console.print(f"\n{title}", highlight=False, soft_wrap=True)
+    console.print(table)
 
 
 def median_and_tail(samples: Sequence[float], percentile: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,10 @@ class Growth:
 
     way: str
     seconds: float
-    before_mb: dict[str, float]
-    """Resident memory of each service before the first byte."""
+    peak_mb: dict[str, float]
+    """The most resident memory that each service had."""
     growth_mb: dict[str, float]
-    """How much more than that it ever was until the answer."""
+    """How much more that is than before the first byte of the first upload."""
 
 
 def run() -> dict[str, float]:
@@ -58,11 +58,16 @@ def run() -> dict[str, float]:
         live_stack(Path(directory) / "stack", PICSTORE_INGEST__MAX_BYTES=str(size)) as stack,
         _nothing_converted(stack),
     ):
-        over_http = _watched(stack, "HTTP", lambda: _send_by_http(stack, size))
-        over_grpc = _watched(stack, "gRPC", lambda: asyncio.run(_send_by_grpc(stack, size)))
+        idle = RSSWatch(stack).peak
+        over_http = _watched(stack, "HTTP", idle, lambda: _send_by_http(stack, size))
+        over_grpc = _watched(stack, "gRPC", idle, lambda: asyncio.run(_send_by_grpc(stack, size)))
     show(
         f"Resident memory while a PNG of {size / _MB:.0f} MB streams in",
-        ("way", "MB/s", *(f"{name} {what}" for name in SERVICES for what in ("MB", "growth MB"))),
+        (
+            "way",
+            "MB/s",
+            *(f"{name} {what}" for name in SERVICES for what in ("peak MB", "growth MB")),
+        ),
         [_row(growth, size) for growth in (over_http, over_grpc)],
     )
     return {
@@ -79,7 +84,7 @@ def _row(growth: Growth, size: int) -> tuple[str, ...]:
     memory = (
         f"{megabytes[name]:.1f}"
         for name in SERVICES
-        for megabytes in (growth.before_mb, growth.growth_mb)
+        for megabytes in (growth.peak_mb, growth.growth_mb)
     )
     return (growth.way, f"{size / _MB / growth.seconds:.0f}", *memory)
 
@@ -122,25 +127,26 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _watched(stack: LiveStack, way: str, send: Callable[[], None]) -> Growth:
+def _watched(
+    stack: LiveStack, way: str, idle: Mapping[str, int], send: Callable[[], None]
+) -> Growth:
     started = time.monotonic()
-    with RSSWatch({name: stack.pid(name) for name in SERVICES}) as watch:
+    with RSSWatch(stack) as watch:
         send()
     return Growth(
         way=way,
         seconds=time.monotonic() - started,
-        before_mb={name: before / _MB for name, before in watch.before.items()},
-        growth_mb={name: (watch.peak[name] - watch.before[name]) / _MB for name in SERVICES},
+        peak_mb={name: peak / _MB for name, peak in watch.peak.items()},
+        growth_mb={name: (peak - idle[name]) / _MB for name, peak in watch.peak.items()},
     )
 
 
 class RSSWatch:
-    """Looks at the resident memory of processes, again and again, from a thread of its own."""
+    """Looks at the resident memory of the services, again and again, from a thread of its own."""
 
-    def __init__(self, pids: dict[str, int]) -> None:
-        self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        self.before = self._look()
-        self.peak = dict(self.before)
+    def __init__(self, stack: LiveStack) -> None:
+        self._processes = {name: psutil.Process(stack.pid(name)) for name in SERVICES}
+        self.peak = self._look()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
