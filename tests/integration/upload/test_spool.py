@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -107,3 +108,27 @@ async def test_drafts_of_a_killed_writer_are_discarded_with_its_object(tmp_path:
     assert os.listdir(drafts) == [f"{draft_prefix('b')}xyz"]
     await store.discard("a")
     await store.close()
+
+
+async def test_a_write_is_over_when_its_upload_is_however_often_that_is_cancelled(
+    spools: Spools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(spool: Spool, data: bytes) -> None:
+        begun.set()
+        may_end.wait(20)
+        ended.set()
+
+    monkeypatch.setattr(Spool, "_write", slow)
+    async with spools.open() as spool:
+        writing = asyncio.ensure_future(spool.append(b"content"))
+        await asyncio.to_thread(begun.wait, 20)
+        for _ in range(3):
+            writing.cancel()
+            await asyncio.sleep(0)
+        assert not writing.done()
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert ended.is_set()
