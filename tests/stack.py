@@ -203,7 +203,11 @@ def _start(data_dir: Path, environment: Mapping[str, str]) -> LiveStack:
         done = b"Ctrl-C stops" in log.read_bytes()
         return running.urls.get("gateway") if running and done else None
 
-    stack.gateway = eventually(look, "the stack")
+    try:
+        stack.gateway = eventually(look, "the stack")
+    except BaseException:
+        stop(stack)
+        raise
     stack.api_key = stack.secret("demo_api_key")
     assert stack.secret(f"service.{OPERATOR}")
     return stack

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib import metadata
 from typing import TypeVar
 
+from picstore_kit.allocator import return_freed_memory
 from picstore_kit.lifecycle import Lifecycle, run
 from picstore_kit.log import configure_logging
 from picstore_kit.settings import (
@@ -43,6 +44,7 @@ def service_main(
     if arguments.print_settings:
         print_settings(settings)
         return 0
+    return_freed_memory()
     configure_logging(service, settings.telemetry)
 
     async def build_observed(lifecycle: Lifecycle) -> None:

@@ -35,6 +35,8 @@ _CONNECTION_AGE_GRACE_MS: Final = 120_000
 _CONNECTION_IDLE_MS: Final = 1_800_000
 _CONCURRENT_STREAMS: Final = 256
 """Calls at once on one connection."""
+_WINDOW_BYTES: Final = 1024 * 1024
+"""What a client may send of one stream before it is read: 20 MB/s at a round trip of 50 ms."""
 _MIN_PING_INTERVAL_MS: Final = 30_000
 """Clients ping once a minute at most; twice as often is still not taken for an attack."""
 
@@ -145,6 +147,9 @@ def _options(settings: RPCSettings) -> list[tuple[str, int]]:
         ("grpc.max_connection_age_grace_ms", _CONNECTION_AGE_GRACE_MS),
         ("grpc.max_connection_idle_ms", _CONNECTION_IDLE_MS),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
+        # A window that does not grow with the link: what a fast client sends ahead is memory here.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
         # Two processes that share a port by mistake would each get half of the calls.
         ("grpc.so_reuseport", 0),
     ]
