@@ -71,8 +71,8 @@ class JobServiceServicer:
     def ClaimJob(self, request, context):
         """Takes a job for a worker and begins a new attempt.
 
-        Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives, and with JOB_FINISHED
-        where nothing is left to do.
+        Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives or the pause after a
+        failed attempt is not over, and with JOB_FINISHED where nothing is left to do.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,8 +38,8 @@ class JobServiceStub:
     ClaimJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.ClaimJobRequest, _job_pb2.Claim]
     """Takes a job for a worker and begins a new attempt.
 
-    Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives, and with JOB_FINISHED
-    where nothing is left to do.
+    Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives or the pause after a
+    failed attempt is not over, and with JOB_FINISHED where nothing is left to do.
     """
     ExtendJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.ExtendJobRequest, _job_pb2.ExtendJobResponse]
     """Extends the lease of an attempt. Fails with LEASE_LOST if another attempt has begun."""
@@ -68,8 +68,8 @@ class JobServiceAsyncStub(JobServiceStub):
     ClaimJob: _aio.UnaryUnaryMultiCallable[_job_pb2.ClaimJobRequest, _job_pb2.Claim]  # type: ignore[assignment]
     """Takes a job for a worker and begins a new attempt.
 
-    Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives, and with JOB_FINISHED
-    where nothing is left to do.
+    Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives or the pause after a
+    failed attempt is not over, and with JOB_FINISHED where nothing is left to do.
     """
     ExtendJob: _aio.UnaryUnaryMultiCallable[_job_pb2.ExtendJobRequest, _job_pb2.ExtendJobResponse]  # type: ignore[assignment]
     """Extends the lease of an attempt. Fails with LEASE_LOST if another attempt has begun."""
@@ -101,8 +101,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_pb2.Claim, _abc.Awaitable[_job_pb2.Claim]]:
         """Takes a job for a worker and begins a new attempt.
 
-        Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives, and with JOB_FINISHED
-        where nothing is left to do.
+        Fails with JOB_BUSY (and RetryInfo) while another worker's lease lives or the pause after a
+        failed attempt is not over, and with JOB_FINISHED where nothing is left to do.
         """
 
     @_abc_1.abstractmethod
