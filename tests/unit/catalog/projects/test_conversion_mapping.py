@@ -15,9 +15,9 @@ from picstore_catalog.model.conversion_profile import (
     sizes_from_json,
     sizes_to_json,
 )
-from picstore_kit.violations import Violations
 from picstore_imaging.formats import Format
 from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_kit.violations import Violations
 
 SOURCES = st.frozensets(st.sampled_from(sorted(conversion.SOURCE_FORMAT_NUMBERS)))
 FORMAT_RULES = st.builds(
