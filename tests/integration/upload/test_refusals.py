@@ -259,3 +259,12 @@ async def test_a_picture_of_which_no_output_would_come_is_not_kept(
     error = await refusal_of(installed, messages)
     assert error.reason is Reason.PROFILE_YIELDS_NOTHING
     await assert_nothing_is_left(installed)
+
+
+async def test_a_client_that_is_refused_early_is_told_so_in_the_end(
+    installed: Installation,
+) -> None:
+    """Ten times, because a client that writes faster than it listens hears it only by luck."""
+    for _ in range(10):
+        error = await refusal_of(installed, quick(NOISE, project_id=installed.project_id))
+        assert error.reason is Reason.IMAGE_UNRECOGNISED
