@@ -19,6 +19,7 @@ from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_FIELD_PATH: Final = re.compile(r"[a-z][a-z0-9]*(?:[._][a-z][a-z0-9]*)*")
 _INTEGERS: Final = frozenset(
     {
         FieldDescriptor.CPPTYPE_INT32,
@@ -170,7 +171,10 @@ def _query_value(field: FieldDescriptor, text: str) -> str | bool:
             raise ValueError(text)
         return _TRUTHS[text.lower()]
     if field.message_type is not None and field.message_type.full_name == FIELD_MASK:
-        return ",".join(_camel_case(path.strip()) for path in text.split(","))
+        paths = [path.strip() for path in text.split(",") if path.strip()]
+        if not all(map(_FIELD_PATH.fullmatch, paths)):
+            raise ValueError(text)
+        return ",".join(map(_camel_case, paths))
     if field.enum_type is not None and text not in field.enum_type.values_by_name:
         raise ValueError(text)
     if field.cpp_type in _INTEGERS and not _WHOLE_NUMBER.fullmatch(text):

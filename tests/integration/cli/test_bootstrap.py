@@ -47,7 +47,7 @@ def test_the_documented_example_is_applied_once_and_then_unchanged(
 ) -> None:
     planned = picstore.picstore("bootstrap", example, "--dry-run", environ=environ)
     assert planned.returncode == 0, planned.stderr
-    assert set(actions(planned.stdout)) == {"create"}
+    assert set(actions(planned.stdout)) == {"created"}
     assert "this was a dry run" in planned.stderr
 
     done = picstore.picstore("bootstrap", example, environ=environ)
@@ -60,7 +60,7 @@ def test_the_documented_example_is_applied_once_and_then_unchanged(
 
     example.write_text(example.read_text().replace("The shop\n", "Our shop\n"))
     changed = picstore.picstore("bootstrap", example, "--dry-run", environ=environ)
-    assert sorted(set(actions(changed.stdout))) == ["unchanged", "update"]
+    assert sorted(set(actions(changed.stdout))) == ["unchanged", "updated"]
     assert "display_name: 'The shop' → 'Our shop'" in changed.stdout
 
     for output in (planned, done, again, changed):
