@@ -8,18 +8,22 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import resources
+from typing import Final
 
 import nats
 import nats.errors
+import psycopg
 
 from picstore_kit.bus.topology import apply_topology
 from picstore_kit.errors import PicstoreError
+from picstore_kit.log import configure_logging
 from picstore_kit.pg.migrate import MigrationError, migrate
 from picstore_kit.pg.provision import provision
+from picstore_kit.settings import TelemetrySettings
 
-SERVICES = ("auth", "catalog", "upload")
+SERVICES: Final = ("auth", "catalog", "upload")
 
-_EPILOG = """\
+_EPILOG: Final = """\
 environment:
   PICSTORE_ADMIN_DSN            connection string of a role that may create roles and schemas
   PICSTORE_PASSWORD_<SERVICE>   password for the login role picstore_<service>
@@ -49,12 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     bus = steps.add_parser("bus", help="declare streams and consumers")
     bus.add_argument("--replicas", type=int, default=1, help="servers that keep each stream")
     arguments = parser.parse_args(argv)
+    configure_logging("migrate", TelemetrySettings(log_level="warning"))
     try:
         asyncio.run(_run(arguments))
     except KeyError as error:
         print(f"set the environment variable {error.args[0]}", file=sys.stderr)
         return 2
-    except (PicstoreError, MigrationError, nats.errors.Error, OSError) as error:
+    except (PicstoreError, MigrationError, nats.errors.Error, psycopg.Error, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
