@@ -14,7 +14,12 @@ from tests.integration.cli.installation import COMMAND, Installation, clean_envi
 
 @pytest.mark.parametrize(
     ("form", "begins"),
-    [("html", "<picture>"), ("markdown", "![Thousands of galaxies"), ("url", "http://"), ("json", "{")],
+    [
+        ("html", "<picture>"),
+        ("markdown", "![Thousands of galaxies"),
+        ("url", "http://"),
+        ("json", "{"),
+    ],
 )
 def test_results_and_only_results_are_on_standard_output(
     picstore: Installation, photo: Path, form: str, begins: str
