@@ -28,6 +28,8 @@ class Call:
     """Whether there is such a method."""
     streaming: bool
     """Whether requests or responses are a stream."""
+    request_streaming: bool
+    """Whether the caller sends a stream."""
     metadata: dict[str, str | bytes]
     """What the caller sent along; of a repeated key the last value."""
     context: Context

@@ -19,6 +19,7 @@ from picstore_kit.rpc.interceptors.authentication import Authentication
 from picstore_kit.rpc.interceptors.chain import InterceptorChain
 from picstore_kit.rpc.interceptors.deadline_guard import DeadlineGuard
 from picstore_kit.rpc.interceptors.error_translation import ErrorTranslation
+from picstore_kit.rpc.interceptors.hearing_out import HearingOut
 from picstore_kit.rpc.interceptors.load_shedding import LoadShedding
 from picstore_kit.rpc.interceptors.request_context import RequestContext
 from picstore_kit.rpc.interceptors.required_fields import RequiredFields
@@ -31,7 +32,6 @@ log = structlog.get_logger(__name__)
 Servicer = tuple[Callable[[Any, Any], object], object, str]
 """protoc's `add_…Servicer_to_server`, the servicer, and the full name of its service."""
 
-_CONNECTION_AGE_GRACE_MS: Final = 120_000
 _CONNECTION_IDLE_MS: Final = 1_800_000
 _CONCURRENT_STREAMS: Final = 256
 """Calls at once on one connection."""
@@ -59,6 +59,7 @@ def interceptors(
         Tracing(),
         AccessLog(),
         ErrorTranslation(),
+        HearingOut(),
         LoadShedding(settings.max_concurrent_rpcs),
         DeadlineGuard(unary_s=settings.unary_deadline_s, stream_s=settings.stream_deadline_s),
         Authentication(access_rules(service_names), authenticator=authenticator, verifier=verifier),
@@ -144,7 +145,8 @@ def _options(settings: RPCSettings) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", _CONCURRENT_STREAMS),
         # gRPC itself spreads the age by 10 %, so that clients do not come back all at once.
         ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
-        ("grpc.max_connection_age_grace_ms", _CONNECTION_AGE_GRACE_MS),
+        # A stream that is under way may end; its deadline is what bounds it.
+        ("grpc.max_connection_age_grace_ms", int(settings.stream_deadline_s * 1000)),
         ("grpc.max_connection_idle_ms", _CONNECTION_IDLE_MS),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _MIN_PING_INTERVAL_MS),
         # A window that does not grow with the link: what a fast client sends ahead is memory here.

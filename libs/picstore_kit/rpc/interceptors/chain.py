@@ -51,6 +51,7 @@ class InterceptorChain(grpc.aio.ServerInterceptor):
                 method=handler_call_details.method,
                 known=known,
                 streaming=streaming,
+                request_streaming=handler.request_streaming,
                 metadata=dict(handler_call_details.invocation_metadata or ()),
                 context=context,
             )

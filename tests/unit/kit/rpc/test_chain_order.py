@@ -7,6 +7,7 @@ from picstore_kit.rpc.interceptors.access_log import AccessLog
 from picstore_kit.rpc.interceptors.authentication import Authentication
 from picstore_kit.rpc.interceptors.deadline_guard import DeadlineGuard
 from picstore_kit.rpc.interceptors.error_translation import ErrorTranslation
+from picstore_kit.rpc.interceptors.hearing_out import HearingOut
 from picstore_kit.rpc.interceptors.load_shedding import LoadShedding
 from picstore_kit.rpc.interceptors.request_context import RequestContext
 from picstore_kit.rpc.interceptors.required_fields import RequiredFields
@@ -36,6 +37,7 @@ def test_interceptors_are_in_the_order_that_refusals_and_logs_need() -> None:
         Tracing,
         AccessLog,
         ErrorTranslation,
+        HearingOut,
         LoadShedding,
         DeadlineGuard,
         Authentication,
