@@ -36,7 +36,7 @@ setup: $(VENV)/.dev ## Make the virtual environment with everything in it
 # ---- run ------------------------------------------------------------------------------------
 
 run: $(VENV)/.runtime ## Start everything, convert a photo, print its tag [ONCE=1] [IMAGE=photo.jpg]
-	@$(BIN)/picstore up --demo $(if $(ONCE),--once) $(if $(IMAGE),--image '$(IMAGE)')
+	@$(BIN)/picstore up --demo --quiet $(if $(ONCE),--once) $(if $(IMAGE),--image '$(IMAGE)')
 
 stop: $(VENV)/.runtime ## Stop a stack that `make run` left running in another terminal
 	@$(BIN)/picstore down

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from picstore_cli.commands import bootstrap, doctor, images, keys, picture, stack
+from picstore_cli.commands import bootstrap, doctor, env, images, keys, picture, stack
 from picstore_cli.console import write
 from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(stack.up)
 app.command()(stack.down)
+app.command()(env.env)
 app.command()(bootstrap.bootstrap)
 app.command()(picture.picture)
 app.add_typer(images.app, name="images")

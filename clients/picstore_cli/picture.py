@@ -31,11 +31,14 @@ class PictureFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadOptions:
-    """What goes with every file that is new."""
+    """What is said of all files."""
 
     upload_profile: str = ""
+    """A file that came by another one counts as new."""
     alt_text: str = ""
+    """Given to files that were there, too."""
     location: str = ""
+    """Of files that are new."""
     sizes: str = ""
     """For the tag, of files that were there, too."""
     timeout_s: float = 300.0
@@ -69,7 +72,9 @@ async def make_pictures(
         PicstoreError: It could not be asked which files are there already.
     """
     digests = await _digests(paths, on_error)
-    known = await client.lookup_images(project_id, set(digests.values()))
+    known = await client.lookup_images(
+        project_id, set(digests.values()), upload_profile=options.upload_profile
+    )
     maker = _PictureMaker(client, project_id, options, known, progress)
     places = asyncio.Semaphore(_AT_ONCE)
 
@@ -128,6 +133,8 @@ class _PictureMaker:
         uploaded = image is None
         if image is None:
             image = await self._upload(path, digest)
+        if not uploaded and self._options.alt_text not in ("", image.alt_text):
+            image = await self._client.set_alt_text(image.id, self._options.alt_text)
         image = await self._ready(path, image)
         picture = await self._client.get_picture(image.id, sizes=self._options.sizes)
         return Result(path=path, image=image, picture=picture, uploaded=uploaded)

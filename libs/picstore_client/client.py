@@ -125,8 +125,13 @@ class PicStoreClient:
             raise NotFound.of("Project", name)
         return found.projects[0]
 
-    async def lookup_images(self, project_id: str, sha256s: Iterable[str]) -> dict[str, Image]:
-        """Return the pictures of the project by the hashes of their originals, where it has any."""
+    async def lookup_images(
+        self, project_id: str, sha256s: Iterable[str], *, upload_profile: str = ""
+    ) -> dict[str, Image]:
+        """Return the pictures of the project by the hashes of their originals, where it has any.
+
+        `upload_profile`, an id or a short name, leaves out what came by another.
+        """
         wanted = list(sha256s)
         images: dict[str, Image] = {}
         for start in range(0, len(wanted), _LOOKUP_SHA256S):
@@ -134,7 +139,10 @@ class PicStoreClient:
                 LookupImagesResponse,
                 "POST",
                 f"/api/v1/projects/{_quoted(project_id)}/images:lookup",
-                json={"sha256s": wanted[start : start + _LOOKUP_SHA256S]},
+                json={
+                    "sha256s": wanted[start : start + _LOOKUP_SHA256S],
+                    "upload_profile": upload_profile,
+                },
             )
             images |= {image.sha256: image for image in found.images}
         return images
@@ -227,6 +235,16 @@ class PicStoreClient:
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _POLL_MAX_S)
+
+    async def set_alt_text(self, image_id: str, alt_text: str) -> Image:
+        """Change what a picture is said to show."""
+        return await self._send(
+            Image,
+            "PATCH",
+            f"/api/v1/images/{_quoted(image_id)}",
+            params={"update_mask": "alt_text"},
+            json={"alt_text": alt_text},
+        )
 
     async def get_picture(self, image_id: str, *, sizes: str = "") -> Picture:
         """Return what a page needs to show a picture."""

@@ -115,6 +115,17 @@ def test_the_command_line_uploads_only_what_is_missing(stack: LiveStack, fresh_p
     assert "uploaded" not in second.stderr
 
 
+def test_the_command_line_sets_the_text_of_a_picture_that_is_there(
+    stack: LiveStack, fresh_photo: Path
+) -> None:
+    stack.picstore("picture", str(fresh_photo), "--alt", "A drawing")
+
+    again = stack.picstore("picture", str(fresh_photo), "--alt", "Another word for it")
+
+    assert again.returncode == 0, again.stderr
+    assert 'alt="Another word for it"' in again.stdout
+
+
 def test_a_form_and_a_raw_body_bring_the_same_picture(
     stack: LiveStack, project_id: ProjectId, fresh_photo: Path
 ) -> None:

@@ -20,12 +20,15 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.errors import FailedPrecondition, Reason
 
 log = structlog.get_logger(__name__)
+
+_NAME_IN_USE: Final = 10058
+"""JetStream's code for a stream that exists with another configuration."""
 
 JOBS: Final = "PICSTORE_JOBS"
 EVENTS: Final = "PICSTORE_EVENTS"
@@ -173,9 +176,9 @@ async def _apply_stream(js: JetStreamContext, stream: Stream, *, replicas: int) 
     try:
         existing = (await js.stream_info(stream.name)).config
     except NotFoundError:
-        await js.add_stream(wanted)
-        log.info("bus.stream_created", stream=stream.name)
-        return
+        if await _created(js, wanted):
+            return
+        existing = (await js.stream_info(stream.name)).config
     changes = destructive_changes(existing, wanted)
     if changes:
         raise DestructiveChange(stream.name, changes)
@@ -190,6 +193,21 @@ async def _apply_stream(js: JetStreamContext, stream: Stream, *, replicas: int) 
     if merged != existing:
         await js.update_stream(merged)
         log.info("bus.stream_updated", stream=stream.name)
+
+
+async def _created(js: JetStreamContext, wanted: StreamConfig) -> bool:
+    """Create a stream; False if somebody else did at the same moment.
+
+    Theirs counts on from another moment of the clock, so the broker finds that ours differs.
+    """
+    try:
+        await js.add_stream(wanted)
+    except BadRequestError as error:
+        if error.err_code != _NAME_IN_USE:
+            raise
+        return False
+    log.info("bus.stream_created", stream=wanted.name)
+    return True
 
 
 async def _apply_consumer(js: JetStreamContext, stream: Stream, consumer: Consumer) -> None:

@@ -168,7 +168,10 @@ def fail(job: Job, failure: Failure, *, retryable: bool, now: datetime, jitter: 
     ended = replace(job, child_deaths=deaths, lease_until=None, failure=failure)
     if not retryable or job.attempt >= MAX_ATTEMPTS or deaths >= MAX_CHILD_DEATHS:
         return replace(ended, state=JobState.FAILED, sweep_at=None)
-    run_at = now + BACKOFF[job.attempt - 1] * (1 + JITTER * (2 * jitter - 1))
+    pause = BACKOFF[job.attempt - 1] * (1 + JITTER * (2 * jitter - 1))
+    if failure.reason is Reason.CANCELLED:  # a converter was told to stop; nothing is wrong
+        pause = timedelta()
+    run_at = now + pause
     return replace(ended, state=JobState.QUEUED, run_at=run_at, sweep_at=run_at)
 
 

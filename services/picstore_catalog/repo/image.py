@@ -303,8 +303,13 @@ async def find_by_sha256(
     access: Access,
     project_id: ProjectId,
     sha256s: Sequence[bytes],
+    *,
+    upload_profile: str,
 ) -> list[Stored[Image]]:
-    """Return the newest picture of each hash that the project knows and that did not fail."""
+    """Return the newest picture of each hash that the project knows and that did not fail.
+
+    `upload_profile`, an id or a short name, leaves out what came by another; empty leaves none out.
+    """
     return await fetch_all(
         conn,
         _stored,
@@ -320,12 +325,21 @@ async def find_by_sha256(
             FROM images
             WHERE team_id = %(team_id)s AND project_id = %(project_id)s
               AND images.sha256 = wanted.sha256 AND state <> 'FAILED'
+              AND (%(upload_profile)s = '' OR upload_profile_id IN (
+                  SELECT u.id
+                  FROM upload_profiles u
+                  WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
+                    AND %(upload_profile)s IN (u.id, u.short_name)))
             ORDER BY id DESC
             LIMIT 1
         ) i
         WHERE (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s))
         """,
-        {"project_id": project_id, "sha256s": list(sha256s)},
+        {
+            "project_id": project_id,
+            "sha256s": list(sha256s),
+            "upload_profile": upload_profile,
+        },
         access=access,
     )
 

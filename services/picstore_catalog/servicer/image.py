@@ -108,7 +108,13 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             for index, text in enumerate(request.sha256s)
         }
         async with self._work.begin(access.team_id) as transaction:
-            found = await cases.look_up_images(transaction, access, project_id, list(wanted))
+            found = await cases.look_up_images(
+                transaction,
+                access,
+                project_id,
+                list(wanted),
+                upload_profile=request.upload_profile,
+            )
         known = {stored.value.original.sha256 for stored in found if stored.value.original}
         return image_pb2.LookupImagesResponse(
             images=[image_message(stored) for stored in found],

@@ -52,14 +52,20 @@ async def look_up_images(
     access: Access,
     project_id: ProjectId,
     sha256s: Sequence[bytes],
+    *,
+    upload_profile: str = "",
 ) -> list[Stored[Image]]:
     """Return the newest picture that did not fail of each hash that the project knows.
+
+    `upload_profile`, an id or a short name, leaves out what came by another.
 
     Raises:
         NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
     """
     await projects.fetch(transaction, access, project_id)
-    return await images.find_by_sha256(transaction, access, project_id, sha256s)
+    return await images.find_by_sha256(
+        transaction, access, project_id, sha256s, upload_profile=upload_profile
+    )
 
 
 async def describe_image(

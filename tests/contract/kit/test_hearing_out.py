@@ -48,7 +48,7 @@ async def test_a_call_that_is_refused_before_its_handler(
         pairs = await BearerCredentials(lambda: "a wrong key").metadata()
         return tuple((name, str(value)) for name, value in pairs)
 
-    call = plain_client.channel.stream_unary(
+    call: Any = plain_client.channel.stream_unary(
         "/picstore.test.v1.EchoService/Nowhere",
         request_serializer=plain_client.message.SerializeToString,
     )

@@ -444,8 +444,11 @@ class LookupImagesRequest(_message.Message):
 
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     SHA256S_FIELD_NUMBER: _builtins.int
+    UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """The project."""
+    upload_profile: _builtins.str
+    """Only pictures that came by this upload profile, an id or a short name; empty for any."""
     @_builtins.property
     def sha256s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """SHA-256 hashes of original files, in hexadecimal; 1 to 1,000."""
@@ -455,10 +458,11 @@ class LookupImagesRequest(_message.Message):
         *,
         project_id: _builtins.str = ...,
         sha256s: _abc.Iterable[_builtins.str] | None = ...,
+        upload_profile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "sha256s", b"sha256s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "sha256s", b"sha256s", "upload_profile", b"upload_profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

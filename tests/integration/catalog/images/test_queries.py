@@ -110,6 +110,24 @@ async def test_a_lookup_finds_the_newest_usable_picture_of_each_hash(
     assert [stored.value.id for stored in found] == [newer.id, other.id]
 
 
+@pytest.mark.parametrize(("by", "known"), [("id", True), ("another", False), ("", True)])
+async def test_a_lookup_can_leave_out_what_came_by_another_profile(
+    catalog: Catalog, team: Team, committed: Image, by: str, known: bool
+) -> None:
+    assert committed.original is not None
+    upload_profile = committed.upload_profile_id if by == "id" else by
+    async with catalog.uow.begin(team.id) as conn:
+        found = await cases.look_up_images(
+            conn,
+            team.access(READ),
+            team.project_id,
+            [committed.original.sha256],
+            upload_profile=upload_profile,
+        )
+
+    assert [stored.value.id for stored in found] == ([committed.id] if known else [])
+
+
 async def test_a_hash_that_another_team_knows_is_unknown(
     catalog: Catalog, team: Team, committed: Image
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from nats.js.api import RetentionPolicy, StreamConfig
 from structlog.testing import capture_logs
@@ -71,3 +73,14 @@ async def test_stream_made_anew_numbers_its_messages_from_higher_up(
     await apply_topology(bus.js)
     await publisher.publish(Lane.FAST.subject, b"job", headers={}, msg_id=None)
     assert (await bus.js.stream_info(JOBS)).state.first_seq > before
+
+
+async def test_two_that_declare_lost_streams_at_once_both_go_on(bus: Bus) -> None:
+    for _ in range(10):
+        for stream in TOPOLOGY:
+            await bus.js.delete_stream(stream.name)
+
+        await asyncio.gather(*(apply_topology(bus.js) for _ in range(4)))
+
+    for stream in TOPOLOGY:
+        assert (await bus.js.stream_info(stream.name)).config.name == stream.name

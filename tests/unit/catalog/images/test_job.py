@@ -145,6 +145,14 @@ def test_a_pause_varies_by_a_fifth(jitter: float, seconds: float) -> None:
     assert failed.sweep_at == failed.run_at
 
 
+def test_a_converter_that_was_told_to_stop_costs_no_pause() -> None:
+    stopped = Failure(reason=Reason.CANCELLED, message="")
+
+    failed = life.fail(RUNNING, stopped, retryable=True, now=NOW)
+
+    assert (failed.state, failed.run_at, failed.sweep_at) == (JobState.QUEUED, NOW, NOW)
+
+
 def test_the_last_attempt_fails_the_job_for_good() -> None:
     failed = life.fail(attempt(MAX_ATTEMPTS), LOST_STORE, retryable=True, now=NOW)
 
