@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 
 from picstore_auth.model import Grants, NewRole
+from picstore_kit.changes import Change
 from picstore_kit.credentials import APIKey
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
 
@@ -57,33 +57,6 @@ class Document:
     project_names: Mapping[ProjectId, str] = field(default_factory=dict)
     """What the document calls projects; only to say what changed in its own words."""
     upload_profile_names: Mapping[UploadProfileId, str] = field(default_factory=dict)
-
-
-class Action(Enum):
-    """What happened to an object."""
-
-    UNCHANGED = auto()
-    CREATED = auto()
-    UPDATED = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
-    """One difference, as text; the old one is empty for a new object."""
-
-    field: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What happened to one object of the document."""
-
-    kind: str
-    name: str
-    action: Action
-    fields: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

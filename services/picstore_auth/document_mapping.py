@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
 
 from picstore.auth.v1 import bootstrap_pb2
-from picstore_auth.document import Action, Change, Document, KeyEntry, Outcome, TeamEntry, UserEntry
+from picstore_auth.document import Document, KeyEntry, Outcome, TeamEntry, UserEntry
 from picstore_auth.mapping import optional_time_from, permission_from
 from picstore_auth.model import (
     Grant,
@@ -22,13 +21,8 @@ from picstore_auth.model import (
 )
 from picstore_kit.credentials import APIKey, MalformedCredential, parse_api_key
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
+from picstore_kit.rpc.changes import change_to_proto
 from picstore_kit.violations import Violations, all_at_once
-
-_ACTIONS: Final = {
-    Action.UNCHANGED: bootstrap_pb2.BOOTSTRAP_ACTION_UNCHANGED,
-    Action.CREATED: bootstrap_pb2.BOOTSTRAP_ACTION_CREATED,
-    Action.UPDATED: bootstrap_pb2.BOOTSTRAP_ACTION_UPDATED,
-}
 
 
 def document_from(request: bootstrap_pb2.ApplyBootstrapRequest) -> Document:
@@ -53,7 +47,7 @@ def document_from(request: bootstrap_pb2.ApplyBootstrapRequest) -> Document:
 def outcome_message(outcome: Outcome) -> bootstrap_pb2.ApplyBootstrapResponse:
     """Write what applying a document did."""
     return bootstrap_pb2.ApplyBootstrapResponse(
-        team_id=outcome.team_id, changes=[_change_message(change) for change in outcome.changes]
+        team_id=outcome.team_id, changes=[change_to_proto(change) for change in outcome.changes]
     )
 
 
@@ -167,17 +161,3 @@ class _Reader:
         if name in seen:
             self._violations.add(path, "is in the document twice")
         seen.add(name)
-
-
-def _change_message(change: Change) -> bootstrap_pb2.BootstrapChange:
-    return bootstrap_pb2.BootstrapChange(
-        kind=change.kind,
-        name=change.name,
-        action=_ACTIONS[change.action],
-        fields=[
-            bootstrap_pb2.BootstrapFieldChange(
-                field=field.field, old_value=field.old, new_value=field.new
-            )
-            for field in change.fields
-        ],
-    )

@@ -9,15 +9,7 @@ from datetime import UTC
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_auth.document import (
-    Action,
-    Change,
-    Document,
-    FieldChange,
-    KeyEntry,
-    Outcome,
-    UserEntry,
-)
+from picstore_auth.document import Document, KeyEntry, Outcome, UserEntry
 from picstore_auth.events import tell_keys_revoked
 from picstore_auth.model import (
     Caller,
@@ -34,6 +26,7 @@ from picstore_auth.model import (
     uncovered,
 )
 from picstore_auth.repo import identities, keys, roles, teams, users
+from picstore_kit.changes import Change
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.violations import Violations
@@ -232,17 +225,7 @@ class _Run:
         return tuple(sorted(set(found)))
 
     def _note(self, kind: str, name: str, before: Fields | None, after: Fields) -> None:
-        old = before or {}
-        fields = tuple(
-            FieldChange(field=field, old=old.get(field, ""), new=value)
-            for field, value in after.items()
-            if value != old.get(field, "")
-        )
-        if before is None:
-            action = Action.CREATED
-        else:
-            action = Action.UPDATED if fields else Action.UNCHANGED
-        self._changes.append(Change(kind=kind, name=name, action=action, fields=fields))
+        self._changes.append(Change.between(kind, name, before, after))
 
     def _role_fields(self, role: Role) -> Fields:
         return {"display_name": role.display_name, "grants": self._grants_text(role.grants)}

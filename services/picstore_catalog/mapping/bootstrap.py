@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Final
 
-from picstore.auth.v1 import bootstrap_pb2 as auth_pb2
 from picstore.catalog.v1 import bootstrap_pb2, project_pb2
 from picstore_catalog.mapping.conversion_profile import read_profile
 from picstore_catalog.model.bootstrap import (
-    Action,
-    Change,
     ConversionProfileEntry,
     Document,
     LocalEntry,
@@ -36,13 +32,8 @@ from picstore_catalog.model.storage_location import (
     region_fault,
 )
 from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
+from picstore_kit.rpc.changes import change_to_proto
 from picstore_kit.violations import Violations, all_at_once
-
-_ACTIONS: Final = {
-    Action.UNCHANGED: auth_pb2.BOOTSTRAP_ACTION_UNCHANGED,
-    Action.CREATED: auth_pb2.BOOTSTRAP_ACTION_CREATED,
-    Action.UPDATED: auth_pb2.BOOTSTRAP_ACTION_UPDATED,
-}
 
 
 def document(
@@ -88,21 +79,7 @@ def outcome_message(outcome: Outcome) -> bootstrap_pb2.ApplyBootstrapResponse:
     return bootstrap_pb2.ApplyBootstrapResponse(
         project_ids=outcome.project_ids,
         upload_profile_ids=outcome.upload_profile_ids,
-        changes=[_change_message(change) for change in outcome.changes],
-    )
-
-
-def _change_message(change: Change) -> auth_pb2.BootstrapChange:
-    return auth_pb2.BootstrapChange(
-        kind=change.kind,
-        name=change.name,
-        action=_ACTIONS[change.action],
-        fields=[
-            auth_pb2.BootstrapFieldChange(
-                field=field.field, old_value=field.old, new_value=field.new
-            )
-            for field in change.fields
-        ],
+        changes=[change_to_proto(change) for change in outcome.changes],
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from picstore_catalog.model.conversion_profile import (
     ConversionProfile,
@@ -16,6 +15,7 @@ from picstore_catalog.model.project import Project
 from picstore_catalog.model.storage_location import LocalDirectory, S3Bucket, StorageLocation
 from picstore_catalog.model.upload_profile import UploadProfile
 from picstore_imaging.profile import Profile
+from picstore_kit.changes import Change
 from picstore_kit.ids import (
     ConversionProfileId,
     LocationId,
@@ -114,33 +114,6 @@ class Document:
     upload_profiles: tuple[UploadProfileEntry, ...] = ()
 
 
-class Action(Enum):
-    """What happened to an object."""
-
-    UNCHANGED = auto()
-    CREATED = auto()
-    UPDATED = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
-    """One difference, as text without secrets; the old one is empty for a new object."""
-
-    field: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What happened to one object of the document."""
-
-    kind: str
-    name: str
-    action: Action
-    fields: tuple[FieldChange, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What was done, or would be, in the order of the document."""
@@ -150,15 +123,6 @@ class Outcome:
     upload_profile_ids: Mapping[str, UploadProfileId]
     """By `UploadProfileEntry.name`."""
     changes: tuple[Change, ...]
-
-
-def differences(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[FieldChange, ...]:
-    """Compare two descriptions of an object field by field; a missing field is an empty one."""
-    return tuple(
-        FieldChange(field=field, old=old.get(field, ""), new=new.get(field, ""))
-        for field in {**old, **new}
-        if old.get(field, "") != new.get(field, "")
-    )
 
 
 def describe_project(project: Project) -> dict[str, str]:

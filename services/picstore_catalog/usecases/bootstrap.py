@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from picstore_catalog.model.bootstrap import (
-    Action,
-    Change,
     ConversionProfileEntry,
     Document,
-    FieldChange,
     LocationEntry,
     Outcome,
     ProjectEntry,
@@ -19,7 +16,6 @@ from picstore_catalog.model.bootstrap import (
     describe_location,
     describe_project,
     describe_upload_profile,
-    differences,
 )
 from picstore_catalog.model.conversion_profile import ConversionProfile
 from picstore_catalog.model.project import Project
@@ -39,6 +35,7 @@ from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.bootstrap_existing import Existing, check_document, load_existing
 from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_kit.changes import Change, FieldChange, action_of, differences
 from picstore_kit.ids import (
     ConversionProfileId,
     LocationId,
@@ -222,11 +219,9 @@ class _Run:
         more: tuple[FieldChange, ...] = (),
     ) -> None:
         fields = differences(before or {}, after) + more
-        if before is None:
-            action = Action.CREATED
-        else:
-            action = Action.UPDATED if fields else Action.UNCHANGED
-        self._changes.append(Change(kind=kind, name=name, action=action, fields=fields))
+        self._changes.append(
+            Change(kind=kind, name=name, action=action_of(before, fields), fields=fields)
+        )
 
 
 def _secret_changes(

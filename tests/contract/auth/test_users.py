@@ -51,7 +51,7 @@ async def test_email_address_of_another_team_is_free(
 ) -> None:
     await create_user(admin, "ann@example.org")
     other = await found_team(operator, connect, ADMIN_AND_WRITER)
-    await create_user(other["admin"], "ann@example.org")
+    assert (await create_user(other["admin"], "ann@example.org")).email == "ann@example.org"
 
 
 async def test_every_wrong_field_of_a_user_is_named(admin: Client) -> None:

@@ -11,10 +11,7 @@ import pytest
 
 from picstore.events.v1.event_pb2 import Event
 from picstore_auth.document import (
-    Action,
-    Change,
     Document,
-    FieldChange,
     KeyEntry,
     Outcome,
     TeamEntry,
@@ -27,6 +24,7 @@ from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses
+from picstore_kit.changes import Action, Change, FieldChange
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import InvalidFields, Unauthenticated
 from picstore_kit.ids import KeyId, ProjectId, TeamId, UploadProfileId, UserId, new_id

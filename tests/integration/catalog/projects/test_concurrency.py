@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 from psycopg import errors
 
-from picstore_catalog.model.bootstrap import Action, Document, Outcome
+from picstore_catalog.model.bootstrap import Document, Outcome
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import upload_profile as upload_profiles
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.projects import update_project
+from picstore_kit.changes import Action
 from picstore_kit.errors import Aborted, Reason
 from picstore_kit.ids import TeamId
 from tests.integration.catalog.projects.objects import access_to, document, project

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from picstore_catalog.model.bootstrap import Action, S3Entry
+from picstore_catalog.model.bootstrap import S3Entry
 from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_kit.changes import Action
 from picstore_kit.ids import LocationId, TeamId, new_id
 from picstore_kit.sealing import Sealer, SealError, key_id_of
 from picstore_kit.settings import SealingSettings

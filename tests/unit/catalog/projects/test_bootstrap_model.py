@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from picstore_catalog.model.bootstrap import (
-    FieldChange,
     S3Entry,
     describe_location,
-    differences,
 )
 from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
+from picstore_kit.changes import FieldChange, differences
 from picstore_kit.ids import LocationId, ProjectId, new_id
 
 
