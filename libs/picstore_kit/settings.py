@@ -17,6 +17,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from textwrap import indent
 from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
@@ -238,7 +239,7 @@ def print_settings(settings: ServiceSettings) -> None:
 def describe_settings(kind: type[ServiceSettings]) -> str:
     """Return the name, default and meaning of every variable that `kind` reads."""
     return "\n".join(
-        f"  {variable_name(path)}{_default_of(field)}\n      {field.description}"
+        f"  {variable_name(path)}{_default_of(field)}\n" + indent(field.description or "", " " * 6)
         for path, field in _leaves((), kind)
     )
 

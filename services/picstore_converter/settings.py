@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -60,4 +61,7 @@ class ConverterSettings(ServiceSettings):
     @field_validator("lanes", mode="before")
     @classmethod
     def _split(cls, lanes: object) -> object:
-        return tuple(lanes.split(",")) if isinstance(lanes, str) else lanes
+        if not isinstance(lanes, str):
+            return lanes
+        # As a person writes them, or as `--print-settings` does.
+        return json.loads(lanes) if lanes.startswith("[") else tuple(lanes.split(","))
