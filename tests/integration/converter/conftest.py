@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -173,10 +173,37 @@ class Interrupted:
             yield message
 
 
-async def kill_the_busy_child(pool: ChildPool) -> None:
-    for process in psutil.Process().children():
-        if "picstore_imaging.sandboxed:convert" in process.cmdline() and (
-            process.pid not in pool.idle
-        ):
-            process.kill()
-            process.wait(10)
+class KilledAtWork:
+    """Children of whom the first is killed when it has been given its work.
+
+    It is stopped before that, for a small picture would be done before anybody could kill it.
+    """
+
+    def __init__(self, pool: ChildPool) -> None:
+        self._pool = pool
+        self._calls = 0
+
+    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        self._calls += 1
+        async with aclosing(self._pool.call(request)) as messages:
+            if self._calls == 1:
+                await self._kill_the_one_that_begins(messages)
+            async for message in messages:
+                yield message
+
+    async def _kill_the_one_that_begins(
+        self, messages: AsyncGenerator[dict[str, Any], None]
+    ) -> None:
+        children = {pid: psutil.Process(pid) for pid in self._pool.idle}
+        for child in children.values():
+            child.suspend()
+        first = asyncio.ensure_future(anext(messages))
+        while True:
+            if busy := children.keys() - set(self._pool.idle):
+                break
+            await asyncio.sleep(0)
+        for pid in children.keys() - busy:
+            children[pid].resume()
+        for pid in busy:
+            children[pid].kill()
+        await first

@@ -19,8 +19,8 @@ from picstore_kit.sandbox.pool import ChildPool
 from tests.integration.converter.conftest import (
     Factory,
     Interrupted,
+    KilledAtWork,
     StartConverter,
-    kill_the_busy_child,
 )
 from tests.integration.upload.pictures import encoded
 
@@ -75,10 +75,7 @@ async def test_outputs_are_stored_as_pages_want_them(
 async def test_a_child_that_is_killed_in_mid_job_costs_an_attempt_and_no_output(
     factory: Factory, converter: StartConverter
 ) -> None:
-    def killed(pool: ChildPool) -> Interrupted:
-        return Interrupted(pool, kill_the_busy_child)
-
-    async with converter(children=killed):
+    async with converter(children=KilledAtWork):
         image = await factory.settled(await factory.upload())
     assert image.state == Image.STATE_READY
     assert await factory.jobs() == [("DONE", 2, Reason.CHILD_CRASHED)]
