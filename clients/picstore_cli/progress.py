@@ -81,11 +81,11 @@ class LineProgress:
     @contextmanager
     def uploading(self, path: Path, total: int) -> Iterator[Callable[[int], None]]:
         """Write that the upload begins."""
-        note(f"{path}: uploading {size(total)}")
+        note(f"{path.name}: uploading {size(total)}")
         yield lambda count: None
 
     @contextmanager
     def converting(self, path: Path) -> Iterator[Callable[[Image], None]]:
         """Write that the conversion is waited for."""
-        note(f"{path}: waiting for its outputs")
+        note(f"{path.name}: waiting for its outputs")
         yield lambda image: None

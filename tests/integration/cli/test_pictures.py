@@ -77,10 +77,10 @@ def test_the_same_picture_twice_is_uploaded_once(
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == second
-    assert f"{one}: uploading" in done.stderr
-    assert f"{one}: waiting for its outputs" in done.stderr
+    assert f"{one.name}: uploading" in done.stderr
+    assert f"{one.name}: waiting for its outputs" in done.stderr
     assert f"{one}: uploaded, img_" in done.stderr
-    assert f"{two}: uploading" not in done.stderr
+    assert f"{two.name}: uploading" not in done.stderr
     assert f"{two}: there already, img_" in done.stderr
 
 
