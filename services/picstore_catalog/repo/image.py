@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
@@ -17,32 +16,17 @@ from picstore_catalog.model.image import (
     Placeholder,
     Settled,
 )
-from picstore_catalog.model.job import Failure
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo.access import Access, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import overtaken
-from picstore_imaging.formats import SourceFormat
-from picstore_kit.errors import NotFound, Reason, Resource
+from picstore_catalog.repo.image_row import stored
+from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import (
     ImageId,
-    LocationId,
     ProjectId,
     TeamId,
     UploadId,
     UploadProfileId,
-)
-
-_ORIGINAL_COLUMNS: Final = (
-    "originals_location_id",
-    "original_key",
-    "format",
-    "width",
-    "height",
-    "frames",
-    "has_alpha",
-    "has_gps",
-    "size_bytes",
-    "sha256",
 )
 
 
@@ -243,7 +227,7 @@ async def fetch(
     """
     return await fetch_one(
         conn,
-        _stored,
+        stored,
         """
         SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
                i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
@@ -273,7 +257,7 @@ async def find_all(
     """Return pictures of a project, newest first, that were made before `before`."""
     return await fetch_all(
         conn,
-        _stored,
+        stored,
         """
         SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
                i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
@@ -312,7 +296,7 @@ async def find_by_sha256(
     """
     return await fetch_all(
         conn,
-        _stored,
+        stored,
         """
         SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
                i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
@@ -354,7 +338,7 @@ async def set_alt_text(
     """
     return await write_one(
         conn,
-        _stored,
+        stored,
         """
         UPDATE images i
         SET alt_text = %(alt_text)s, version = version + 1, updated_at = clock_timestamp()
@@ -375,53 +359,3 @@ async def set_alt_text(
 
 def _locked(*, state: str, **columns: Any) -> LockedImage:
     return LockedImage(state=ImageState(state), **columns)
-
-
-def _stored(
-    *,
-    state: str,
-    failure_reason: str | None,
-    failure_message: str | None,
-    thumbhash: bytes | None,
-    dominant_colour: str | None,
-    committed_at: datetime | None,
-    ready_at: datetime | None,
-    version: int,
-    created_at: datetime,
-    updated_at: datetime,
-    **columns: Any,
-) -> Stored[Image]:
-    facts = {name: columns.pop(name) for name in _ORIGINAL_COLUMNS}
-    return Stored(
-        value=Image(
-            state=ImageState(state),
-            failure=(
-                Failure(reason=Reason(failure_reason), message=failure_message or "")
-                if failure_reason
-                else None
-            ),
-            original=_original(**facts) if committed_at else None,
-            placeholder=(
-                Placeholder(thumbhash=thumbhash, dominant_colour=dominant_colour)
-                if thumbhash and dominant_colour
-                else None
-            ),
-            commit_time=committed_at,
-            ready_time=ready_at,
-            **columns,
-        ),
-        version=version,
-        created_at=created_at,
-        updated_at=updated_at,
-    )
-
-
-def _original(
-    *, originals_location_id: LocationId, original_key: str, format: str, **columns: Any
-) -> Original:
-    return Original(
-        location_id=originals_location_id,
-        object_key=original_key,
-        format=SourceFormat(format),
-        **columns,
-    )
