@@ -7,7 +7,8 @@ This module knows neither gRPC nor HTTP, so that pure code and sandboxed childre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar
@@ -297,3 +298,19 @@ def first_error(
         elif isinstance(error, PicstoreError):
             errors.append(error)
     return next((error for error in errors if error.reason is rather), errors[0])
+
+
+@contextmanager
+def ungrouped(*, rather: Reason | None = None) -> Iterator[None]:
+    """Let the errors of a task group out as the one that `first_error` chooses.
+
+    A group that holds anything but our own errors comes out as it is. Not an `except*` that raises:
+    before Python 3.11.4 what such a block raises comes out in a group again.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors, others = group.split(PicstoreError)
+        if errors is None or others is not None:
+            raise
+        raise first_error(errors, rather=rather) from None

@@ -243,12 +243,16 @@ class Stack:
         for spec in self._specs:
             for name in self._instances(spec):
                 self._services[name] = self._process(spec, name, surroundings)
+        first: ServerFailed | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for spec in self._specs:
                     group.create_task(start(spec))
         except* ServerFailed as failures:
-            raise _first(failures) from None
+            first = _first(failures)
+        if first is not None:
+            # Not within the block: before Python 3.11.4 it would come out in a group again.
+            raise first
 
     def _process(self, spec: ServiceSpec, name: str, surroundings: Surroundings) -> ServiceProcess:
         listen = self._listen[name]

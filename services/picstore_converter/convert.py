@@ -30,7 +30,7 @@ from picstore_converter.model import (
 from picstore_converter.ports import Children, Ledger, Stores
 from picstore_kit.blobs import keys
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
-from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, first_error
+from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
 from picstore_kit.ids import JobId
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
@@ -94,13 +94,13 @@ class ConvertImage:
 
     async def _attempt(self, claim: Claim) -> PicstoreError | None:
         """Work on the claim and return what ended the attempt early, if anything did."""
-        error: PicstoreError | None = None
         try:
-            async with self._lease_kept(claim):
-                await self._convert(claim)
-        except* PicstoreError as group:
-            error = first_error(group, rather=Reason.LEASE_LOST)
-        return error
+            with ungrouped(rather=Reason.LEASE_LOST):
+                async with self._lease_kept(claim):
+                    await self._convert(claim)
+        except PicstoreError as error:
+            return error
+        return None
 
     @asynccontextmanager
     async def _lease_kept(self, claim: Claim) -> AsyncIterator[None]:

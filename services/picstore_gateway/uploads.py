@@ -25,9 +25,8 @@ from picstore_kit.errors import (
     FieldViolation,
     InvalidField,
     InvalidFields,
-    PicstoreError,
     Reason,
-    first_error,
+    ungrouped,
 )
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -152,13 +151,11 @@ async def _send(backends: Backends, route: Route, messages: AsyncIterator[Messag
         while (message := await queue.get()) is not None:
             yield message
 
-    try:
+    with ungrouped():
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(read())
             response = await backends.send(route, queued())
             reading.cancel()
-    except* PicstoreError as errors:
-        raise first_error(errors) from None
     return response
 
 

@@ -24,7 +24,7 @@ from picstore_kit.errors import (
     PicstoreError,
     Reason,
     ResourceExhausted,
-    first_error,
+    ungrouped,
 )
 from picstore_kit.ids import TeamId, UploadId, new_id
 from picstore_upload.model import (
@@ -158,7 +158,7 @@ class ReceiveUpload:
     ) -> tuple[Probe, str]:
         """Receive, check and store; the object is complete only if every check was passed."""
         spool = storing.spool
-        try:
+        with ungrouped():
             async with asyncio.TaskGroup() as group:
                 end = await self._receive(receiver, messages, storing, group)
                 format, digest = receiver.finish(end)
@@ -167,8 +167,6 @@ class ReceiveUpload:
                     await spool.release()
                 else:
                     await storing.put(format, sha256=digest)
-        except* PicstoreError as errors:
-            raise first_error(errors) from None
         return probe, digest
 
     async def _receive(
@@ -261,15 +259,13 @@ class ReceiveUpload:
         progress = _Progress()
         await self._journal.open(entry)
         try:
-            try:
+            with ungrouped(rather=Reason.LEASE_LOST):
                 async with asyncio.TaskGroup() as group:
                     heartbeat = group.create_task(self._extend_for_ever(entry))
                     try:
                         yield progress
                     finally:
                         heartbeat.cancel()
-            except* PicstoreError as errors:
-                raise first_error(errors, rather=Reason.LEASE_LOST) from None
         except BaseException:
             # A second cancellation must not stop what the first one began.
             await asyncio.shield(self._clean_up(entry, progress.stage))

@@ -66,6 +66,20 @@ def test_every_service_has_a_composition_root_and_settings(service: Path) -> Non
     assert (service / "settings.py").is_file()
 
 
+def test_nothing_is_raised_within_an_except_star_block() -> None:
+    """Before Python 3.11.4 it comes out in an exception group, which nobody expects."""
+    culprits = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources()
+        for block in ast.walk(ast.parse(path.read_text()))
+        if isinstance(block, ast.TryStar)
+        for handler in block.handlers
+        for node in ast.walk(handler)
+        if isinstance(node, ast.Raise)
+    ]
+    assert culprits == []
+
+
 def test_every_python_file_says_what_it_is_for() -> None:
     bare = [
         str(path.relative_to(ROOT))

@@ -6,6 +6,7 @@ stays unset because it would replace `ack_wait`; workers delay a retry themselve
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +21,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.errors import FailedPrecondition, Reason
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 _NAME_IN_USE: Final = 10058
 """JetStream's code for a stream that exists with another configuration."""
+_STORE_NOT_CREATED: Final = 10049
+"""Its code for a directory that it can't make: it may still be removing the last stream's files."""
+_STORE_TRIES: Final = 5
+_STORE_PAUSE_S: Final = 0.2
 
 JOBS: Final = "PICSTORE_JOBS"
 EVENTS: Final = "PICSTORE_EVENTS"
@@ -200,12 +205,19 @@ async def _created(js: JetStreamContext, wanted: StreamConfig) -> bool:
 
     Theirs counts on from another moment of the clock, so the broker finds that ours differs.
     """
-    try:
-        await js.add_stream(wanted)
-    except BadRequestError as error:
-        if error.err_code != _NAME_IN_USE:
-            raise
-        return False
+    for tries_left in reversed(range(_STORE_TRIES)):
+        try:
+            await js.add_stream(wanted)
+        except BadRequestError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise
+            return False
+        except ServerError as error:
+            if error.err_code != _STORE_NOT_CREATED or not tries_left:
+                raise
+            await asyncio.sleep(_STORE_PAUSE_S)
+        else:
+            break
     log.info("bus.stream_created", stream=wanted.name)
     return True
 

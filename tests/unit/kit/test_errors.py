@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from picstore_kit.errors import (
     Aborted,
@@ -16,6 +19,7 @@ from picstore_kit.errors import (
     Reason,
     Unavailable,
     first_error,
+    ungrouped,
 )
 
 STORE = Unavailable(Reason.STORAGE_UNAVAILABLE, "the store is away")
@@ -38,6 +42,38 @@ def test_groups_are_looked_through_in_their_order() -> None:
 def test_a_preferred_reason_stands_for_all_wherever_it_is() -> None:
     assert first_error(group(STORE, group(BUSY, LEASE)), rather=Reason.LEASE_LOST) is LEASE
     assert first_error(group(STORE, BUSY), rather=Reason.LEASE_LOST) is STORE
+
+
+async def test_what_a_task_group_gathers_comes_out_as_one_error() -> None:
+    async def fail() -> None:
+        raise STORE
+
+    with pytest.raises(Unavailable) as caught, ungrouped():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fail())
+
+    assert caught.value is STORE
+
+
+def test_the_preferred_reason_comes_out() -> None:
+    with pytest.raises(Aborted) as caught, ungrouped(rather=Reason.LEASE_LOST):
+        raise group(STORE, group(LEASE))
+
+    assert caught.value is LEASE
+
+
+def test_a_group_that_holds_an_unexpected_error_stays_whole() -> None:
+    with pytest.raises(BaseExceptionGroup) as caught, ungrouped():
+        raise group(STORE, ZeroDivisionError())
+
+    assert len(caught.value.exceptions) == 2
+
+
+def test_an_error_that_is_in_no_group_is_let_through() -> None:
+    with pytest.raises(Unavailable) as caught, ungrouped():
+        raise STORE
+
+    assert caught.value is STORE
 
 
 def test_all_wrong_fields_are_named_at_once() -> None:
