@@ -34,7 +34,7 @@ _RETRY_POLICY: Final = {
 _KEEPALIVE_MS: Final = 60_000
 _KEEPALIVE_TIMEOUT_MS: Final = 10_000
 _RECONNECT_MIN_MS: Final = 100
-_RECONNECT_MAX_MS: Final = 5_000
+_RECONNECT_MAX_MS: Final = 1_000
 
 
 def open_channel(
@@ -44,17 +44,22 @@ def open_channel(
     credentials: Credentials | None = None,
     timeout_s: float = 5.0,
     stream_timeout_s: float = 900.0,
+    patience_s: float = 3.0,
 ) -> grpc.aio.Channel:
     """Return a channel to `target`; enter it to have it closed.
 
     `services` are the full names of those called through it: their safe methods are repeated when
     the server is unavailable. A call without a timeout gets `timeout_s`, a streaming one
-    `stream_timeout_s`, and none gets more than is left to the call that it is made for.
+    `stream_timeout_s`, and none gets more than is left to the call that it is made for. A server
+    that is just being replaced is waited for, `patience_s` at most, before a call is made at all.
     """
     calls = OutgoingCalls(
-        credentials=credentials, timeout_s=timeout_s, stream_timeout_s=stream_timeout_s
+        credentials=credentials,
+        timeout_s=timeout_s,
+        stream_timeout_s=stream_timeout_s,
+        patience_s=patience_s,
     )
-    return grpc.aio.insecure_channel(
+    channel = grpc.aio.insecure_channel(
         target,
         options=[
             ("grpc.service_config", json.dumps(service_config(services))),
@@ -67,6 +72,8 @@ def open_channel(
         ],
         interceptors=calls.interceptors(),
     )
+    calls.watch(channel)
+    return channel
 
 
 def service_config(services: Iterable[str]) -> dict[str, Any]:

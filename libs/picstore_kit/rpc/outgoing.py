@@ -6,6 +6,7 @@ awaited and share an `OutgoingCalls`.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable
 from typing import Any, Final
@@ -24,17 +25,42 @@ Requests = AsyncIterable[Any] | Iterable[Any]
 
 _MARGIN_S: Final = 0.05
 """Kept of the caller's time, to answer it that ours was not enough."""
+_LOOK_AGAIN_S: Final = 0.02
+_NOT_CONNECTED: Final = frozenset(
+    {
+        grpc.ChannelConnectivity.IDLE,
+        grpc.ChannelConnectivity.CONNECTING,
+        grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+    }
+)
 
 
 class OutgoingCalls:
     """Prepares calls: adds trace context and request id, an end, and who calls."""
 
     def __init__(
-        self, *, credentials: Credentials | None, timeout_s: float, stream_timeout_s: float
+        self,
+        *,
+        credentials: Credentials | None,
+        timeout_s: float,
+        stream_timeout_s: float,
+        patience_s: float = 0.0,
     ) -> None:
         self._credentials = credentials
         self._timeout_s = timeout_s
         self._stream_timeout_s = stream_timeout_s
+        self._patience_s = patience_s
+        self._channel: grpc.aio.Channel | None = None
+
+    def watch(self, channel: grpc.aio.Channel) -> None:
+        """Make no call while `channel` has no connection, until patience has run out.
+
+        gRPC refuses a call at once while it backs off from connecting, also when the server has
+        come back meanwhile: then every replacement of a server would be seen by those who call.
+        Its own `wait_for_ready` has no end but the call's, so a server that is gone for good would
+        be found out late, and as a deadline.
+        """
+        self._channel = channel
 
     async def prepare(self, details: Details, *, streaming: bool = False) -> Details:
         """Return the details with which the call is really made.
@@ -53,13 +79,24 @@ class OutgoingCalls:
             for name, credential in await self._credentials.metadata():
                 metadata.add(name, credential)
         default = self._stream_timeout_s if streaming else self._timeout_s
+        timeout_s = details.timeout or default
+        await self._connected(_clip_to_budget(timeout_s, details) / 2)
         return Details(
             details.method,
-            _clip_to_budget(details.timeout or default, details),
+            _clip_to_budget(timeout_s, details),
             metadata,
             details.credentials,
             details.wait_for_ready,
         )
+
+    async def _connected(self, at_most_s: float) -> None:
+        if self._channel is None:
+            return
+        loop = asyncio.get_running_loop()
+        end = loop.time() + min(self._patience_s, at_most_s)
+        # Looked at again and again because gRPC's wait for a change of state cannot be called off.
+        while self._channel.get_state(try_to_connect=True) in _NOT_CONNECTED and loop.time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def interceptors(self) -> list[grpc.aio.ClientInterceptor]:
         """Return an interceptor for each kind of call."""

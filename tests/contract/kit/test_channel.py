@@ -12,6 +12,7 @@ from picstore_kit.ids import TeamId
 from picstore_kit.log import bound_request_id
 from picstore_kit.rpc.auth import Principal, acting_as
 from picstore_kit.rpc.deadline import deadline_in, remaining_s
+from picstore_kit.settings import RPCSettings
 from tests.contract.kit.conftest import ECHO
 
 if TYPE_CHECKING:
@@ -188,3 +189,25 @@ async def test_stream_of_responses_ends_in_our_error(wire: Wire, client: EchoCli
     assert (await anext(aiter(responses))).text == "a"
     with pytest.raises(NotFound):
         await anext(aiter(responses))
+
+
+async def test_a_server_that_is_being_replaced_is_waited_for(wire: Wire) -> None:
+    async with wire.server() as server:
+        client = await wire.connect(server.address, patience_s=30, timeout_s=60)
+        await server.serving()
+        await client.unary()
+
+    async with asyncio.TaskGroup() as tasks:
+        call = tasks.create_task(client.unary())
+        await asyncio.wait([call], timeout=0.2)
+        assert not call.done()  # neither refused nor answered: nobody is there
+        await wire.serve(RPCSettings(listen=server.address, stop_grace_s=0.2))
+
+    assert call.result().text == "hello"
+
+
+async def test_no_call_waits_longer_than_patience_for_a_server_that_is_gone(wire: Wire) -> None:
+    async with wire.server() as server:
+        client = await wire.connect(server.address, patience_s=0.1, timeout_s=900)
+    with pytest.raises(Unavailable):
+        await client.unary()

@@ -141,7 +141,7 @@ async def test_handler_knows_how_much_time_is_left(wire: Wire, client: EchoClien
     wire.servicer.on("Unary", note)
     await client.unary(timeout=7)
     assert budgets[0] is not None
-    assert 0 < budgets[0] <= 7
+    assert 0 < budgets[0] < 7.5  # gRPC rounds what it writes on the wire up
     assert remaining_s() is None
 
 
