@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from picstore.catalog.v1.image_pb2 import Image, Picture
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.picture_pb2 import Picture
 from picstore_cli.console import json_text
 from picstore_cli.progress import Progress
 from picstore_client import PicStoreClient, sha256_of

@@ -25,12 +25,8 @@ from tenacity import (
 from tenacity.wait import wait_base
 
 from picstore.auth.v1.authentication_pb2 import Principal
-from picstore.catalog.v1.image_pb2 import (
-    Image,
-    ListImagesResponse,
-    LookupImagesResponse,
-    Picture,
-)
+from picstore.catalog.v1.image_pb2 import Image, ListImagesResponse, LookupImagesResponse
+from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
 from picstore_client.problems import error_of, foreign, reason_of, unreachable
 from picstore_kit.errors import (

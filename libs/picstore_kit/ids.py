@@ -25,6 +25,9 @@ ImageId = NewType("ImageId", str)
 OutputId = NewType("OutputId", str)
 JobId = NewType("JobId", str)
 UploadId = NewType("UploadId", str)
+SessionId = NewType("SessionId", str)
+InvitationId = NewType("InvitationId", str)
+AuditEventId = NewType("AuditEventId", str)
 
 _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     TeamId: "tem",
@@ -39,6 +42,9 @@ _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     OutputId: "out",
     JobId: "job",
     UploadId: "upl",
+    SessionId: "ses",
+    InvitationId: "inv",
+    AuditEventId: "aud",
 }
 
 IdT = TypeVar("IdT", bound=str)

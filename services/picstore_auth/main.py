@@ -5,14 +5,21 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from picstore.auth.v1 import authentication_pb2_grpc, bootstrap_pb2_grpc, directory_pb2_grpc
-from picstore_auth.callers import LocalAuthenticator, LocalVerificationKeys
-from picstore_auth.servicer import (
-    AuthenticationServicer,
-    BootstrapServicer,
-    DirectoryServicer,
-    TokenServicer,
+from picstore.auth.v1 import (
+    api_key_pb2_grpc,
+    authentication_pb2_grpc,
+    bootstrap_pb2_grpc,
+    role_pb2_grpc,
+    team_pb2_grpc,
+    user_pb2_grpc,
 )
+from picstore_auth.callers import LocalAuthenticator, LocalVerificationKeys
+from picstore_auth.servicer.api_key import ApiKeyServicer
+from picstore_auth.servicer.authentication import AuthenticationServicer, TokenServicer
+from picstore_auth.servicer.bootstrap import BootstrapServicer
+from picstore_auth.servicer.role import RoleServicer
+from picstore_auth.servicer.team import TeamServicer
+from picstore_auth.servicer.user import UserServicer
 from picstore_auth.settings import AuthSettings
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
@@ -74,14 +81,24 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
                     "picstore.auth.v1.TokenService",
                 ),
                 (
-                    directory_pb2_grpc.add_DirectoryServiceServicer_to_server,
-                    DirectoryServicer(
-                        Teams(database),
-                        Users(database, pager),
-                        Roles(database, pager),
-                        Keys(database, pager),
-                    ),
-                    "picstore.auth.v1.DirectoryService",
+                    team_pb2_grpc.add_TeamServiceServicer_to_server,
+                    TeamServicer(Teams(database)),
+                    "picstore.auth.v1.TeamService",
+                ),
+                (
+                    user_pb2_grpc.add_UserServiceServicer_to_server,
+                    UserServicer(Users(database, pager)),
+                    "picstore.auth.v1.UserService",
+                ),
+                (
+                    role_pb2_grpc.add_RoleServiceServicer_to_server,
+                    RoleServicer(Roles(database, pager)),
+                    "picstore.auth.v1.RoleService",
+                ),
+                (
+                    api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server,
+                    ApiKeyServicer(Keys(database, pager)),
+                    "picstore.auth.v1.ApiKeyService",
                 ),
                 (
                     bootstrap_pb2_grpc.add_BootstrapServiceServicer_to_server,

@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.auth.v1 import authentication_pb2, directory_pb2
+from picstore.auth.v1 import api_key_pb2, authentication_pb2, role_pb2, team_pb2, user_pb2
 from picstore.options.v1 import permission_pb2
 from picstore_auth.model import (
     Caller,
@@ -84,7 +84,7 @@ def principal_from(identity: Identity) -> Principal:
     )
 
 
-def new_user_from(message: directory_pb2.User) -> NewUser:
+def new_user_from(message: user_pb2.User) -> NewUser:
     """Read a user to add.
 
     Raises:
@@ -102,7 +102,7 @@ def new_user_from(message: directory_pb2.User) -> NewUser:
     )
 
 
-def user_update_from(request: directory_pb2.UpdateUserRequest) -> UserUpdate:
+def user_update_from(request: user_pb2.UpdateUserRequest) -> UserUpdate:
     """Read what to change of a user.
 
     Raises:
@@ -126,7 +126,7 @@ def user_update_from(request: directory_pb2.UpdateUserRequest) -> UserUpdate:
     )
 
 
-def new_role_from(message: directory_pb2.Role) -> NewRole:
+def new_role_from(message: role_pb2.Role) -> NewRole:
     """Read a role to add.
 
     Raises:
@@ -139,7 +139,7 @@ def new_role_from(message: directory_pb2.Role) -> NewRole:
     return NewRole(short_name=message.short_name, display_name=message.display_name, grants=grants)
 
 
-def role_update_from(request: directory_pb2.UpdateRoleRequest) -> RoleUpdate:
+def role_update_from(request: role_pb2.UpdateRoleRequest) -> RoleUpdate:
     """Read what to change of a role.
 
     Raises:
@@ -162,7 +162,7 @@ def role_update_from(request: directory_pb2.UpdateRoleRequest) -> RoleUpdate:
     )
 
 
-def new_key_from(message: directory_pb2.ApiKey) -> NewKey:
+def new_key_from(message: api_key_pb2.ApiKey) -> NewKey:
     """Read an API key to make.
 
     Raises:
@@ -225,9 +225,9 @@ def signing_key_message(key: SigningKey) -> authentication_pb2.SigningKey:
     )
 
 
-def team_message(team: Team) -> directory_pb2.Team:
+def team_message(team: Team) -> team_pb2.Team:
     """Write a team."""
-    return directory_pb2.Team(
+    return team_pb2.Team(
         id=team.id,
         short_name=team.short_name,
         display_name=team.display_name,
@@ -235,9 +235,9 @@ def team_message(team: Team) -> directory_pb2.Team:
     )
 
 
-def user_message(user: User) -> directory_pb2.User:
+def user_message(user: User) -> user_pb2.User:
     """Write a user."""
-    return directory_pb2.User(
+    return user_pb2.User(
         id=user.id,
         email=user.email,
         display_name=user.display_name,
@@ -249,9 +249,9 @@ def user_message(user: User) -> directory_pb2.User:
     )
 
 
-def role_message(role: Role) -> directory_pb2.Role:
+def role_message(role: Role) -> role_pb2.Role:
     """Write a role."""
-    return directory_pb2.Role(
+    return role_pb2.Role(
         id=role.id,
         short_name=role.short_name,
         display_name=role.display_name,
@@ -262,9 +262,9 @@ def role_message(role: Role) -> directory_pb2.Role:
     )
 
 
-def key_message(key: Key) -> directory_pb2.ApiKey:
+def key_message(key: Key) -> api_key_pb2.ApiKey:
     """Write what is known of an API key."""
-    return directory_pb2.ApiKey(
+    return api_key_pb2.ApiKey(
         id=key.id,
         user_id=key.user_id,
         display_name=key.display_name,

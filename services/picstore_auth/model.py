@@ -43,6 +43,8 @@ class Permission(StrEnum):
     IMAGE_EDIT = "image:edit"
     CONVERSION_PROFILE_WRITE = "conversion_profile:write"
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
+    STORAGE_LOCATION_WRITE = "storage_location:write"
+    AUDIT_READ = "audit:read"
 
 
 TEAM_LEVEL: Final = frozenset(
@@ -51,6 +53,7 @@ TEAM_LEVEL: Final = frozenset(
         Permission.TEAM_READ,
         Permission.TEAM_WRITE,
         Permission.PROJECT_CREATE,
+        Permission.AUDIT_READ,
     }
 )
 """Permissions that are about the team itself, and so mean nothing on one project."""

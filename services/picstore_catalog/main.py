@@ -9,9 +9,12 @@ from typing import Final
 
 from picstore.catalog.v1 import (
     bootstrap_pb2_grpc,
+    conversion_profile_pb2_grpc,
     image_pb2_grpc,
     ingest_pb2_grpc,
     project_pb2_grpc,
+    storage_location_pb2_grpc,
+    upload_profile_pb2_grpc,
 )
 from picstore.jobs.v1 import job_pb2_grpc
 from picstore_catalog.servicer.bootstrap import BootstrapServicer
@@ -86,17 +89,17 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
             "picstore.catalog.v1.ProjectService",
         ),
         (
-            project_pb2_grpc.add_StorageLocationServiceServicer_to_server,
+            storage_location_pb2_grpc.add_StorageLocationServiceServicer_to_server,
             StorageLocationServicer(work, pager),
             "picstore.catalog.v1.StorageLocationService",
         ),
         (
-            project_pb2_grpc.add_ConversionProfileServiceServicer_to_server,
+            conversion_profile_pb2_grpc.add_ConversionProfileServiceServicer_to_server,
             ConversionProfileServicer(work, pager),
             "picstore.catalog.v1.ConversionProfileService",
         ),
         (
-            project_pb2_grpc.add_UploadProfileServiceServicer_to_server,
+            upload_profile_pb2_grpc.add_UploadProfileServiceServicer_to_server,
             UploadProfileServicer(work, pager),
             "picstore.catalog.v1.UploadProfileService",
         ),

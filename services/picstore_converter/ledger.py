@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from picstore.catalog.v1 import ingest_pb2, project_pb2
+from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter import mapping
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
@@ -108,7 +108,7 @@ class RPCLocations:
     def __init__(self, ingest: IngestServiceAsyncStub) -> None:
         self._ingest = ingest
 
-    async def get(self, location_id: LocationId) -> project_pb2.StorageLocation:
+    async def get(self, location_id: LocationId) -> storage_location_pb2.StorageLocation:
         """Return the location as it is now."""
         request = ingest_pb2.GetStorageAccessRequest(storage_location_id=location_id)
         return await self._ingest.GetStorageAccess(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore.catalog.v1 import conversion_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
     Claim,
@@ -68,9 +68,9 @@ def failed_to(output: FailedOutput) -> job_pb2.FailedOutput:
     return job_pb2.FailedOutput(reason=output.reason.value, message=output.message)
 
 
-def placeholder_to(placeholder: Placeholder) -> image_pb2.Placeholder:
+def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:
     """Write a placeholder."""
-    return image_pb2.Placeholder(
+    return picture_pb2.Placeholder(
         thumbhash=placeholder.thumbhash, dominant_colour=placeholder.dominant_colour
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Final
 
 import grpc.aio
@@ -17,8 +18,23 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as Endpoint
 
 # Their descriptors say what the routes are.
-from picstore.auth.v1 import authentication_pb2, directory_pb2
-from picstore.catalog.v1 import image_pb2, project_pb2
+from picstore.auth.v1 import (
+    api_key_pb2,
+    audit_pb2,
+    authentication_pb2,
+    invitation_pb2,
+    role_pb2,
+    session_pb2,
+    team_pb2,
+    user_pb2,
+)
+from picstore.catalog.v1 import (
+    conversion_profile_pb2,
+    image_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
@@ -32,16 +48,32 @@ from picstore_gateway.routes import Route, places_of, routes_of
 from picstore_gateway.uploads import upload_operation
 
 
-def _services_in(*files: FileDescriptor) -> tuple[str, ...]:
+def _services_in(*modules: ModuleType) -> tuple[str, ...]:
+    files: list[FileDescriptor] = [module.DESCRIPTOR for module in modules]
     return tuple(
         str(service.full_name) for file in files for service in file.services_by_name.values()
     )
 
 
 SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "auth": _services_in(authentication_pb2.DESCRIPTOR, directory_pb2.DESCRIPTOR),
-    "catalog": _services_in(project_pb2.DESCRIPTOR, image_pb2.DESCRIPTOR),
-    "upload": _services_in(upload_pb2.DESCRIPTOR),
+    "auth": _services_in(
+        authentication_pb2,
+        session_pb2,
+        team_pb2,
+        user_pb2,
+        invitation_pb2,
+        role_pb2,
+        api_key_pb2,
+        audit_pb2,
+    ),
+    "catalog": _services_in(
+        project_pb2,
+        storage_location_pb2,
+        conversion_profile_pb2,
+        upload_profile_pb2,
+        image_pb2,
+    ),
+    "upload": _services_in(upload_pb2),
 }
 """The gRPC services with public methods, by the process that serves them."""
 

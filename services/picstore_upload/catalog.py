@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picstore.catalog.v1 import ingest_pb2, project_pb2
+from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.ids import ImageId, LocationId, UploadId
 from picstore_upload import mapping
@@ -38,7 +38,7 @@ class RPCCatalog:
         response = await self._ingest.FindCommit(ingest_pb2.FindCommitRequest(upload_id=upload_id))
         return ImageId(response.image_id) if response.image_id else None
 
-    async def get_location(self, location_id: LocationId) -> project_pb2.StorageLocation:
+    async def get_location(self, location_id: LocationId) -> storage_location_pb2.StorageLocation:
         """Return a storage location, secrets and all."""
         request = ingest_pb2.GetStorageAccessRequest(storage_location_id=location_id)
         return await self._ingest.GetStorageAccess(request)

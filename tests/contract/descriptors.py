@@ -16,9 +16,28 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
-from picstore.auth.v1 import authentication_pb2, bootstrap_pb2, directory_pb2
+from picstore.auth.v1 import (
+    api_key_pb2,
+    audit_pb2,
+    authentication_pb2,
+    bootstrap_pb2,
+    invitation_pb2,
+    role_pb2,
+    session_pb2,
+    team_pb2,
+    user_pb2,
+)
 from picstore.catalog.v1 import bootstrap_pb2 as catalog_bootstrap_pb2
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, project_pb2
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    conversion_profile_pb2,
+    image_pb2,
+    ingest_pb2,
+    picture_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore.errors.v1 import error_reason_pb2
 from picstore.events.v1 import event_pb2
 from picstore.jobs.v1 import job_pb2
@@ -27,19 +46,29 @@ from picstore.upload.v1 import upload_pb2
 
 # Importing a generated module registers its descriptors, with our options, in the default pool.
 REGISTERED = (
+    api_key_pb2,
+    audit_pb2,
     authentication_pb2,
     bootstrap_pb2,
     catalog_bootstrap_pb2,
     conversion_pb2,
-    directory_pb2,
+    conversion_profile_pb2,
     error_reason_pb2,
     event_pb2,
     image_pb2,
     ingest_pb2,
+    invitation_pb2,
     job_pb2,
     options_pb2,
+    picture_pb2,
     project_pb2,
+    role_pb2,
+    session_pb2,
+    storage_location_pb2,
+    team_pb2,
     upload_pb2,
+    upload_profile_pb2,
+    user_pb2,
 )
 
 

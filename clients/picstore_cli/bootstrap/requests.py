@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 from picstore.auth.v1 import bootstrap_pb2 as auth
 from picstore.catalog.v1 import bootstrap_pb2 as catalog
-from picstore.catalog.v1 import conversion_pb2, project_pb2
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    conversion_profile_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore.options.v1 import permission_pb2
 from picstore_cli.bootstrap import document as doc
 from picstore_cli.bootstrap.reading import DocumentError
@@ -76,7 +82,7 @@ def catalog_request(
         storage_locations=[_location(location) for location in document.storage_locations],
         conversion_profiles=[_conversion(profile) for profile in document.conversion_profiles],
         upload_profiles=[
-            project_pb2.UploadProfile(
+            upload_profile_pb2.UploadProfile(
                 id=upload_profile_ids.get(f"{profile.project}/{profile.short_name}", ""),
                 project_id=profile.project,
                 short_name=profile.short_name,
@@ -120,8 +126,8 @@ def _permission(name: str) -> permission_pb2.Permission.ValueType:
         raise DocumentError(f"there is no permission {name!r}") from error
 
 
-def _location(location: doc.StorageLocation) -> project_pb2.StorageLocation:
-    message = project_pb2.StorageLocation(
+def _location(location: doc.StorageLocation) -> storage_location_pb2.StorageLocation:
+    message = storage_location_pb2.StorageLocation(
         project_id=location.project,
         short_name=location.short_name,
         display_name=location.display_name,
@@ -130,7 +136,7 @@ def _location(location: doc.StorageLocation) -> project_pb2.StorageLocation:
     )
     if location.s3 is not None:
         message.s3.CopyFrom(
-            project_pb2.S3Provider(
+            storage_location_pb2.S3Provider(
                 endpoint=location.s3.endpoint,
                 region=location.s3.region,
                 bucket=location.s3.bucket,
@@ -144,8 +150,8 @@ def _location(location: doc.StorageLocation) -> project_pb2.StorageLocation:
     return message
 
 
-def _conversion(profile: doc.ConversionProfile) -> project_pb2.ConversionProfile:
-    return project_pb2.ConversionProfile(
+def _conversion(profile: doc.ConversionProfile) -> conversion_profile_pb2.ConversionProfile:
+    return conversion_profile_pb2.ConversionProfile(
         project_id=profile.project,
         short_name=profile.short_name,
         display_name=profile.display_name,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from picstore.catalog.v1.project_pb2 import StorageLocation
+from picstore.catalog.v1.storage_location_pb2 import StorageLocation
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
 from picstore_kit.errors import FailedPrecondition, Reason

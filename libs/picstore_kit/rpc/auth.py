@@ -19,7 +19,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from picstore.auth.v1 import authentication_pb2
 from picstore.options.v1 import options_pb2, permission_pb2
 from picstore_kit.errors import PermissionDenied, Reason, Unauthenticated
-from picstore_kit.ids import KeyId, ProjectId, TeamId, UploadProfileId, UserId
+from picstore_kit.ids import KeyId, ProjectId, SessionId, TeamId, UploadProfileId, UserId
 
 TEAM_ADMIN: Final = "team:admin"
 """The permission that satisfies every other."""
@@ -54,6 +54,8 @@ class Principal:
     """The team of the user; None for a service that acts for nobody."""
     user_id: UserId | None = None
     key_id: KeyId | None = None
+    session_id: SessionId | None = None
+    """The session by which the user is known, in the place of an API key."""
     service: str | None = None
     """The service that calls, if one does."""
     grants: tuple[Grant, ...] = ()
@@ -136,6 +138,8 @@ class AccessRule:
     """What the caller must be allowed to do; the use-case's query decides it."""
     object_path: str | None = None
     """Path of the request field that names the object; None for the caller's team."""
+    services: frozenset[str] = frozenset()
+    """The names of the services that may call, where the method is for services."""
 
     def admit(self, principal: Principal | None) -> None:
         """Refuse callers that the method is not for, whatever object they ask for.
@@ -145,7 +149,7 @@ class AccessRule:
 
         Raises:
             Unauthenticated: There is no credential, or none of a user where one is needed.
-            PermissionDenied: The method is for services only.
+            PermissionDenied: The method is for certain services only.
         """
         if self.audience is Audience.PUBLIC:
             return
@@ -154,10 +158,10 @@ class AccessRule:
                 Reason.CREDENTIAL_MISSING,
                 "this needs a credential; send it as `authorization: Bearer …`",
             )
-        if self.audience is Audience.SERVICE and principal.service is None:
+        if self.audience is Audience.SERVICE and principal.service not in self.services:
             raise PermissionDenied(
                 Reason.SERVICE_ONLY,
-                "this method is for other services of the installation",
+                f"this method is for {' and '.join(sorted(self.services))} only",
                 metadata={"method": self.method.lstrip("/")},
             )
         needs_user = self.audience is Audience.PERMISSION or self.permission is not None
@@ -209,6 +213,7 @@ def principal_from_proto(
         team_id=TeamId(message.team_id) if message.team_id else None,
         user_id=UserId(message.user_id) if message.user_id else None,
         key_id=KeyId(message.key_id) if message.key_id else None,
+        session_id=SessionId(message.session_id) if message.session_id else None,
         service=service,
         grants=tuple(
             Grant(
@@ -232,6 +237,7 @@ def principal_to_proto(principal: Principal) -> authentication_pb2.Principal:
         team_id=principal.team_id or "",
         user_id=principal.user_id or "",
         key_id=principal.key_id or "",
+        session_id=principal.session_id or "",
         grants=[
             authentication_pb2.Grant(
                 permission=permission_number(grant.permission), project_id=grant.project_id or ""
@@ -251,4 +257,5 @@ def _access_rule(path: str, method: MethodDescriptor) -> AccessRule:
         audience=Audience(access.audience),
         permission=permission_name(access.permission) if access.permission else None,
         object_path=access.object or None,
+        services=frozenset(access.services),
     )

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from picstore.catalog.v1 import bootstrap_pb2, project_pb2
+from picstore.catalog.v1 import (
+    bootstrap_pb2,
+    conversion_profile_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore_catalog.mapping.conversion_profile import read_profile
 from picstore_catalog.model.bootstrap import (
     ConversionProfileEntry,
@@ -100,7 +106,7 @@ def _project(message: project_pb2.Project, violations: Violations, path: str) ->
 
 
 def _location(
-    message: project_pb2.StorageLocation,
+    message: storage_location_pb2.StorageLocation,
     violations: Violations,
     path: str,
     local_roots: tuple[PurePosixPath, ...],
@@ -128,7 +134,7 @@ def _location(
     )
 
 
-def _bucket(message: project_pb2.S3Provider, violations: Violations, path: str) -> S3Entry:
+def _bucket(message: storage_location_pb2.S3Provider, violations: Violations, path: str) -> S3Entry:
     entry = S3Entry(
         endpoint=message.endpoint.rstrip("/"),
         region=message.region,
@@ -151,7 +157,7 @@ def _bucket(message: project_pb2.S3Provider, violations: Violations, path: str) 
 
 
 def _conversion_profile(
-    message: project_pb2.ConversionProfile, violations: Violations, path: str
+    message: conversion_profile_pb2.ConversionProfile, violations: Violations, path: str
 ) -> ConversionProfileEntry:
     _check_names(message, violations, path)
     return ConversionProfileEntry(
@@ -164,7 +170,7 @@ def _conversion_profile(
 
 
 def _upload_profile(
-    message: project_pb2.UploadProfile, violations: Violations, path: str
+    message: upload_profile_pb2.UploadProfile, violations: Violations, path: str
 ) -> UploadProfileEntry:
     entry = UploadProfileEntry(
         id=violations.optional_id(UploadProfileId, message.id, f"{path}.id"),
@@ -186,9 +192,9 @@ def _upload_profile(
 def _check_names(
     message: (
         project_pb2.Project
-        | project_pb2.StorageLocation
-        | project_pb2.ConversionProfile
-        | project_pb2.UploadProfile
+        | storage_location_pb2.StorageLocation
+        | conversion_profile_pb2.ConversionProfile
+        | upload_profile_pb2.UploadProfile
     ),
     violations: Violations,
     path: str,

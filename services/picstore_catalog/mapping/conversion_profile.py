@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
-from picstore.catalog.v1 import project_pb2
+from picstore.catalog.v1 import conversion_profile_pb2
 from picstore_catalog.mapping.conversion import (
     format_messages,
     format_rules,
@@ -30,7 +30,7 @@ _NOTHING: Final = Profile(formats=(), sizes=())
 
 
 def new_conversion_profile(
-    message: project_pb2.ConversionProfile,
+    message: conversion_profile_pb2.ConversionProfile,
     profile_id: ConversionProfileId,
     project_id: ProjectId | None,
     violations: Violations,
@@ -51,7 +51,7 @@ def new_conversion_profile(
 
 def changed_conversion_profile(
     profile: ConversionProfile,
-    message: project_pb2.ConversionProfile,
+    message: conversion_profile_pb2.ConversionProfile,
     fields: AbstractSet[str],
 ) -> ConversionProfile:
     """Take the named fields from the message of an `UpdateConversionProfileRequest`.
@@ -72,7 +72,7 @@ def changed_conversion_profile(
 
 
 def read_profile(
-    message: project_pb2.ConversionProfile,
+    message: conversion_profile_pb2.ConversionProfile,
     violations: Violations,
     path: str,
     fields: AbstractSet[str] = CHANGEABLE,
@@ -105,10 +105,10 @@ def read_profile(
 
 def conversion_profile_message(
     stored: Stored[ConversionProfile],
-) -> project_pb2.ConversionProfile:
+) -> conversion_profile_pb2.ConversionProfile:
     """Return a profile as callers see it."""
     profile = stored.value
-    return project_pb2.ConversionProfile(
+    return conversion_profile_pb2.ConversionProfile(
         id=profile.id,
         project_id=profile.project_id or "",
         short_name=profile.short_name,

@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore.catalog.v1 import conversion_pb2, image_pb2, picture_pb2
 from picstore_catalog.mapping.conversion import (
     FIT_NUMBERS,
     FORMAT_NUMBERS,
@@ -113,17 +113,17 @@ def read_state(number: image_pb2.Image.State.ValueType, *, field: str) -> ImageS
     return ImageState(image_pb2.Image.State.Name(number).removeprefix(_STATE))
 
 
-def placeholder_message(placeholder: Placeholder) -> image_pb2.Placeholder:
+def placeholder_message(placeholder: Placeholder) -> picture_pb2.Placeholder:
     """Return what to show until a picture is there."""
-    return image_pb2.Placeholder(
+    return picture_pb2.Placeholder(
         thumbhash=base64.b64encode(placeholder.thumbhash).decode(),
         dominant_colour=placeholder.dominant_colour,
     )
 
 
-def picture_message(image: Image, picture: Picture) -> image_pb2.Picture:
+def picture_message(image: Image, picture: Picture) -> picture_pb2.Picture:
     """Return what a page needs to show a picture."""
-    return image_pb2.Picture(
+    return picture_pb2.Picture(
         image_id=image.id,
         sources=[_source(source) for source in picture.sources],
         fallback=_source(picture.fallback),
@@ -150,8 +150,8 @@ def _describe_original(message: image_pb2.Image, original: Original) -> None:
     message.has_gps = original.has_gps
 
 
-def _source(source: Source) -> image_pb2.PictureSource:
-    return image_pb2.PictureSource(
+def _source(source: Source) -> picture_pb2.PictureSource:
+    return picture_pb2.PictureSource(
         mime_type=source.format.mime_type,
         candidates=[_candidate(candidate) for candidate in source.candidates],
         srcset=source.srcset,
@@ -159,8 +159,8 @@ def _source(source: Source) -> image_pb2.PictureSource:
     )
 
 
-def _candidate(candidate: Candidate) -> image_pb2.PictureCandidate:
-    return image_pb2.PictureCandidate(
+def _candidate(candidate: Candidate) -> picture_pb2.PictureCandidate:
+    return picture_pb2.PictureCandidate(
         url=candidate.url,
         width=candidate.width,
         height=candidate.height,

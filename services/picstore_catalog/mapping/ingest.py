@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import ingest_pb2, project_pb2
+from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
 from picstore_catalog.model.image import Original
 from picstore_catalog.model.upload import Commit, Resolution, UploadRequest
@@ -88,7 +88,7 @@ def _original(request: ingest_pb2.CommitImageRequest) -> Original:
 
 
 def resolution_message(
-    resolution: Resolution, originals_location: project_pb2.StorageLocation
+    resolution: Resolution, originals_location: storage_location_pb2.StorageLocation
 ) -> ingest_pb2.ResolveUploadResponse:
     """Return where an upload goes; the location comes with its secret."""
     target = resolution.target

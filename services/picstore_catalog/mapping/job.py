@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Final
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_catalog.mapping.image import optional_timestamp, spec_message
 from picstore_catalog.mapping.ingest import facts_message, read_sha256
@@ -86,7 +86,7 @@ def read_failure(reason: str, message: str, *, field: str) -> Failure:
     return Failure(reason=known, message=message.replace("\0", "")[:_MAX_MESSAGE])
 
 
-def read_placeholder(message: image_pb2.Placeholder) -> Placeholder:
+def read_placeholder(message: picture_pb2.Placeholder) -> Placeholder:
     """Read what to show until a picture is there.
 
     Raises:

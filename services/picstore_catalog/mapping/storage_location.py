@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import project_pb2
+from picstore.catalog.v1 import storage_location_pb2
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.storage_location import LocalDirectory, S3Bucket, StorageLocation
 from picstore_catalog.model.stored import Stored
 
 
-def location_message(stored: Stored[StorageLocation]) -> project_pb2.StorageLocation:
+def location_message(stored: Stored[StorageLocation]) -> storage_location_pb2.StorageLocation:
     """Return a location as callers see it, without its secret."""
     location = stored.value
-    message = project_pb2.StorageLocation(
+    message = storage_location_pb2.StorageLocation(
         id=location.id,
         project_id=location.project_id or "",
         short_name=location.short_name,
@@ -25,7 +25,7 @@ def location_message(stored: Stored[StorageLocation]) -> project_pb2.StorageLoca
     match location.provider:
         case S3Bucket() as s3:
             message.s3.CopyFrom(
-                project_pb2.S3Provider(
+                storage_location_pb2.S3Provider(
                     endpoint=s3.endpoint,
                     region=s3.region,
                     bucket=s3.bucket,
@@ -34,11 +34,13 @@ def location_message(stored: Stored[StorageLocation]) -> project_pb2.StorageLoca
                 )
             )
         case LocalDirectory() as local:
-            message.local.CopyFrom(project_pb2.LocalProvider(directory=local.directory))
+            message.local.CopyFrom(storage_location_pb2.LocalProvider(directory=local.directory))
     return message
 
 
-def with_secret(message: project_pb2.StorageLocation, secret: str) -> project_pb2.StorageLocation:
+def with_secret(
+    message: storage_location_pb2.StorageLocation, secret: str
+) -> storage_location_pb2.StorageLocation:
     """Add the secret access key, where there is one, for a service that opens the store."""
     if secret:
         message.s3.secret_access_key = secret

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
-from picstore.catalog.v1 import project_pb2
+from picstore.catalog.v1 import upload_profile_pb2
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.names import (
     display_name_fault,
@@ -35,7 +35,7 @@ _PATH: Final = "upload_profile"
 
 
 def new_upload_profile(
-    message: project_pb2.UploadProfile, profile_id: UploadProfileId
+    message: upload_profile_pb2.UploadProfile, profile_id: UploadProfileId
 ) -> UploadProfile:
     """Read the message of a `CreateUploadProfileRequest`.
 
@@ -60,7 +60,7 @@ def new_upload_profile(
 
 
 def changed_upload_profile(
-    profile: UploadProfile, message: project_pb2.UploadProfile, fields: AbstractSet[str]
+    profile: UploadProfile, message: upload_profile_pb2.UploadProfile, fields: AbstractSet[str]
 ) -> UploadProfile:
     """Take the named fields from the message of an `UpdateUploadProfileRequest`.
 
@@ -72,10 +72,10 @@ def changed_upload_profile(
     return changed
 
 
-def upload_profile_message(stored: Stored[UploadProfile]) -> project_pb2.UploadProfile:
+def upload_profile_message(stored: Stored[UploadProfile]) -> upload_profile_pb2.UploadProfile:
     """Return an upload profile as callers see it."""
     profile = stored.value
-    return project_pb2.UploadProfile(
+    return upload_profile_pb2.UploadProfile(
         id=profile.id,
         project_id=profile.project_id,
         short_name=profile.short_name,
@@ -93,7 +93,7 @@ def upload_profile_message(stored: Stored[UploadProfile]) -> project_pb2.UploadP
 
 def _with(
     profile: UploadProfile,
-    message: project_pb2.UploadProfile,
+    message: upload_profile_pb2.UploadProfile,
     fields: AbstractSet[str],
     violations: Violations,
 ) -> UploadProfile:

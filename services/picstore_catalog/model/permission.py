@@ -16,6 +16,7 @@ class Permission(StrEnum):
     IMAGE_EDIT = "image:edit"
     CONVERSION_PROFILE_WRITE = "conversion_profile:write"
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
+    STORAGE_LOCATION_WRITE = "storage_location:write"
 
     @property
     def reads(self) -> bool:

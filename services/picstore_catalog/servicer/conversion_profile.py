@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import project_pb2, project_pb2_grpc
+from picstore.catalog.v1 import conversion_profile_pb2, conversion_profile_pb2_grpc
 from picstore_catalog.mapping.conversion_profile import (
     CHANGEABLE,
     changed_conversion_profile,
@@ -25,7 +25,7 @@ from picstore_kit.rpc.call import Context
 from picstore_kit.violations import all_at_once
 
 
-class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceServicer):
+class ConversionProfileServicer(conversion_profile_pb2_grpc.ConversionProfileServiceServicer):
     """Administers conversion profiles."""
 
     def __init__(self, work: UnitOfWork, pager: Pager) -> None:
@@ -33,8 +33,8 @@ class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceService
         self._pager = pager
 
     async def CreateConversionProfile(
-        self, request: project_pb2.CreateConversionProfileRequest, context: Context
-    ) -> project_pb2.ConversionProfile:
+        self, request: conversion_profile_pb2.CreateConversionProfileRequest, context: Context
+    ) -> conversion_profile_pb2.ConversionProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.CONVERSION_PROFILE_WRITE)
         message, path = request.conversion_profile, "conversion_profile"
@@ -47,7 +47,7 @@ class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceService
                 path,
             )
 
-        async def create(transaction: Transaction) -> project_pb2.ConversionProfile:
+        async def create(transaction: Transaction) -> conversion_profile_pb2.ConversionProfile:
             return conversion_profile_message(
                 await create_conversion_profile(transaction, access, profile)
             )
@@ -56,13 +56,13 @@ class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceService
             access,
             method="CreateConversionProfile",
             request=request,
-            answer=project_pb2.ConversionProfile,
+            answer=conversion_profile_pb2.ConversionProfile,
             work=create,
         )
 
     async def GetConversionProfile(
-        self, request: project_pb2.GetConversionProfileRequest, context: Context
-    ) -> project_pb2.ConversionProfile:
+        self, request: conversion_profile_pb2.GetConversionProfileRequest, context: Context
+    ) -> conversion_profile_pb2.ConversionProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         profile_id = parse_id(
@@ -72,8 +72,8 @@ class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceService
             return conversion_profile_message(await repo.fetch(transaction, access, profile_id))
 
     async def ListConversionProfiles(
-        self, request: project_pb2.ListConversionProfilesRequest, context: Context
-    ) -> project_pb2.ListConversionProfilesResponse:
+        self, request: conversion_profile_pb2.ListConversionProfilesRequest, context: Context
+    ) -> conversion_profile_pb2.ListConversionProfilesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         access.require_somewhere()
@@ -90,14 +90,14 @@ class ConversionProfileServicer(project_pb2_grpc.ConversionProfileServiceService
                 limit=asked.limit,
             )
         page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
-        return project_pb2.ListConversionProfilesResponse(
+        return conversion_profile_pb2.ListConversionProfilesResponse(
             conversion_profiles=[conversion_profile_message(stored) for stored in page.rows],
             next_page_token=page.next_page_token,
         )
 
     async def UpdateConversionProfile(
-        self, request: project_pb2.UpdateConversionProfileRequest, context: Context
-    ) -> project_pb2.ConversionProfile:
+        self, request: conversion_profile_pb2.UpdateConversionProfileRequest, context: Context
+    ) -> conversion_profile_pb2.ConversionProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.CONVERSION_PROFILE_WRITE)
         message = request.conversion_profile

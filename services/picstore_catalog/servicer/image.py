@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore.catalog.v1 import image_pb2, image_pb2_grpc
+from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
 from picstore_catalog.mapping.field_mask import masked_fields
 from picstore_catalog.mapping.image import image_message, picture_message, read_state
 from picstore_catalog.mapping.ingest import read_sha256
@@ -141,7 +141,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     async def GetPicture(
         self, request: image_pb2.GetPictureRequest, context: Context
-    ) -> image_pb2.Picture:
+    ) -> picture_pb2.Picture:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
         image_id = parse_id(ImageId, request.image_id, field="image_id")

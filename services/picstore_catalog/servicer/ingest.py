@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-from picstore.catalog.v1 import image_pb2, ingest_pb2, ingest_pb2_grpc, project_pb2
+from picstore.catalog.v1 import image_pb2, ingest_pb2, ingest_pb2_grpc, storage_location_pb2
 from picstore_catalog.mapping.image import image_message
 from picstore_catalog.mapping.ingest import read_commit, resolution_message
 from picstore_catalog.mapping.storage_location import location_message, with_secret
@@ -68,7 +68,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
 
     async def GetStorageAccess(
         self, request: ingest_pb2.GetStorageAccessRequest, context: Context
-    ) -> project_pb2.StorageLocation:
+    ) -> storage_location_pb2.StorageLocation:
         """See the contract."""
         location_id = parse_id(LocationId, request.storage_location_id, field="storage_location_id")
         async with self._reach() as transaction:
@@ -86,7 +86,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         team_id = require_principal().team_id
         return self._work.begin_for_all_teams() if team_id is None else self._work.begin(team_id)
 
-    def _opened(self, stored: Stored[StorageLocation]) -> project_pb2.StorageLocation:
+    def _opened(self, stored: Stored[StorageLocation]) -> storage_location_pb2.StorageLocation:
         return with_secret(location_message(stored), self._secrets.open(stored.value))
 
     async def _resolve_new(

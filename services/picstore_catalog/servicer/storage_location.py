@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import project_pb2, project_pb2_grpc
+from picstore.catalog.v1 import storage_location_pb2, storage_location_pb2_grpc
 from picstore_catalog.mapping.storage_location import location_message
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import storage_location as repo
@@ -14,7 +14,7 @@ from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 
 
-class StorageLocationServicer(project_pb2_grpc.StorageLocationServiceServicer):
+class StorageLocationServicer(storage_location_pb2_grpc.StorageLocationServiceServicer):
     """Shows storage locations."""
 
     def __init__(self, work: UnitOfWork, pager: Pager) -> None:
@@ -22,8 +22,8 @@ class StorageLocationServicer(project_pb2_grpc.StorageLocationServiceServicer):
         self._pager = pager
 
     async def GetStorageLocation(
-        self, request: project_pb2.GetStorageLocationRequest, context: Context
-    ) -> project_pb2.StorageLocation:
+        self, request: storage_location_pb2.GetStorageLocationRequest, context: Context
+    ) -> storage_location_pb2.StorageLocation:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         location_id = parse_id(LocationId, request.storage_location_id, field="storage_location_id")
@@ -31,8 +31,8 @@ class StorageLocationServicer(project_pb2_grpc.StorageLocationServiceServicer):
             return location_message(await repo.fetch(transaction, access, location_id))
 
     async def ListStorageLocations(
-        self, request: project_pb2.ListStorageLocationsRequest, context: Context
-    ) -> project_pb2.ListStorageLocationsResponse:
+        self, request: storage_location_pb2.ListStorageLocationsRequest, context: Context
+    ) -> storage_location_pb2.ListStorageLocationsResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         access.require_somewhere()
@@ -49,7 +49,7 @@ class StorageLocationServicer(project_pb2_grpc.StorageLocationServiceServicer):
                 limit=asked.limit,
             )
         page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
-        return project_pb2.ListStorageLocationsResponse(
+        return storage_location_pb2.ListStorageLocationsResponse(
             storage_locations=[location_message(stored) for stored in page.rows],
             next_page_token=page.next_page_token,
         )

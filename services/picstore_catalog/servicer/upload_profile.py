@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import project_pb2, project_pb2_grpc
+from picstore.catalog.v1 import upload_profile_pb2, upload_profile_pb2_grpc
 from picstore_catalog.mapping.field_mask import masked_fields
 from picstore_catalog.mapping.upload_profile import (
     CHANGEABLE,
@@ -25,7 +25,7 @@ from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 
 
-class UploadProfileServicer(project_pb2_grpc.UploadProfileServiceServicer):
+class UploadProfileServicer(upload_profile_pb2_grpc.UploadProfileServiceServicer):
     """Administers upload profiles."""
 
     def __init__(self, work: UnitOfWork, pager: Pager) -> None:
@@ -33,26 +33,26 @@ class UploadProfileServicer(project_pb2_grpc.UploadProfileServiceServicer):
         self._pager = pager
 
     async def CreateUploadProfile(
-        self, request: project_pb2.CreateUploadProfileRequest, context: Context
-    ) -> project_pb2.UploadProfile:
+        self, request: upload_profile_pb2.CreateUploadProfileRequest, context: Context
+    ) -> upload_profile_pb2.UploadProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.UPLOAD_PROFILE_WRITE)
         profile = new_upload_profile(request.upload_profile, new_id(UploadProfileId))
 
-        async def create(transaction: Transaction) -> project_pb2.UploadProfile:
+        async def create(transaction: Transaction) -> upload_profile_pb2.UploadProfile:
             return upload_profile_message(await create_upload_profile(transaction, access, profile))
 
         return await self._work.once(
             access,
             method="CreateUploadProfile",
             request=request,
-            answer=project_pb2.UploadProfile,
+            answer=upload_profile_pb2.UploadProfile,
             work=create,
         )
 
     async def GetUploadProfile(
-        self, request: project_pb2.GetUploadProfileRequest, context: Context
-    ) -> project_pb2.UploadProfile:
+        self, request: upload_profile_pb2.GetUploadProfileRequest, context: Context
+    ) -> upload_profile_pb2.UploadProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         profile_id = parse_id(UploadProfileId, request.upload_profile_id, field="upload_profile_id")
@@ -60,8 +60,8 @@ class UploadProfileServicer(project_pb2_grpc.UploadProfileServiceServicer):
             return upload_profile_message(await repo.fetch(transaction, access, profile_id))
 
     async def ListUploadProfiles(
-        self, request: project_pb2.ListUploadProfilesRequest, context: Context
-    ) -> project_pb2.ListUploadProfilesResponse:
+        self, request: upload_profile_pb2.ListUploadProfilesRequest, context: Context
+    ) -> upload_profile_pb2.ListUploadProfilesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         project_id = parse_id(ProjectId, request.project_id, field="project_id")
@@ -79,14 +79,14 @@ class UploadProfileServicer(project_pb2_grpc.UploadProfileServiceServicer):
                 limit=asked.limit,
             )
         page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
-        return project_pb2.ListUploadProfilesResponse(
+        return upload_profile_pb2.ListUploadProfilesResponse(
             upload_profiles=[upload_profile_message(stored) for stored in page.rows],
             next_page_token=page.next_page_token,
         )
 
     async def UpdateUploadProfile(
-        self, request: project_pb2.UpdateUploadProfileRequest, context: Context
-    ) -> project_pb2.UploadProfile:
+        self, request: upload_profile_pb2.UpdateUploadProfileRequest, context: Context
+    ) -> upload_profile_pb2.UploadProfile:
         """See the contract."""
         access = Access.of(require_principal(), Permission.UPLOAD_PROFILE_WRITE)
         message = request.upload_profile

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from picstore.auth.v1 import directory_pb2
+from picstore.auth.v1 import api_key_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore_kit.errors import PicstoreError
 from tests.contract.auth.clients import Client
@@ -21,33 +21,31 @@ async def refusal(answer: Awaitable[Message]) -> PicstoreError:
     return caught.value
 
 
-async def create_user(client: Client, email: str, **fields: object) -> directory_pb2.User:
+async def create_user(client: Client, email: str, **fields: object) -> user_pb2.User:
     """Add a user with the given fields, among them perhaps a `request_id`."""
     request_id = str(fields.pop("request_id", ""))
-    user = directory_pb2.User(email=email, **fields)  # type: ignore[arg-type]  # any of its fields
-    return await client.directory.CreateUser(
-        directory_pb2.CreateUserRequest(user=user, request_id=request_id)
+    user = user_pb2.User(email=email, **fields)  # type: ignore[arg-type]  # any of its fields
+    return await client.users.CreateUser(
+        user_pb2.CreateUserRequest(user=user, request_id=request_id)
     )
 
 
-async def create_role(client: Client, short_name: str, *grants: Grant) -> directory_pb2.Role:
-    role = directory_pb2.Role(short_name=short_name, grants=grants)
-    return await client.directory.CreateRole(directory_pb2.CreateRoleRequest(role=role))
+async def create_role(client: Client, short_name: str, *grants: Grant) -> role_pb2.Role:
+    role = role_pb2.Role(short_name=short_name, grants=grants)
+    return await client.roles.CreateRole(role_pb2.CreateRoleRequest(role=role))
 
 
-async def update_user(client: Client, user: directory_pb2.User, *paths: str) -> directory_pb2.User:
-    return await client.directory.UpdateUser(
-        directory_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=paths))
+async def update_user(client: Client, user: user_pb2.User, *paths: str) -> user_pb2.User:
+    return await client.users.UpdateUser(
+        user_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=paths))
     )
 
 
-async def update_role(client: Client, role: directory_pb2.Role, *paths: str) -> directory_pb2.Role:
-    return await client.directory.UpdateRole(
-        directory_pb2.UpdateRoleRequest(role=role, update_mask=FieldMask(paths=paths))
+async def update_role(client: Client, role: role_pb2.Role, *paths: str) -> role_pb2.Role:
+    return await client.roles.UpdateRole(
+        role_pb2.UpdateRoleRequest(role=role, update_mask=FieldMask(paths=paths))
     )
 
 
-async def create_key(
-    client: Client, key: directory_pb2.ApiKey
-) -> directory_pb2.CreateApiKeyResponse:
-    return await client.directory.CreateApiKey(directory_pb2.CreateApiKeyRequest(api_key=key))
+async def create_key(client: Client, key: api_key_pb2.ApiKey) -> api_key_pb2.CreateApiKeyResponse:
+    return await client.keys.CreateApiKey(api_key_pb2.CreateApiKeyRequest(api_key=key))

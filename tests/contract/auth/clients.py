@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 
 from picstore.auth.v1 import (
+    api_key_pb2_grpc,
     authentication_pb2,
     authentication_pb2_grpc,
     bootstrap_pb2,
     bootstrap_pb2_grpc,
-    directory_pb2_grpc,
+    role_pb2_grpc,
+    team_pb2_grpc,
+    user_pb2_grpc,
 )
 from picstore.options.v1 import permission_pb2
 from picstore.options.v1.permission_pb2 import (
@@ -45,8 +49,18 @@ class Client:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.authentication = authentication_pb2_grpc.AuthenticationServiceStub(channel)
         self.tokens = authentication_pb2_grpc.TokenServiceStub(channel)
-        self.directory = directory_pb2_grpc.DirectoryServiceStub(channel)
+        self.teams = team_pb2_grpc.TeamServiceStub(channel)
+        self.users = user_pb2_grpc.UserServiceStub(channel)
+        self.roles = role_pb2_grpc.RoleServiceStub(channel)
+        self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
         self.bootstrap = bootstrap_pb2_grpc.BootstrapServiceStub(channel)
+
+    def rpc(self, method: str) -> Callable[[Message], Awaitable[Message]]:
+        """Return the method of that name, whichever service has it."""
+        stubs = (self.teams, self.users, self.roles, self.keys)
+        found = [getattr(stub, method) for stub in stubs if hasattr(stub, method)]
+        call: Callable[[Message], Awaitable[Message]] = found[0]
+        return call
 
 
 Connect = Callable[[str | None], Client]

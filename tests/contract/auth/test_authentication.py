@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from picstore.auth.v1 import authentication_pb2, directory_pb2
+from picstore.auth.v1 import api_key_pb2, authentication_pb2
 from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_READ, PERMISSION_TEAM_ADMIN
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import (
@@ -90,8 +90,8 @@ async def test_revoked_credential_is_refused_at_once(
 ) -> None:
     team = await found_team(operator, connect, MEMBERS)
     api_key = team.members["reader"].api_key
-    await team["admin"].directory.RevokeApiKey(
-        directory_pb2.RevokeApiKeyRequest(api_key_id=api_key.key_id)
+    await team["admin"].keys.RevokeApiKey(
+        api_key_pb2.RevokeApiKeyRequest(api_key_id=api_key.key_id)
     )
     error = await refusal(service, api_key.text)
     assert isinstance(error, Unauthenticated)

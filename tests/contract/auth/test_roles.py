@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from picstore.auth.v1 import directory_pb2
+from picstore.auth.v1 import role_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore.options.v1.permission_pb2 import (
     PERMISSION_IMAGE_EDIT,
@@ -36,9 +36,9 @@ async def test_created_role_is_found_again(admin: Client) -> None:
         (PERMISSION_IMAGE_EDIT, project_id),
         (PERMISSION_PROJECT_CREATE, ""),
     ]
-    found = await admin.directory.GetRole(directory_pb2.GetRoleRequest(role_id=made.id))
+    found = await admin.roles.GetRole(role_pb2.GetRoleRequest(role_id=made.id))
     assert found == made
-    listed = await admin.directory.ListRoles(directory_pb2.ListRolesRequest())
+    listed = await admin.roles.ListRoles(role_pb2.ListRolesRequest())
     assert listed.roles[-1] == made
 
 
@@ -66,13 +66,13 @@ async def test_every_wrong_field_of_a_role_is_named(admin: Client) -> None:
 
 
 async def test_repeated_create_of_a_role_answers_alike(admin: Client) -> None:
-    request = directory_pb2.CreateRoleRequest(
-        role=directory_pb2.Role(short_name="viewer"), request_id=str(uuid.uuid4())
+    request = role_pb2.CreateRoleRequest(
+        role=role_pb2.Role(short_name="viewer"), request_id=str(uuid.uuid4())
     )
-    first = await admin.directory.CreateRole(request)
-    assert await admin.directory.CreateRole(request) == first
+    first = await admin.roles.CreateRole(request)
+    assert await admin.roles.CreateRole(request) == first
     request.role.short_name = "other"
-    error = await refusal(admin.directory.CreateRole(request))
+    error = await refusal(admin.roles.CreateRole(request))
     assert error.reason is Reason.REQUEST_ID_REUSED
 
 
@@ -87,7 +87,7 @@ async def test_nobody_makes_a_role_above_their_own(team: Team) -> None:
 
 async def test_update_of_a_role_needs_only_what_it_changes(admin: Client) -> None:
     made = await create_role(admin, "viewer", Grant(permission=PERMISSION_IMAGE_READ))
-    role = directory_pb2.Role(id=made.id, etag=made.etag, display_name="Viewers")
+    role = role_pb2.Role(id=made.id, etag=made.etag, display_name="Viewers")
     updated = await update_role(admin, role)
     assert updated.display_name == "Viewers"
     assert list(updated.grants) == list(made.grants)
@@ -104,9 +104,9 @@ async def test_name_of_a_role_does_not_change(admin: Client) -> None:
 
 
 async def test_changed_role_counts_at_once(admin: Client, team: Team) -> None:
-    listed = await admin.directory.ListRoles(directory_pb2.ListRolesRequest())
+    listed = await admin.roles.ListRoles(role_pb2.ListRolesRequest())
     (role,) = [role for role in listed.roles if role.short_name == "writer"]
     del role.grants[:]
     await update_role(admin, role, "grants")
-    error = await refusal(team["writer"].directory.ListRoles(directory_pb2.ListRolesRequest()))
+    error = await refusal(team["writer"].roles.ListRoles(role_pb2.ListRolesRequest()))
     assert isinstance(error, PermissionDenied)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from picstore.auth.v1 import authentication_pb2, directory_pb2
+from picstore.auth.v1 import authentication_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_EDIT, PERMISSION_IMAGE_READ
 from picstore_kit.errors import (
@@ -28,9 +28,9 @@ async def test_created_user_is_found_again(admin: Client) -> None:
     assert made.etag
     assert list(made.role_ids) == [role.id]
     assert made.disabled
-    found = await admin.directory.GetUser(directory_pb2.GetUserRequest(user_id=made.id))
+    found = await admin.users.GetUser(user_pb2.GetUserRequest(user_id=made.id))
     assert found == made
-    listed = await admin.directory.ListUsers(directory_pb2.ListUsersRequest())
+    listed = await admin.users.ListUsers(user_pb2.ListUsersRequest())
     assert listed.users[-1] == made
 
 
@@ -98,7 +98,7 @@ async def test_request_id_has_an_end(admin: Client) -> None:
 
 async def test_update_of_a_user_needs_only_what_it_changes(admin: Client) -> None:
     made = await create_user(admin, "ann@example.org", display_name="Ann")
-    updated = await update_user(admin, directory_pb2.User(id=made.id, disabled=True), "disabled")
+    updated = await update_user(admin, user_pb2.User(id=made.id, disabled=True), "disabled")
     assert (updated.display_name, updated.email, updated.disabled) == (
         "Ann",
         "ann@example.org",
@@ -136,7 +136,7 @@ async def test_nobody_gives_a_role_above_their_own(admin: Client, team: Team) ->
 async def test_disabled_user_is_refused(admin: Client, team: Team) -> None:
     request = authentication_pb2.GetPrincipalRequest()
     writer = await team["writer"].authentication.GetPrincipal(request)
-    user = directory_pb2.User(id=writer.user_id, email="x@example.org", disabled=True)
+    user = user_pb2.User(id=writer.user_id, email="x@example.org", disabled=True)
     await update_user(admin, user, "disabled")
     error = await refusal(team["writer"].authentication.GetPrincipal(request))
     assert error.reason is Reason.CREDENTIAL_REVOKED

@@ -9,12 +9,10 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
-from picstore.catalog.v1.project_pb2_grpc import (
-    ConversionProfileServiceStub,
-    ProjectServiceStub,
-    StorageLocationServiceStub,
-    UploadProfileServiceStub,
-)
+from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
+from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
+from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
+from picstore.catalog.v1.upload_profile_pb2_grpc import UploadProfileServiceStub
 from picstore_kit.errors import Reason, Unauthenticated
 from picstore_kit.ids import TeamId, UserId, new_id
 from picstore_kit.rpc.auth import Grant, Principal

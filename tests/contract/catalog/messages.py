@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import bootstrap_pb2, conversion_pb2, project_pb2
+from picstore.catalog.v1 import (
+    bootstrap_pb2,
+    conversion_pb2,
+    conversion_profile_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore_kit.ids import TeamId
 
 SECRET = "wJalrXUtnFEMI/K7MDENG"
 
 
-def bucket(**fields: str) -> project_pb2.S3Provider:
-    return project_pb2.S3Provider(
+def bucket(**fields: str) -> storage_location_pb2.S3Provider:
+    return storage_location_pb2.S3Provider(
         **{
             "endpoint": "https://s3.example.com",
             "region": "eu-central-1",
@@ -23,9 +30,12 @@ def bucket(**fields: str) -> project_pb2.S3Provider:
 
 
 def location(
-    short_name: str = "store", *, project: str = "", s3: project_pb2.S3Provider | None = None
-) -> project_pb2.StorageLocation:
-    return project_pb2.StorageLocation(
+    short_name: str = "store",
+    *,
+    project: str = "",
+    s3: storage_location_pb2.S3Provider | None = None,
+) -> storage_location_pb2.StorageLocation:
+    return storage_location_pb2.StorageLocation(
         short_name=short_name,
         project_id=project,
         s3=s3 or bucket(),
@@ -35,8 +45,8 @@ def location(
 
 def conversion_profile(
     short_name: str = "web", *, project: str = "", widths: tuple[int, ...] = (400, 800)
-) -> project_pb2.ConversionProfile:
-    return project_pb2.ConversionProfile(
+) -> conversion_profile_pb2.ConversionProfile:
+    return conversion_profile_pb2.ConversionProfile(
         short_name=short_name,
         project_id=project,
         formats=[
@@ -54,8 +64,8 @@ def upload_profile(
     originals: str = "store",
     outputs: str = "store",
     conversion: str = "web",
-) -> project_pb2.UploadProfile:
-    return project_pb2.UploadProfile(
+) -> upload_profile_pb2.UploadProfile:
+    return upload_profile_pb2.UploadProfile(
         short_name=short_name,
         project_id=project,
         originals_location_id=originals,

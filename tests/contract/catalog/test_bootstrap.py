@@ -12,7 +12,7 @@ from picstore.auth.v1.bootstrap_pb2 import (
     BOOTSTRAP_ACTION_UPDATED,
     BootstrapChange,
 )
-from picstore.catalog.v1 import project_pb2
+from picstore.catalog.v1 import conversion_profile_pb2, project_pb2, storage_location_pb2
 from picstore_kit.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -62,14 +62,18 @@ async def test_a_second_run_changes_nothing(
     operator: Client, admin: Client, team_id: TeamId
 ) -> None:
     first = await operator.bootstrap.ApplyBootstrap(document(team_id))
-    before = await admin.locations.ListStorageLocations(project_pb2.ListStorageLocationsRequest())
+    before = await admin.locations.ListStorageLocations(
+        storage_location_pb2.ListStorageLocationsRequest()
+    )
     second = await operator.bootstrap.ApplyBootstrap(document(team_id))
 
     assert actions(second.changes) == {BOOTSTRAP_ACTION_UNCHANGED}
     assert not any(change.fields for change in second.changes)
     assert second.project_ids == first.project_ids
     assert second.upload_profile_ids == first.upload_profile_ids
-    after = await admin.locations.ListStorageLocations(project_pb2.ListStorageLocationsRequest())
+    after = await admin.locations.ListStorageLocations(
+        storage_location_pb2.ListStorageLocationsRequest()
+    )
     assert after == before
 
 
@@ -143,7 +147,7 @@ async def test_differences_are_told_field_by_field(
         ("upload_profile", "blog/photos"): {"outputs_path": ("web", "photos/2026")},
     }
     profiles = await admin.conversion_profiles.ListConversionProfiles(
-        project_pb2.ListConversionProfilesRequest()
+        conversion_profile_pb2.ListConversionProfilesRequest()
     )
     assert {profile.short_name: profile.revision for profile in profiles.conversion_profiles} == {
         "web": 2,
@@ -339,7 +343,9 @@ async def test_a_bucket_takes_ambient_credentials_where_no_key_is_given(
     request.storage_locations[0].CopyFrom(location(s3=ambient))
     await operator.bootstrap.ApplyBootstrap(request)
 
-    listed = await admin.locations.ListStorageLocations(project_pb2.ListStorageLocationsRequest())
+    listed = await admin.locations.ListStorageLocations(
+        storage_location_pb2.ListStorageLocationsRequest()
+    )
 
     assert not listed.storage_locations[0].s3.access_key_id
 

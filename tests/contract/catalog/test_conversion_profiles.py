@@ -8,15 +8,14 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.catalog.v1 import conversion_pb2
-from picstore.catalog.v1.project_pb2 import (
+from picstore.catalog.v1.conversion_profile_pb2 import (
     ConversionProfile,
     CreateConversionProfileRequest,
-    CreateProjectRequest,
     GetConversionProfileRequest,
     ListConversionProfilesRequest,
-    Project,
     UpdateConversionProfileRequest,
 )
+from picstore.catalog.v1.project_pb2 import CreateProjectRequest, Project
 from picstore_kit.errors import (
     Aborted,
     AlreadyExists,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picstore.catalog.v1.project_pb2 import (
+from picstore.catalog.v1.storage_location_pb2 import (
     GetStorageLocationRequest,
     ListStorageLocationsRequest,
     StorageLocation,

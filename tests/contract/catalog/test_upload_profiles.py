@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from picstore.catalog.v1.project_pb2 import (
+from picstore.catalog.v1.conversion_profile_pb2 import ListConversionProfilesRequest
+from picstore.catalog.v1.storage_location_pb2 import ListStorageLocationsRequest
+from picstore.catalog.v1.upload_profile_pb2 import (
     CreateUploadProfileRequest,
     GetUploadProfileRequest,
-    ListConversionProfilesRequest,
-    ListStorageLocationsRequest,
     ListUploadProfilesRequest,
     UpdateUploadProfileRequest,
     UploadProfile,

@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from picstore.auth.v1.directory_pb2 import ApiKey, CreateApiKeyResponse
+from picstore.auth.v1.api_key_pb2 import ApiKey, CreateApiKeyResponse
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
 from picstore.catalog.v1.image_pb2 import LookupImagesResponse
-from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project, UploadProfile
+from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
+from picstore.catalog.v1.upload_profile_pb2 import UploadProfile
 from tests.contract.gateway.backend import Backend
 
 

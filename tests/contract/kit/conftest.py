@@ -74,7 +74,10 @@ def echo_message() -> type[Message]:
             client_streaming=upward,
             server_streaming=downward,
         )
-        method.options.Extensions[options_pb2.access].audience = audience
+        access = method.options.Extensions[options_pb2.access]
+        access.audience = audience
+        if audience == options_pb2.AUDIENCE_SERVICE:
+            access.services.append("upload")
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(  # type: ignore[return-value]  # made at run time

@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from picstore.auth.v1 import (
+    api_key_pb2,
+    api_key_pb2_grpc,
     authentication_pb2,
     authentication_pb2_grpc,
     bootstrap_pb2,
     bootstrap_pb2_grpc,
-    directory_pb2,
-    directory_pb2_grpc,
 )
 from picstore.events.v1.event_pb2 import Event
 from picstore.options.v1.permission_pb2 import PERMISSION_TEAM_ADMIN
@@ -109,8 +109,8 @@ async def test_process_serves_tells_of_revoked_keys_and_stops_when_told_to(
             )
         )
         credential = api_key.text
-        await directory_pb2_grpc.DirectoryServiceStub(channel).RevokeApiKey(
-            directory_pb2.RevokeApiKeyRequest(api_key_id=api_key.key_id)
+        await api_key_pb2_grpc.ApiKeyServiceStub(channel).RevokeApiKey(
+            api_key_pb2.RevokeApiKeyRequest(api_key_id=api_key.key_id)
         )
         event = await revocation_of(bus, api_key.key_id)
         assert event.team_id == team.team_id

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import grpc.aio
 from pydantic import SecretStr
 
-from picstore.catalog.v1 import bootstrap_pb2, conversion_pb2, image_pb2, project_pb2
+from picstore.catalog.v1 import (
+    bootstrap_pb2,
+    conversion_pb2,
+    conversion_profile_pb2,
+    image_pb2,
+    project_pb2,
+    storage_location_pb2,
+    upload_profile_pb2,
+)
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
@@ -290,10 +298,10 @@ def _document(
         team_id=team_id,
         projects=[project_pb2.Project(short_name="blog", base_path="blog")],
         storage_locations=[
-            project_pb2.StorageLocation(
+            storage_location_pb2.StorageLocation(
                 short_name="store",
                 public_base_url="https://img.example.com",
-                s3=project_pb2.S3Provider(
+                s3=storage_location_pb2.S3Provider(
                     endpoint=infra.s3.endpoint,
                     region=infra.s3.region,
                     bucket=bucket,
@@ -303,7 +311,7 @@ def _document(
             )
         ],
         conversion_profiles=[
-            project_pb2.ConversionProfile(
+            conversion_profile_pb2.ConversionProfile(
                 short_name="web",
                 formats=[
                     conversion_pb2.FormatRule(format=conversion_pb2.FORMAT_WEBP),
@@ -311,7 +319,7 @@ def _document(
                 ],
                 sizes=[conversion_pb2.SizeRule(width=width) for width in widths],
             ),
-            project_pb2.ConversionProfile(
+            conversion_profile_pb2.ConversionProfile(
                 short_name="from-png",
                 formats=[
                     conversion_pb2.FormatRule(
@@ -325,8 +333,8 @@ def _document(
     )
 
 
-def _upload_profile(short_name: str, conversion_profile: str) -> project_pb2.UploadProfile:
-    return project_pb2.UploadProfile(
+def _upload_profile(short_name: str, conversion_profile: str) -> upload_profile_pb2.UploadProfile:
+    return upload_profile_pb2.UploadProfile(
         short_name=short_name,
         project_id="blog",
         originals_location_id="store",

@@ -10,7 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.auth.v1 import directory_pb2
+from picstore.auth.v1 import api_key_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant as GrantMessage
 from picstore.options.v1 import permission_pb2
 from picstore_auth import mapping
@@ -30,14 +30,14 @@ def wrong_fields(read: Callable[[], object]) -> list[str]:
     return [violation.field for violation in caught.value.violations]
 
 
-def update_user(user: directory_pb2.User, *paths: str) -> UserUpdate:
+def update_user(user: user_pb2.User, *paths: str) -> UserUpdate:
     return mapping.user_update_from(
-        directory_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=paths))
+        user_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=paths))
     )
 
 
 def test_user_with_many_faults_hears_of_all() -> None:
-    message = directory_pb2.User(
+    message = user_pb2.User(
         email="nobody", display_name="x" * 201, role_ids=[ROLE, "rol_nonsense", USER]
     )
     assert wrong_fields(lambda: mapping.new_user_from(message)) == [
@@ -49,39 +49,39 @@ def test_user_with_many_faults_hears_of_all() -> None:
 
 
 def test_masked_update_takes_the_named_fields_only() -> None:
-    user = directory_pb2.User(id=USER, display_name="Ann", role_ids=[ROLE], disabled=True)
+    user = user_pb2.User(id=USER, display_name="Ann", role_ids=[ROLE], disabled=True)
     update = update_user(user, "display_name")
     assert update == UserUpdate(user_id=USER, display_name="Ann")
 
 
 def test_masked_update_can_empty_a_field() -> None:
-    update = update_user(directory_pb2.User(id=USER), "role_ids", "disabled", "display_name")
+    update = update_user(user_pb2.User(id=USER), "role_ids", "disabled", "display_name")
     assert update == UserUpdate(user_id=USER, display_name="", role_ids=(), disabled=False)
 
 
 def test_update_without_a_mask_takes_the_fields_that_are_set() -> None:
-    update = update_user(directory_pb2.User(id=USER, email="a@b", disabled=True, etag="7"))
+    update = update_user(user_pb2.User(id=USER, email="a@b", disabled=True, etag="7"))
     assert update == UserUpdate(user_id=USER, etag="7", disabled=True)
 
 
 def test_update_with_a_star_takes_all_that_can_change() -> None:
-    update = update_user(directory_pb2.User(id=USER, display_name="Ann"), "*")
+    update = update_user(user_pb2.User(id=USER, display_name="Ann"), "*")
     assert update == UserUpdate(user_id=USER, display_name="Ann", role_ids=(), disabled=False)
 
 
 @pytest.mark.parametrize("path", ["email", "id", "etag", "create_time", "nothing", "", "*"])
 def test_mask_names_only_what_can_change(path: str) -> None:
-    user = directory_pb2.User(id=USER)
+    user = user_pb2.User(id=USER)
     assert wrong_fields(lambda: update_user(user, "disabled", path)) == ["update_mask.paths[1]"]
 
 
 def test_fields_outside_the_mask_are_not_looked_at() -> None:
-    user = directory_pb2.User(id=USER, display_name="x" * 500, role_ids=["wrong"])
+    user = user_pb2.User(id=USER, display_name="x" * 500, role_ids=["wrong"])
     assert update_user(user, "disabled").disabled is False
 
 
 def test_role_with_many_faults_hears_of_all() -> None:
-    message = directory_pb2.Role(
+    message = role_pb2.Role(
         short_name="Editors!",
         grants=[
             GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ, project_id="prj_x"),
@@ -102,7 +102,7 @@ def test_role_with_many_faults_hears_of_all() -> None:
 def test_grants_of_a_role_are_a_set() -> None:
     read = GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ)
     edit = GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_EDIT, project_id=PROJECT)
-    new = mapping.new_role_from(directory_pb2.Role(short_name="r", grants=[read, edit, read]))
+    new = mapping.new_role_from(role_pb2.Role(short_name="r", grants=[read, edit, read]))
     assert new.grants == (
         Grant(permission=Permission.IMAGE_EDIT, project_id=PROJECT),
         Grant(permission=Permission.IMAGE_READ),
@@ -110,8 +110,8 @@ def test_grants_of_a_role_are_a_set() -> None:
 
 
 def test_update_of_a_role_takes_its_grants() -> None:
-    request = directory_pb2.UpdateRoleRequest(
-        role=directory_pb2.Role(id=ROLE, display_name="x"), update_mask=FieldMask(paths=["grants"])
+    request = role_pb2.UpdateRoleRequest(
+        role=role_pb2.Role(id=ROLE, display_name="x"), update_mask=FieldMask(paths=["grants"])
     )
     update = mapping.role_update_from(request)
     assert (update.grants, update.display_name) == ((), None)
@@ -125,12 +125,12 @@ def test_update_of_a_role_takes_its_grants() -> None:
     ],
 )
 def test_key_either_inherits_or_has_grants(inherit: bool, grants: list[GrantMessage]) -> None:
-    message = directory_pb2.ApiKey(user_id=USER, inherit=inherit, grants=grants)
+    message = api_key_pb2.ApiKey(user_id=USER, inherit=inherit, grants=grants)
     assert wrong_fields(lambda: mapping.new_key_from(message)) == ["api_key.grants"]
 
 
 def test_key_with_many_faults_hears_of_all() -> None:
-    message = directory_pb2.ApiKey(
+    message = api_key_pb2.ApiKey(
         user_id="ann",
         display_name="a\nb",
         inherit=True,
@@ -147,9 +147,9 @@ def test_key_with_many_faults_hears_of_all() -> None:
 
 def test_grants_and_roles_have_a_number_that_fits_a_call() -> None:
     many = [GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ)] * 101
-    role = directory_pb2.Role(short_name="r", grants=many)
+    role = role_pb2.Role(short_name="r", grants=many)
     assert wrong_fields(lambda: mapping.new_role_from(role)) == ["role.grants"]
-    user = directory_pb2.User(email="a@b", role_ids=[ROLE] * 21)
+    user = user_pb2.User(email="a@b", role_ids=[ROLE] * 21)
     assert wrong_fields(lambda: mapping.new_user_from(user)) == ["user.role_ids"]
 
 

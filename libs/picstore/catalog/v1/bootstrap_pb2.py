@@ -24,11 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from picstore.auth.v1 import bootstrap_pb2 as picstore_dot_auth_dot_v1_dot_bootstrap__pb2
+from picstore.catalog.v1 import conversion_profile_pb2 as picstore_dot_catalog_dot_v1_dot_conversion__profile__pb2
 from picstore.catalog.v1 import project_pb2 as picstore_dot_catalog_dot_v1_dot_project__pb2
+from picstore.catalog.v1 import storage_location_pb2 as picstore_dot_catalog_dot_v1_dot_storage__location__pb2
+from picstore.catalog.v1 import upload_profile_pb2 as picstore_dot_catalog_dot_v1_dot_upload__profile__pb2
 from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#picstore/catalog/v1/bootstrap.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a picstore/auth/v1/bootstrap.proto\x1a!picstore/catalog/v1/project.proto\x1a!picstore/options/v1/options.proto\"\xb2\x02\n\x15\x41pplyBootstrapRequest\x12\x15\n\x07team_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08projects\x18\x02 \x03(\x0b\x32\x1c.picstore.catalog.v1.Project\x12?\n\x11storage_locations\x18\x03 \x03(\x0b\x32$.picstore.catalog.v1.StorageLocation\x12\x43\n\x13\x63onversion_profiles\x18\x04 \x03(\x0b\x32&.picstore.catalog.v1.ConversionProfile\x12;\n\x0fupload_profiles\x18\x05 \x03(\x0b\x32\".picstore.catalog.v1.UploadProfile\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\xe9\x02\n\x16\x41pplyBootstrapResponse\x12P\n\x0bproject_ids\x18\x01 \x03(\x0b\x32;.picstore.catalog.v1.ApplyBootstrapResponse.ProjectIdsEntry\x12]\n\x12upload_profile_ids\x18\x02 \x03(\x0b\x32\x41.picstore.catalog.v1.ApplyBootstrapResponse.UploadProfileIdsEntry\x12\x32\n\x07\x63hanges\x18\x03 \x03(\x0b\x32!.picstore.auth.v1.BootstrapChange\x1a\x31\n\x0fProjectIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x37\n\x15UploadProfileIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x85\x01\n\x10\x42ootstrapService\x12q\n\x0e\x41pplyBootstrap\x12*.picstore.catalog.v1.ApplyBootstrapRequest\x1a+.picstore.catalog.v1.ApplyBootstrapResponse\"\x06\xca\xea\x1b\x02\x08\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#picstore/catalog/v1/bootstrap.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a picstore/auth/v1/bootstrap.proto\x1a,picstore/catalog/v1/conversion_profile.proto\x1a!picstore/catalog/v1/project.proto\x1a*picstore/catalog/v1/storage_location.proto\x1a(picstore/catalog/v1/upload_profile.proto\x1a!picstore/options/v1/options.proto\"\xb2\x02\n\x15\x41pplyBootstrapRequest\x12\x15\n\x07team_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x08projects\x18\x02 \x03(\x0b\x32\x1c.picstore.catalog.v1.Project\x12?\n\x11storage_locations\x18\x03 \x03(\x0b\x32$.picstore.catalog.v1.StorageLocation\x12\x43\n\x13\x63onversion_profiles\x18\x04 \x03(\x0b\x32&.picstore.catalog.v1.ConversionProfile\x12;\n\x0fupload_profiles\x18\x05 \x03(\x0b\x32\".picstore.catalog.v1.UploadProfile\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\"\xe9\x02\n\x16\x41pplyBootstrapResponse\x12P\n\x0bproject_ids\x18\x01 \x03(\x0b\x32;.picstore.catalog.v1.ApplyBootstrapResponse.ProjectIdsEntry\x12]\n\x12upload_profile_ids\x18\x02 \x03(\x0b\x32\x41.picstore.catalog.v1.ApplyBootstrapResponse.UploadProfileIdsEntry\x12\x32\n\x07\x63hanges\x18\x03 \x03(\x0b\x32!.picstore.auth.v1.BootstrapChange\x1a\x31\n\x0fProjectIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x37\n\x15UploadProfileIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x8f\x01\n\x10\x42ootstrapService\x12{\n\x0e\x41pplyBootstrap\x12*.picstore.catalog.v1.ApplyBootstrapRequest\x1a+.picstore.catalog.v1.ApplyBootstrapResponse\"\x10\xca\xea\x1b\x0c\x08\x04\"\x08operatorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,15 +45,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._loaded_options = None
   _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._serialized_options = b'8\001'
   _globals['_BOOTSTRAPSERVICE'].methods_by_name['ApplyBootstrap']._loaded_options = None
-  _globals['_BOOTSTRAPSERVICE'].methods_by_name['ApplyBootstrap']._serialized_options = b'\312\352\033\002\010\004'
-  _globals['_APPLYBOOTSTRAPREQUEST']._serialized_start=198
-  _globals['_APPLYBOOTSTRAPREQUEST']._serialized_end=504
-  _globals['_APPLYBOOTSTRAPRESPONSE']._serialized_start=507
-  _globals['_APPLYBOOTSTRAPRESPONSE']._serialized_end=868
-  _globals['_APPLYBOOTSTRAPRESPONSE_PROJECTIDSENTRY']._serialized_start=762
-  _globals['_APPLYBOOTSTRAPRESPONSE_PROJECTIDSENTRY']._serialized_end=811
-  _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._serialized_start=813
-  _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._serialized_end=868
-  _globals['_BOOTSTRAPSERVICE']._serialized_start=871
-  _globals['_BOOTSTRAPSERVICE']._serialized_end=1004
+  _globals['_BOOTSTRAPSERVICE'].methods_by_name['ApplyBootstrap']._serialized_options = b'\312\352\033\014\010\004\"\010operator'
+  _globals['_APPLYBOOTSTRAPREQUEST']._serialized_start=330
+  _globals['_APPLYBOOTSTRAPREQUEST']._serialized_end=636
+  _globals['_APPLYBOOTSTRAPRESPONSE']._serialized_start=639
+  _globals['_APPLYBOOTSTRAPRESPONSE']._serialized_end=1000
+  _globals['_APPLYBOOTSTRAPRESPONSE_PROJECTIDSENTRY']._serialized_start=894
+  _globals['_APPLYBOOTSTRAPRESPONSE_PROJECTIDSENTRY']._serialized_end=943
+  _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._serialized_start=945
+  _globals['_APPLYBOOTSTRAPRESPONSE_UPLOADPROFILEIDSENTRY']._serialized_end=1000
+  _globals['_BOOTSTRAPSERVICE']._serialized_start=1003
+  _globals['_BOOTSTRAPSERVICE']._serialized_end=1146
 # @@protoc_insertion_point(module_scope)

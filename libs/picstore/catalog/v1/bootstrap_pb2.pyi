@@ -8,7 +8,10 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from picstore.auth.v1 import bootstrap_pb2 as _bootstrap_pb2
+from picstore.catalog.v1 import conversion_profile_pb2 as _conversion_profile_pb2
 from picstore.catalog.v1 import project_pb2 as _project_pb2
+from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
+from picstore.catalog.v1 import upload_profile_pb2 as _upload_profile_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -43,19 +46,19 @@ class ApplyBootstrapRequest(_message.Message):
         """
 
     @_builtins.property
-    def storage_locations(self) -> _containers.RepeatedCompositeFieldContainer[_project_pb2.StorageLocation]:
+    def storage_locations(self) -> _containers.RepeatedCompositeFieldContainer[_storage_location_pb2.StorageLocation]:
         """Storage locations to create or update; the short name finds one on the next run. `project_id`
         is a project's short name.
         """
 
     @_builtins.property
-    def conversion_profiles(self) -> _containers.RepeatedCompositeFieldContainer[_project_pb2.ConversionProfile]:
+    def conversion_profiles(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_profile_pb2.ConversionProfile]:
         """Conversion profiles to create or update; the short name finds one on the next run. `project_id`
         is a project's short name.
         """
 
     @_builtins.property
-    def upload_profiles(self) -> _containers.RepeatedCompositeFieldContainer[_project_pb2.UploadProfile]:
+    def upload_profiles(self) -> _containers.RepeatedCompositeFieldContainer[_upload_profile_pb2.UploadProfile]:
         """Upload profiles to create or update; the short name finds one on the next run. Its project,
         locations and conversion profile are short names. An id is taken for a new profile only.
         """
@@ -65,9 +68,9 @@ class ApplyBootstrapRequest(_message.Message):
         *,
         team_id: _builtins.str = ...,
         projects: _abc.Iterable[_project_pb2.Project] | None = ...,
-        storage_locations: _abc.Iterable[_project_pb2.StorageLocation] | None = ...,
-        conversion_profiles: _abc.Iterable[_project_pb2.ConversionProfile] | None = ...,
-        upload_profiles: _abc.Iterable[_project_pb2.UploadProfile] | None = ...,
+        storage_locations: _abc.Iterable[_storage_location_pb2.StorageLocation] | None = ...,
+        conversion_profiles: _abc.Iterable[_conversion_profile_pb2.ConversionProfile] | None = ...,
+        upload_profiles: _abc.Iterable[_upload_profile_pb2.UploadProfile] | None = ...,
         dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015

@@ -27,16 +27,21 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from picstore.catalog.v1 import conversion_pb2 as picstore_dot_catalog_dot_v1_dot_conversion__pb2
+from picstore.catalog.v1 import picture_pb2 as picstore_dot_catalog_dot_v1_dot_picture__pb2
 from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/catalog/v1/image.proto\x12\x13picstore.catalog.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a!picstore/options/v1/options.proto\"\xb6\x07\n\x05Image\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1c\n\x0eupload_profile\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x66ilename\x18\x04 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08location\x18\x05 \x01(\tB\x04\xe2\x41\x01\x05\x12\x10\n\x08\x61lt_text\x18\x06 \x01(\t\x12\x35\n\x05state\x18\x07 \x01(\x0e\x32 .picstore.catalog.v1.Image.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66\x61ilure_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x06\x66ormat\x18\n \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07has_gps\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12;\n\x0bplaceholder\x18\x10 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12 \n\x12pending_generation\x18\x12 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\x07outputs\x18\x13 \x03(\x0b\x32\x1b.picstore.catalog.v1.OutputB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x14 \x01(\t\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63ommit_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"r\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_AWAITING_UPLOAD\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"9\n\x0bPlaceholder\x12\x11\n\tthumbhash\x18\x01 \x01(\t\x12\x17\n\x0f\x64ominant_colour\x18\x02 \x01(\t\"\xe6\x03\n\x06Output\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.picstore.catalog.v1.Output.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x12\n\nobject_key\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x11\n\tmime_type\x18\r \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x0e \x01(\x05\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x11\n\rSTATE_SKIPPED\x10\x05\"Y\n\x12\x43reateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\")\n\x0fGetImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x85\x01\n\x11ListImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x05state\x18\x04 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\"Y\n\x12ListImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x13LookupImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07sha256s\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\"[\n\x14LookupImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0funknown_sha256s\x18\x02 \x03(\t\"v\n\x12UpdateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"_\n\x11GetPictureRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05sizes\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x08\x12\x11\n\tcss_class\x18\x04 \x01(\t\"\x92\x02\n\x07Picture\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x33\n\x07sources\x18\x02 \x03(\x0b\x32\".picstore.catalog.v1.PictureSource\x12\x34\n\x08\x66\x61llback\x18\x03 \x01(\x0b\x32\".picstore.catalog.v1.PictureSource\x12\x14\n\x0c\x66\x61llback_url\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x10\n\x08\x61lt_text\x18\x07 \x01(\t\x12\x35\n\x0bplaceholder\x18\x08 \x01(\x0b\x32 .picstore.catalog.v1.Placeholder\x12\x0c\n\x04html\x18\t \x01(\t\"|\n\rPictureSource\x12\x11\n\tmime_type\x18\x01 \x01(\t\x12\x39\n\ncandidates\x18\x02 \x03(\x0b\x32%.picstore.catalog.v1.PictureCandidate\x12\x0e\n\x06srcset\x18\x03 \x01(\t\x12\r\n\x05sizes\x18\x04 \x01(\t\"c\n\x10PictureCandidate\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0f\n\x07\x64\x65nsity\x18\x04 \x01(\x01\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x32\xb6\x07\n\x0cImageService\x12\xa7\x01\n\x0b\x43reateImage\x12\'.picstore.catalog.v1.CreateImageRequest\x1a\x1a.picstore.catalog.v1.Image\"S\xca\xea\x1b\x16\x08\x03\x10\x08\x1a\x10image.project_id\x82\xd3\xe4\x93\x02\x33\"*/api/v1/projects/{image.project_id}/images:\x05image\x12\x81\x01\n\x08GetImage\x12$.picstore.catalog.v1.GetImageRequest\x1a\x1a.picstore.catalog.v1.Image\"3\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/images/{image_id}\x12\x9f\x01\n\nListImages\x12&.picstore.catalog.v1.ListImagesRequest\x1a\'.picstore.catalog.v1.ListImagesResponse\"@\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02&\x12$/api/v1/projects/{project_id}/images\x12\xb2\x01\n\x0cLookupImages\x12(.picstore.catalog.v1.LookupImagesRequest\x1a).picstore.catalog.v1.LookupImagesResponse\"M\x90\x02\x01\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02\x30\"+/api/v1/projects/{project_id}/images:lookup:\x01*\x12\x8e\x01\n\x0bUpdateImage\x12\'.picstore.catalog.v1.UpdateImageRequest\x1a\x1a.picstore.catalog.v1.Image\":\xca\xea\x1b\x0e\x08\x03\x10\t\x1a\x08image.id\x82\xd3\xe4\x93\x02\"2\x19/api/v1/images/{image.id}:\x05image\x12\x8f\x01\n\nGetPicture\x12&.picstore.catalog.v1.GetPictureRequest\x1a\x1c.picstore.catalog.v1.Picture\";\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02#\x12!/api/v1/images/{image_id}/pictureb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/catalog/v1/image.proto\x12\x13picstore.catalog.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a!picstore/catalog/v1/picture.proto\x1a!picstore/options/v1/options.proto\"\xa5\n\n\x05Image\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1c\n\x0eupload_profile\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x66ilename\x18\x04 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08location\x18\x05 \x01(\tB\x04\xe2\x41\x01\x05\x12\x10\n\x08\x61lt_text\x18\x06 \x01(\t\x12\x35\n\x05state\x18\x07 \x01(\x0e\x32 .picstore.catalog.v1.Image.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66\x61ilure_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x06\x66ormat\x18\n \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07has_gps\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12;\n\x0bplaceholder\x18\x10 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12 \n\x12pending_generation\x18\x12 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\x07outputs\x18\x13 \x03(\x0b\x32\x1b.picstore.catalog.v1.OutputB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x14 \x01(\t\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63ommit_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\talt_texts\x18\x19 \x03(\x0b\x32(.picstore.catalog.v1.Image.AltTextsEntry\x12\x0c\n\x04tags\x18\x1a \x03(\t\x12:\n\x08metadata\x18\x1b \x03(\x0b\x32(.picstore.catalog.v1.Image.MetadataEntry\x12\x34\n\x0b\x66ocal_point\x18\x1c \x01(\x0b\x32\x1f.picstore.catalog.v1.FocalPoint\x12#\n\x15\x63onversion_profile_id\x18\x1d \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x1b\x63onversion_profile_revision\x18\x1e \x01(\x05\x42\x04\xe2\x41\x01\x03\x1a/\n\rAltTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_AWAITING_UPLOAD\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\"\n\nFocalPoint\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"\xe6\x03\n\x06Output\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.picstore.catalog.v1.Output.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x12\n\nobject_key\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x11\n\tmime_type\x18\r \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x0e \x01(\x05\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x11\n\rSTATE_SKIPPED\x10\x05\"Y\n\x12\x43reateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\")\n\x0fGetImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x92\x03\n\x11ListImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x05state\x18\x04 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12+\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x66ilename_contains\x18\x08 \x01(\t\x12\x0c\n\x04tags\x18\t \x03(\t\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x16\n\x0eupload_profile\x18\x0b \x01(\t\x12\x1d\n\x15\x63onversion_profile_id\x18\x0c \x01(\t\x12\x10\n\x08order_by\x18\r \x01(\t\"Y\n\x12ListImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x12LookupImageRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06sha256\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\"^\n\x13LookupImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07sha256s\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\"[\n\x14LookupImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0funknown_sha256s\x18\x02 \x03(\t\"v\n\x12UpdateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"o\n\x11GetPictureRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05sizes\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x08\x12\x11\n\tcss_class\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t2\xd4\x08\n\x0cImageService\x12\xa7\x01\n\x0b\x43reateImage\x12\'.picstore.catalog.v1.CreateImageRequest\x1a\x1a.picstore.catalog.v1.Image\"S\xca\xea\x1b\x16\x08\x03\x10\x08\x1a\x10image.project_id\x82\xd3\xe4\x93\x02\x33\"*/api/v1/projects/{image.project_id}/images:\x05image\x12\x81\x01\n\x08GetImage\x12$.picstore.catalog.v1.GetImageRequest\x1a\x1a.picstore.catalog.v1.Image\"3\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/images/{image_id}\x12\x9f\x01\n\nListImages\x12&.picstore.catalog.v1.ListImagesRequest\x1a\'.picstore.catalog.v1.ListImagesResponse\"@\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02&\x12$/api/v1/projects/{project_id}/images\x12\xb2\x01\n\x0cLookupImages\x12(.picstore.catalog.v1.LookupImagesRequest\x1a).picstore.catalog.v1.LookupImagesResponse\"M\x90\x02\x01\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02\x30\"+/api/v1/projects/{project_id}/images:lookup:\x01*\x12\x9b\x01\n\x0bLookupImage\x12\'.picstore.catalog.v1.LookupImageRequest\x1a\x1a.picstore.catalog.v1.Image\"G\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02-\x12+/api/v1/projects/{project_id}/images:lookup\x12\x8e\x01\n\x0bUpdateImage\x12\'.picstore.catalog.v1.UpdateImageRequest\x1a\x1a.picstore.catalog.v1.Image\":\xca\xea\x1b\x0e\x08\x03\x10\t\x1a\x08image.id\x82\xd3\xe4\x93\x02\"2\x19/api/v1/images/{image.id}:\x05image\x12\x8f\x01\n\nGetPicture\x12&.picstore.catalog.v1.GetPictureRequest\x1a\x1c.picstore.catalog.v1.Picture\";\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02#\x12!/api/v1/images/{image_id}/pictureb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.catalog.v1.image_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_IMAGE_ALTTEXTSENTRY']._loaded_options = None
+  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_options = b'8\001'
+  _globals['_IMAGE_METADATAENTRY']._loaded_options = None
+  _globals['_IMAGE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_IMAGE'].fields_by_name['id']._loaded_options = None
   _globals['_IMAGE'].fields_by_name['id']._serialized_options = b'\342A\001\003'
   _globals['_IMAGE'].fields_by_name['project_id']._loaded_options = None
@@ -81,12 +86,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGE'].fields_by_name['commit_time']._serialized_options = b'\342A\001\003'
   _globals['_IMAGE'].fields_by_name['ready_time']._loaded_options = None
   _globals['_IMAGE'].fields_by_name['ready_time']._serialized_options = b'\342A\001\003'
+  _globals['_IMAGE'].fields_by_name['conversion_profile_id']._loaded_options = None
+  _globals['_IMAGE'].fields_by_name['conversion_profile_id']._serialized_options = b'\342A\001\003'
+  _globals['_IMAGE'].fields_by_name['conversion_profile_revision']._loaded_options = None
+  _globals['_IMAGE'].fields_by_name['conversion_profile_revision']._serialized_options = b'\342A\001\003'
   _globals['_CREATEIMAGEREQUEST'].fields_by_name['image']._loaded_options = None
   _globals['_CREATEIMAGEREQUEST'].fields_by_name['image']._serialized_options = b'\342A\001\002'
   _globals['_GETIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
   _globals['_GETIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
   _globals['_LISTIMAGESREQUEST'].fields_by_name['project_id']._loaded_options = None
   _globals['_LISTIMAGESREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
+  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
+  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['sha256']._loaded_options = None
+  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\002'
   _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['project_id']._loaded_options = None
   _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
   _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['sha256s']._loaded_options = None
@@ -103,42 +116,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGESERVICE'].methods_by_name['ListImages']._serialized_options = b'\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\002&\022$/api/v1/projects/{project_id}/images'
   _globals['_IMAGESERVICE'].methods_by_name['LookupImages']._loaded_options = None
   _globals['_IMAGESERVICE'].methods_by_name['LookupImages']._serialized_options = b'\220\002\001\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\0020\"+/api/v1/projects/{project_id}/images:lookup:\001*'
+  _globals['_IMAGESERVICE'].methods_by_name['LookupImage']._loaded_options = None
+  _globals['_IMAGESERVICE'].methods_by_name['LookupImage']._serialized_options = b'\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\002-\022+/api/v1/projects/{project_id}/images:lookup'
   _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._loaded_options = None
   _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._serialized_options = b'\312\352\033\016\010\003\020\t\032\010image.id\202\323\344\223\002\"2\031/api/v1/images/{image.id}:\005image'
   _globals['_IMAGESERVICE'].methods_by_name['GetPicture']._loaded_options = None
   _globals['_IMAGESERVICE'].methods_by_name['GetPicture']._serialized_options = b'\312\352\033\016\010\003\020\007\032\010image_id\202\323\344\223\002#\022!/api/v1/images/{image_id}/picture'
-  _globals['_IMAGE']._serialized_start=260
-  _globals['_IMAGE']._serialized_end=1210
-  _globals['_IMAGE_STATE']._serialized_start=1096
-  _globals['_IMAGE_STATE']._serialized_end=1210
-  _globals['_PLACEHOLDER']._serialized_start=1212
-  _globals['_PLACEHOLDER']._serialized_end=1269
-  _globals['_OUTPUT']._serialized_start=1272
-  _globals['_OUTPUT']._serialized_end=1758
-  _globals['_OUTPUT_STATE']._serialized_start=1634
-  _globals['_OUTPUT_STATE']._serialized_end=1758
-  _globals['_CREATEIMAGEREQUEST']._serialized_start=1760
-  _globals['_CREATEIMAGEREQUEST']._serialized_end=1849
-  _globals['_GETIMAGEREQUEST']._serialized_start=1851
-  _globals['_GETIMAGEREQUEST']._serialized_end=1892
-  _globals['_LISTIMAGESREQUEST']._serialized_start=1895
-  _globals['_LISTIMAGESREQUEST']._serialized_end=2028
-  _globals['_LISTIMAGESRESPONSE']._serialized_start=2030
-  _globals['_LISTIMAGESRESPONSE']._serialized_end=2119
-  _globals['_LOOKUPIMAGESREQUEST']._serialized_start=2121
-  _globals['_LOOKUPIMAGESREQUEST']._serialized_end=2215
-  _globals['_LOOKUPIMAGESRESPONSE']._serialized_start=2217
-  _globals['_LOOKUPIMAGESRESPONSE']._serialized_end=2308
-  _globals['_UPDATEIMAGEREQUEST']._serialized_start=2310
-  _globals['_UPDATEIMAGEREQUEST']._serialized_end=2428
-  _globals['_GETPICTUREREQUEST']._serialized_start=2430
-  _globals['_GETPICTUREREQUEST']._serialized_end=2525
-  _globals['_PICTURE']._serialized_start=2528
-  _globals['_PICTURE']._serialized_end=2802
-  _globals['_PICTURESOURCE']._serialized_start=2804
-  _globals['_PICTURESOURCE']._serialized_end=2928
-  _globals['_PICTURECANDIDATE']._serialized_start=2930
-  _globals['_PICTURECANDIDATE']._serialized_end=3029
-  _globals['_IMAGESERVICE']._serialized_start=3032
-  _globals['_IMAGESERVICE']._serialized_end=3982
+  _globals['_IMAGE']._serialized_start=295
+  _globals['_IMAGE']._serialized_end=1612
+  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_start=1400
+  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_end=1447
+  _globals['_IMAGE_METADATAENTRY']._serialized_start=1449
+  _globals['_IMAGE_METADATAENTRY']._serialized_end=1496
+  _globals['_IMAGE_STATE']._serialized_start=1498
+  _globals['_IMAGE_STATE']._serialized_end=1612
+  _globals['_FOCALPOINT']._serialized_start=1614
+  _globals['_FOCALPOINT']._serialized_end=1648
+  _globals['_OUTPUT']._serialized_start=1651
+  _globals['_OUTPUT']._serialized_end=2137
+  _globals['_OUTPUT_STATE']._serialized_start=2013
+  _globals['_OUTPUT_STATE']._serialized_end=2137
+  _globals['_CREATEIMAGEREQUEST']._serialized_start=2139
+  _globals['_CREATEIMAGEREQUEST']._serialized_end=2228
+  _globals['_GETIMAGEREQUEST']._serialized_start=2230
+  _globals['_GETIMAGEREQUEST']._serialized_end=2271
+  _globals['_LISTIMAGESREQUEST']._serialized_start=2274
+  _globals['_LISTIMAGESREQUEST']._serialized_end=2676
+  _globals['_LISTIMAGESRESPONSE']._serialized_start=2678
+  _globals['_LISTIMAGESRESPONSE']._serialized_end=2767
+  _globals['_LOOKUPIMAGEREQUEST']._serialized_start=2769
+  _globals['_LOOKUPIMAGEREQUEST']._serialized_end=2861
+  _globals['_LOOKUPIMAGESREQUEST']._serialized_start=2863
+  _globals['_LOOKUPIMAGESREQUEST']._serialized_end=2957
+  _globals['_LOOKUPIMAGESRESPONSE']._serialized_start=2959
+  _globals['_LOOKUPIMAGESRESPONSE']._serialized_end=3050
+  _globals['_UPDATEIMAGEREQUEST']._serialized_start=3052
+  _globals['_UPDATEIMAGEREQUEST']._serialized_end=3170
+  _globals['_GETPICTUREREQUEST']._serialized_start=3172
+  _globals['_GETPICTUREREQUEST']._serialized_end=3283
+  _globals['_IMAGESERVICE']._serialized_start=3286
+  _globals['_IMAGESERVICE']._serialized_end=4394
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
+from picstore.catalog.v1 import picture_pb2 as _picture_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -59,6 +60,46 @@ class Image(_message.Message):
     STATE_FAILED: Image.State.ValueType  # 4
     """No output could be made; `failure_reason` says why."""
 
+    @_typing.final
+    class AltTextsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
@@ -83,6 +124,12 @@ class Image(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     COMMIT_TIME_FIELD_NUMBER: _builtins.int
     READY_TIME_FIELD_NUMBER: _builtins.int
+    ALT_TEXTS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    FOCAL_POINT_FIELD_NUMBER: _builtins.int
+    CONVERSION_PROFILE_ID_FIELD_NUMBER: _builtins.int
+    CONVERSION_PROFILE_REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `img_…`."""
     project_id: _builtins.str
@@ -96,7 +143,7 @@ class Image(_message.Message):
     location: _builtins.str
     """The folder in the object keys of the outputs, such as `blog/2026`; may be empty."""
     alt_text: _builtins.str
-    """What the picture shows, for those who do not see it."""
+    """What the picture shows, for those who do not see it; taken where no locale fits."""
     state: Global___Image.State.ValueType
     """How far it is."""
     failure_reason: _builtins.str
@@ -121,8 +168,12 @@ class Image(_message.Message):
     """The set of outputs that is being made; 0 if none is."""
     etag: _builtins.str
     """Changes with every change of the picture; send it back to update only what you have seen."""
+    conversion_profile_id: _builtins.str
+    """The conversion profile that the served outputs were made by."""
+    conversion_profile_revision: _builtins.int
+    """The revision of the conversion profile."""
     @_builtins.property
-    def placeholder(self) -> Global___Placeholder:
+    def placeholder(self) -> _picture_pb2.Placeholder:
         """What to show until the picture is there."""
 
     @_builtins.property
@@ -145,6 +196,24 @@ class Image(_message.Message):
     def ready_time(self) -> _timestamp_pb2.Timestamp:
         """When the served generation became whole."""
 
+    @_builtins.property
+    def alt_texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the picture shows in other languages, by BCP 47 tag such as `pt-BR`; at most 50."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 50 words of up to 64 characters, without order or repetition."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the application wants to know of it: at most 50 keys of up to 64 characters with values of
+        up to 1,024.
+        """
+
+    @_builtins.property
+    def focal_point(self) -> Global___FocalPoint:
+        """What is to stay in view when the picture is cropped; absent for the centre."""
+
     def __init__(
         self,
         *,
@@ -163,7 +232,7 @@ class Image(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         has_gps: _builtins.bool = ...,
-        placeholder: Global___Placeholder | None = ...,
+        placeholder: _picture_pb2.Placeholder | None = ...,
         generation: _builtins.int = ...,
         pending_generation: _builtins.int = ...,
         outputs: _abc.Iterable[Global___Output] | None = ...,
@@ -172,40 +241,46 @@ class Image(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         commit_time: _timestamp_pb2.Timestamp | None = ...,
         ready_time: _timestamp_pb2.Timestamp | None = ...,
+        alt_texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        focal_point: Global___FocalPoint | None = ...,
+        conversion_profile_id: _builtins.str = ...,
+        conversion_profile_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "create_time", b"create_time", "placeholder", b"placeholder", "ready_time", b"ready_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "create_time", b"create_time", "focal_point", b"focal_point", "placeholder", b"placeholder", "ready_time", b"ready_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "commit_time", b"commit_time", "create_time", b"create_time", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "format", b"format", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "alt_texts", b"alt_texts", "commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "create_time", b"create_time", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "focal_point", b"focal_point", "format", b"format", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "metadata", b"metadata", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "tags", b"tags", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Image: _TypeAlias = Image  # noqa: Y015
 
 @_typing.final
-class Placeholder(_message.Message):
-    """What to show until a picture is there."""
+class FocalPoint(_message.Message):
+    """A place in a picture."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    THUMBHASH_FIELD_NUMBER: _builtins.int
-    DOMINANT_COLOUR_FIELD_NUMBER: _builtins.int
-    thumbhash: _builtins.str
-    """The ThumbHash, in base64: about 25 bytes that decode to a blurred picture."""
-    dominant_colour: _builtins.str
-    """As `#rrggbb`."""
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    x: _builtins.float
+    """From the left edge, 0, to the right, 1."""
+    y: _builtins.float
+    """From the top, 0, to the bottom, 1."""
     def __init__(
         self,
         *,
-        thumbhash: _builtins.str = ...,
-        dominant_colour: _builtins.str = ...,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dominant_colour", b"dominant_colour", "thumbhash", b"thumbhash"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Placeholder: _TypeAlias = Placeholder  # noqa: Y015
+Global___FocalPoint: _TypeAlias = FocalPoint  # noqa: Y015
 
 @_typing.final
 class Output(_message.Message):
@@ -384,6 +459,15 @@ class ListImagesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    FILENAME_CONTAINS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
+    CONVERSION_PROFILE_ID_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """The project."""
     page_size: _builtins.int
@@ -392,6 +476,32 @@ class ListImagesRequest(_message.Message):
     """From the previous page's `next_page_token`."""
     state: Global___Image.State.ValueType
     """Only pictures in this state; unspecified for all."""
+    format: _conversion_pb2.Format.ValueType
+    """Only originals of this format; unspecified for all."""
+    filename_contains: _builtins.str
+    """Only pictures whose filename has this in it, compared without case; 3 to 255 characters."""
+    sha256: _builtins.str
+    """Only pictures with this hash, in hexadecimal."""
+    upload_profile: _builtins.str
+    """Only pictures that came by this upload profile, an id or a short name."""
+    conversion_profile_id: _builtins.str
+    """Only pictures that were converted by this conversion profile."""
+    order_by: _builtins.str
+    """`create_time`, `filename` or `size_bytes`, each with ` desc` for the reverse; empty for
+    `create_time desc`.
+    """
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Only pictures announced or uploaded at this time or later."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Only pictures announced or uploaded before this time."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only pictures that have all of these tags."""
+
     def __init__(
         self,
         *,
@@ -399,10 +509,19 @@ class ListImagesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         state: Global___Image.State.ValueType = ...,
+        format: _conversion_pb2.Format.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        filename_contains: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        sha256: _builtins.str = ...,
+        upload_profile: _builtins.str = ...,
+        conversion_profile_id: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "project_id", b"project_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversion_profile_id", b"conversion_profile_id", "end_time", b"end_time", "filename_contains", b"filename_contains", "format", b"format", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "project_id", b"project_id", "sha256", b"sha256", "start_time", b"start_time", "state", b"state", "tags", b"tags", "upload_profile", b"upload_profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -437,6 +556,36 @@ class ListImagesResponse(_message.Message):
 Global___ListImagesResponse: _TypeAlias = ListImagesResponse  # noqa: Y015
 
 @_typing.final
+class LookupImageRequest(_message.Message):
+    """The request of LookupImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """The project; `-` for all that the caller may read."""
+    sha256: _builtins.str
+    """The SHA-256 of the original file, in hexadecimal."""
+    upload_profile: _builtins.str
+    """Only a picture that came by this upload profile, an id or a short name; empty for any."""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        upload_profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "sha256", b"sha256", "upload_profile", b"upload_profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupImageRequest: _TypeAlias = LookupImageRequest  # noqa: Y015
+
+@_typing.final
 class LookupImagesRequest(_message.Message):
     """The request of LookupImages."""
 
@@ -446,7 +595,7 @@ class LookupImagesRequest(_message.Message):
     SHA256S_FIELD_NUMBER: _builtins.int
     UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
-    """The project."""
+    """The project; `-` for all that the caller may read."""
     upload_profile: _builtins.str
     """Only pictures that came by this upload profile, an id or a short name; empty for any."""
     @_builtins.property
@@ -512,7 +661,9 @@ class UpdateImageRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: `alt_text`. Empty changes those that are set."""
+        """The fields to change: `alt_text`, `alt_texts`, `tags`, `metadata`, `focal_point`, or one entry as
+        `alt_texts.de` or `metadata.camera`. Empty changes those that are set.
+        """
 
     def __init__(
         self,
@@ -538,6 +689,7 @@ class GetPictureRequest(_message.Message):
     SIZES_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     CSS_CLASS_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
     """The picture."""
     sizes: _builtins.str
@@ -546,6 +698,10 @@ class GetPictureRequest(_message.Message):
     """Says that the picture is in the first view of the page: it is loaded eagerly and first."""
     css_class: _builtins.str
     """The `class` attribute of the `<img>`; empty for none."""
+    locale: _builtins.str
+    """The language of the alt text, as a BCP 47 tag such as `de-AT`; without a text for it, that of
+    `de` is taken, or else the default.
+    """
     def __init__(
         self,
         *,
@@ -553,145 +709,12 @@ class GetPictureRequest(_message.Message):
         sizes: _builtins.str = ...,
         priority: _builtins.bool = ...,
         css_class: _builtins.str = ...,
+        locale: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["css_class", b"css_class", "image_id", b"image_id", "priority", b"priority", "sizes", b"sizes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["css_class", b"css_class", "image_id", b"image_id", "locale", b"locale", "priority", b"priority", "sizes", b"sizes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPictureRequest: _TypeAlias = GetPictureRequest  # noqa: Y015
-
-@_typing.final
-class Picture(_message.Message):
-    """What a page needs to show a picture."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    IMAGE_ID_FIELD_NUMBER: _builtins.int
-    SOURCES_FIELD_NUMBER: _builtins.int
-    FALLBACK_FIELD_NUMBER: _builtins.int
-    FALLBACK_URL_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    ALT_TEXT_FIELD_NUMBER: _builtins.int
-    PLACEHOLDER_FIELD_NUMBER: _builtins.int
-    HTML_FIELD_NUMBER: _builtins.int
-    image_id: _builtins.str
-    """The picture."""
-    fallback_url: _builtins.str
-    """The `src` of the `<img>`."""
-    width: _builtins.int
-    """The `width` of the `<img>`."""
-    height: _builtins.int
-    """The `height` of the `<img>`."""
-    alt_text: _builtins.str
-    """The `alt` of the `<img>`, not escaped."""
-    html: _builtins.str
-    """The finished `<picture>` element."""
-    @_builtins.property
-    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___PictureSource]:
-        """The `<source>` elements, best format first; the fallback's format is not among them."""
-
-    @_builtins.property
-    def fallback(self) -> Global___PictureSource:
-        """The `<img>` that browsers take that know none of the sources."""
-
-    @_builtins.property
-    def placeholder(self) -> Global___Placeholder:
-        """What to show until the picture is there."""
-
-    def __init__(
-        self,
-        *,
-        image_id: _builtins.str = ...,
-        sources: _abc.Iterable[Global___PictureSource] | None = ...,
-        fallback: Global___PictureSource | None = ...,
-        fallback_url: _builtins.str = ...,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
-        alt_text: _builtins.str = ...,
-        placeholder: Global___Placeholder | None = ...,
-        html: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "placeholder", b"placeholder"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "fallback", b"fallback", "fallback_url", b"fallback_url", "height", b"height", "html", b"html", "image_id", b"image_id", "placeholder", b"placeholder", "sources", b"sources", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Picture: _TypeAlias = Picture  # noqa: Y015
-
-@_typing.final
-class PictureSource(_message.Message):
-    """All candidates of one format."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MIME_TYPE_FIELD_NUMBER: _builtins.int
-    CANDIDATES_FIELD_NUMBER: _builtins.int
-    SRCSET_FIELD_NUMBER: _builtins.int
-    SIZES_FIELD_NUMBER: _builtins.int
-    mime_type: _builtins.str
-    """Such as `image/avif`."""
-    srcset: _builtins.str
-    """The finished `srcset` attribute."""
-    sizes: _builtins.str
-    """The `sizes` attribute; empty where the candidates are told by density."""
-    @_builtins.property
-    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___PictureCandidate]:
-        """The candidates, smallest first."""
-
-    def __init__(
-        self,
-        *,
-        mime_type: _builtins.str = ...,
-        candidates: _abc.Iterable[Global___PictureCandidate] | None = ...,
-        srcset: _builtins.str = ...,
-        sizes: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "mime_type", b"mime_type", "sizes", b"sizes", "srcset", b"srcset"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PictureSource: _TypeAlias = PictureSource  # noqa: Y015
-
-@_typing.final
-class PictureCandidate(_message.Message):
-    """One URL of a srcset."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    URL_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    DENSITY_FIELD_NUMBER: _builtins.int
-    SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    url: _builtins.str
-    """Where to load it."""
-    width: _builtins.int
-    """In pixels."""
-    height: _builtins.int
-    """In pixels."""
-    density: _builtins.float
-    """Device pixels per CSS pixel."""
-    size_bytes: _builtins.int
-    """Of the file."""
-    def __init__(
-        self,
-        *,
-        url: _builtins.str = ...,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
-        density: _builtins.float = ...,
-        size_bytes: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["density", b"density", "height", b"height", "size_bytes", b"size_bytes", "url", b"url", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PictureCandidate: _TypeAlias = PictureCandidate  # noqa: Y015

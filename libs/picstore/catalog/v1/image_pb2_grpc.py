@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
+from picstore.catalog.v1 import picture_pb2 as picstore_dot_catalog_dot_v1_dot_picture__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -55,6 +56,11 @@ class ImageServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesResponse.FromString,
                 _registered_method=True)
+        self.LookupImage = channel.unary_unary(
+                '/picstore.catalog.v1.ImageService/LookupImage',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+                _registered_method=True)
         self.UpdateImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/UpdateImage',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.UpdateImageRequest.SerializeToString,
@@ -63,7 +69,7 @@ class ImageServiceStub:
         self.GetPicture = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/GetPicture',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Picture.FromString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
                 _registered_method=True)
 
 
@@ -102,8 +108,16 @@ class ImageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LookupImage(self, request, context):
+        """Returns the newest usable picture with a hash, without outputs. Fails with RESOURCE_NOT_FOUND if
+        the project knows none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateImage(self, request, context):
-        """Changes the texts of a picture.
+        """Changes what is said of a picture: texts, tags, metadata, focal point.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +154,11 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesResponse.SerializeToString,
             ),
+            'LookupImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookupImage,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
+            ),
             'UpdateImage': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateImage,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.UpdateImageRequest.FromString,
@@ -148,7 +167,7 @@ def add_ImageServiceServicer_to_server(servicer, server):
             'GetPicture': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPicture,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Picture.SerializeToString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -271,6 +290,33 @@ class ImageService:
             _registered_method=True)
 
     @staticmethod
+    def LookupImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/LookupImage',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UpdateImage(request,
             target,
             options=(),
@@ -313,7 +359,7 @@ class ImageService:
             target,
             '/picstore.catalog.v1.ImageService/GetPicture',
             picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.Picture.FromString,
+            picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
             options,
             channel_credentials,
             insecure,

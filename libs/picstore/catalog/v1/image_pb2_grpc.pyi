@@ -6,6 +6,7 @@ Pictures, their outputs, and the tag that shows them on a page."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from picstore.catalog.v1 import image_pb2 as _image_pb2
+from picstore.catalog.v1 import picture_pb2 as _picture_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -47,9 +48,13 @@ class ImageServiceStub:
     """Says which of up to 1,000 hashes are pictures of the project already, so that only the rest
     need be uploaded. A hash that only another project knows is unknown.
     """
+    LookupImage: _grpc.UnaryUnaryMultiCallable[_image_pb2.LookupImageRequest, _image_pb2.Image]
+    """Returns the newest usable picture with a hash, without outputs. Fails with RESOURCE_NOT_FOUND if
+    the project knows none.
+    """
     UpdateImage: _grpc.UnaryUnaryMultiCallable[_image_pb2.UpdateImageRequest, _image_pb2.Image]
-    """Changes the texts of a picture."""
-    GetPicture: _grpc.UnaryUnaryMultiCallable[_image_pb2.GetPictureRequest, _image_pb2.Picture]
+    """Changes what is said of a picture: texts, tags, metadata, focal point."""
+    GetPicture: _grpc.UnaryUnaryMultiCallable[_image_pb2.GetPictureRequest, _picture_pb2.Picture]
     """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
     Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
     """
@@ -73,9 +78,13 @@ class ImageServiceAsyncStub(ImageServiceStub):
     """Says which of up to 1,000 hashes are pictures of the project already, so that only the rest
     need be uploaded. A hash that only another project knows is unknown.
     """
+    LookupImage: _aio.UnaryUnaryMultiCallable[_image_pb2.LookupImageRequest, _image_pb2.Image]  # type: ignore[assignment]
+    """Returns the newest usable picture with a hash, without outputs. Fails with RESOURCE_NOT_FOUND if
+    the project knows none.
+    """
     UpdateImage: _aio.UnaryUnaryMultiCallable[_image_pb2.UpdateImageRequest, _image_pb2.Image]  # type: ignore[assignment]
-    """Changes the texts of a picture."""
-    GetPicture: _aio.UnaryUnaryMultiCallable[_image_pb2.GetPictureRequest, _image_pb2.Picture]  # type: ignore[assignment]
+    """Changes what is said of a picture: texts, tags, metadata, focal point."""
+    GetPicture: _aio.UnaryUnaryMultiCallable[_image_pb2.GetPictureRequest, _picture_pb2.Picture]  # type: ignore[assignment]
     """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
     Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
     """
@@ -122,19 +131,29 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def LookupImage(
+        self,
+        request: _image_pb2.LookupImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
+        """Returns the newest usable picture with a hash, without outputs. Fails with RESOURCE_NOT_FOUND if
+        the project knows none.
+        """
+
+    @_abc_1.abstractmethod
     def UpdateImage(
         self,
         request: _image_pb2.UpdateImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
-        """Changes the texts of a picture."""
+        """Changes what is said of a picture: texts, tags, metadata, focal point."""
 
     @_abc_1.abstractmethod
     def GetPicture(
         self,
         request: _image_pb2.GetPictureRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_image_pb2.Picture, _abc.Awaitable[_image_pb2.Picture]]:
+    ) -> _typing.Union[_picture_pb2.Picture, _abc.Awaitable[_picture_pb2.Picture]]:
         """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
         Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
         """

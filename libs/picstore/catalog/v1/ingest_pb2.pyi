@@ -6,7 +6,7 @@ What the upload service asks of the catalog."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
-from picstore.catalog.v1 import project_pb2 as _project_pb2
+from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -91,7 +91,7 @@ class ResolveUploadResponse(_message.Message):
     max_pixels: _builtins.int
     """The project's limit in pixels; 0 for the installation's."""
     @_builtins.property
-    def originals_location(self) -> _project_pb2.StorageLocation:
+    def originals_location(self) -> _storage_location_pb2.StorageLocation:
         """Where the original goes, with its secrets."""
 
     def __init__(
@@ -101,7 +101,7 @@ class ResolveUploadResponse(_message.Message):
         generation: _builtins.int = ...,
         project_id: _builtins.str = ...,
         upload_profile_id: _builtins.str = ...,
-        originals_location: _project_pb2.StorageLocation | None = ...,
+        originals_location: _storage_location_pb2.StorageLocation | None = ...,
         object_key: _builtins.str = ...,
         filename: _builtins.str = ...,
         location: _builtins.str = ...,

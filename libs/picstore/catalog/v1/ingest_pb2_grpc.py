@@ -5,7 +5,7 @@ import warnings
 
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 from picstore.catalog.v1 import ingest_pb2 as picstore_dot_catalog_dot_v1_dot_ingest__pb2
-from picstore.catalog.v1 import project_pb2 as picstore_dot_catalog_dot_v1_dot_project__pb2
+from picstore.catalog.v1 import storage_location_pb2 as picstore_dot_catalog_dot_v1_dot_storage__location__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -55,7 +55,7 @@ class IngestServiceStub:
         self.GetStorageAccess = channel.unary_unary(
                 '/picstore.catalog.v1.IngestService/GetStorageAccess',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.GetStorageAccessRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.FromString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_storage__location__pb2.StorageLocation.FromString,
                 _registered_method=True)
 
 
@@ -116,7 +116,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'GetStorageAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStorageAccess,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.GetStorageAccessRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.SerializeToString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_storage__location__pb2.StorageLocation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,7 +227,7 @@ class IngestService:
             target,
             '/picstore.catalog.v1.IngestService/GetStorageAccess',
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.GetStorageAccessRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.FromString,
+            picstore_dot_catalog_dot_v1_dot_storage__location__pb2.StorageLocation.FromString,
             options,
             channel_credentials,
             insecure,

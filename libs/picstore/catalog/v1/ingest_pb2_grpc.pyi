@@ -7,7 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from picstore.catalog.v1 import image_pb2 as _image_pb2
 from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
-from picstore.catalog.v1 import project_pb2 as _project_pb2
+from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -47,7 +47,7 @@ class IngestServiceStub:
     """
     FindCommit: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]
     """Says whether an upload was committed, for the upload service's clean-up after a crash."""
-    GetStorageAccess: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _project_pb2.StorageLocation]
+    GetStorageAccess: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]
     """Returns a storage location with its secrets."""
 
 @_typing.type_check_only
@@ -67,7 +67,7 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """
     FindCommit: _aio.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]  # type: ignore[assignment]
     """Says whether an upload was committed, for the upload service's clean-up after a crash."""
-    GetStorageAccess: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _project_pb2.StorageLocation]  # type: ignore[assignment]
+    GetStorageAccess: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]  # type: ignore[assignment]
     """Returns a storage location with its secrets."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -108,7 +108,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _ingest_pb2.GetStorageAccessRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_project_pb2.StorageLocation, _abc.Awaitable[_project_pb2.StorageLocation]]:
+    ) -> _typing.Union[_storage_location_pb2.StorageLocation, _abc.Awaitable[_storage_location_pb2.StorageLocation]]:
         """Returns a storage location with its secrets."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from picstore.catalog.v1 import project_pb2 as picstore_dot_catalog_dot_v1_dot_project__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -55,6 +56,11 @@ class ProjectServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateProjectRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.Project.FromString,
                 _registered_method=True)
+        self.DeleteProject = channel.unary_unary(
+                '/picstore.catalog.v1.ProjectService/DeleteProject',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.DeleteProjectRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class ProjectServiceServicer:
@@ -89,6 +95,14 @@ class ProjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteProject(self, request, context):
+        """Deletes a project. Fails with RESOURCE_IN_USE, naming them, while it has pictures, upload
+        profiles, conversion profiles or storage locations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +125,11 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     servicer.UpdateProject,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateProjectRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.Project.SerializeToString,
+            ),
+            'DeleteProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProject,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.DeleteProjectRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -232,74 +251,8 @@ class ProjectService:
             metadata,
             _registered_method=True)
 
-
-class StorageLocationServiceStub:
-    """Shows storage locations. They are set up by the operator's bootstrap.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.GetStorageLocation = channel.unary_unary(
-                '/picstore.catalog.v1.StorageLocationService/GetStorageLocation',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetStorageLocationRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.FromString,
-                _registered_method=True)
-        self.ListStorageLocations = channel.unary_unary(
-                '/picstore.catalog.v1.StorageLocationService/ListStorageLocations',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsResponse.FromString,
-                _registered_method=True)
-
-
-class StorageLocationServiceServicer:
-    """Shows storage locations. They are set up by the operator's bootstrap.
-    """
-
-    def GetStorageLocation(self, request, context):
-        """Returns a storage location, without its secrets.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListStorageLocations(self, request, context):
-        """Lists the storage locations that the caller's projects can use, oldest first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_StorageLocationServiceServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'GetStorageLocation': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetStorageLocation,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetStorageLocationRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.SerializeToString,
-            ),
-            'ListStorageLocations': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListStorageLocations,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsResponse.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'picstore.catalog.v1.StorageLocationService', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('picstore.catalog.v1.StorageLocationService', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class StorageLocationService:
-    """Shows storage locations. They are set up by the operator's bootstrap.
-    """
-
     @staticmethod
-    def GetStorageLocation(request,
+    def DeleteProject(request,
             target,
             options=(),
             channel_credentials=None,
@@ -312,453 +265,9 @@ class StorageLocationService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/picstore.catalog.v1.StorageLocationService/GetStorageLocation',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.GetStorageLocationRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.StorageLocation.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListStorageLocations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.StorageLocationService/ListStorageLocations',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListStorageLocationsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-
-class ConversionProfileServiceStub:
-    """Administers conversion profiles.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.CreateConversionProfile = channel.unary_unary(
-                '/picstore.catalog.v1.ConversionProfileService/CreateConversionProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.CreateConversionProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-                _registered_method=True)
-        self.GetConversionProfile = channel.unary_unary(
-                '/picstore.catalog.v1.ConversionProfileService/GetConversionProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetConversionProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-                _registered_method=True)
-        self.ListConversionProfiles = channel.unary_unary(
-                '/picstore.catalog.v1.ConversionProfileService/ListConversionProfiles',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesResponse.FromString,
-                _registered_method=True)
-        self.UpdateConversionProfile = channel.unary_unary(
-                '/picstore.catalog.v1.ConversionProfileService/UpdateConversionProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateConversionProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-                _registered_method=True)
-
-
-class ConversionProfileServiceServicer:
-    """Administers conversion profiles.
-    """
-
-    def CreateConversionProfile(self, request, context):
-        """Makes a conversion profile, as its revision 1.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetConversionProfile(self, request, context):
-        """Returns a conversion profile at its current revision.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListConversionProfiles(self, request, context):
-        """Lists the conversion profiles that the caller's projects can use, oldest first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def UpdateConversionProfile(self, request, context):
-        """Changes a conversion profile; a change of what it makes is a new revision, which pictures
-        uploaded from then on are converted by.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_ConversionProfileServiceServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'CreateConversionProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.CreateConversionProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.CreateConversionProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.SerializeToString,
-            ),
-            'GetConversionProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetConversionProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetConversionProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.SerializeToString,
-            ),
-            'ListConversionProfiles': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListConversionProfiles,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesResponse.SerializeToString,
-            ),
-            'UpdateConversionProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.UpdateConversionProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateConversionProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'picstore.catalog.v1.ConversionProfileService', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('picstore.catalog.v1.ConversionProfileService', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class ConversionProfileService:
-    """Administers conversion profiles.
-    """
-
-    @staticmethod
-    def CreateConversionProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.ConversionProfileService/CreateConversionProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.CreateConversionProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetConversionProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.ConversionProfileService/GetConversionProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.GetConversionProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListConversionProfiles(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.ConversionProfileService/ListConversionProfiles',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListConversionProfilesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def UpdateConversionProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.ConversionProfileService/UpdateConversionProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateConversionProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ConversionProfile.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-
-class UploadProfileServiceStub:
-    """Administers upload profiles.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.CreateUploadProfile = channel.unary_unary(
-                '/picstore.catalog.v1.UploadProfileService/CreateUploadProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.CreateUploadProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
-                _registered_method=True)
-        self.GetUploadProfile = channel.unary_unary(
-                '/picstore.catalog.v1.UploadProfileService/GetUploadProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetUploadProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
-                _registered_method=True)
-        self.ListUploadProfiles = channel.unary_unary(
-                '/picstore.catalog.v1.UploadProfileService/ListUploadProfiles',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesResponse.FromString,
-                _registered_method=True)
-        self.UpdateUploadProfile = channel.unary_unary(
-                '/picstore.catalog.v1.UploadProfileService/UpdateUploadProfile',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateUploadProfileRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
-                _registered_method=True)
-
-
-class UploadProfileServiceServicer:
-    """Administers upload profiles.
-    """
-
-    def CreateUploadProfile(self, request, context):
-        """Makes an upload profile.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetUploadProfile(self, request, context):
-        """Returns an upload profile.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListUploadProfiles(self, request, context):
-        """Lists a project's upload profiles, oldest first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def UpdateUploadProfile(self, request, context):
-        """Changes an upload profile, for pictures uploaded from then on.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_UploadProfileServiceServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'CreateUploadProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.CreateUploadProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.CreateUploadProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.SerializeToString,
-            ),
-            'GetUploadProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetUploadProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.GetUploadProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.SerializeToString,
-            ),
-            'ListUploadProfiles': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListUploadProfiles,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesResponse.SerializeToString,
-            ),
-            'UpdateUploadProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.UpdateUploadProfile,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateUploadProfileRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'picstore.catalog.v1.UploadProfileService', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('picstore.catalog.v1.UploadProfileService', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class UploadProfileService:
-    """Administers upload profiles.
-    """
-
-    @staticmethod
-    def CreateUploadProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.UploadProfileService/CreateUploadProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.CreateUploadProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetUploadProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.UploadProfileService/GetUploadProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.GetUploadProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListUploadProfiles(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.UploadProfileService/ListUploadProfiles',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.ListUploadProfilesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def UpdateUploadProfile(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/picstore.catalog.v1.UploadProfileService/UpdateUploadProfile',
-            picstore_dot_catalog_dot_v1_dot_project__pb2.UpdateUploadProfileRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_project__pb2.UploadProfile.FromString,
+            '/picstore.catalog.v1.ProjectService/DeleteProject',
+            picstore_dot_catalog_dot_v1_dot_project__pb2.DeleteProjectRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

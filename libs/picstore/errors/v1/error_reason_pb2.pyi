@@ -67,7 +67,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESOURCE_IN_USE: _ErrorReason.ValueType  # 9
     """Something else still needs the object.
 
-        {"reason": "RESOURCE_IN_USE", "domain": "picstore", "metadata": {"resource_type": "StorageLocation", "used_by": "upr_…"}}
+        {"reason": "RESOURCE_IN_USE", "domain": "picstore", "metadata": {"resource_type": "StorageLocation", "resource_name": "loc_…", "used_by": "upr_…,upr_…", "used_by_count": "2"}}
     """
     ERROR_REASON_FIELD_INVALID: _ErrorReason.ValueType  # 10
     """Fields of the request are wrong; BadRequest has each of them.
@@ -304,6 +304,46 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "INTERNAL", "domain": "picstore", "metadata": {"incident_id": "…"}}
     """
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 57
+    """Too many attempts; the error says when the next is worth it.
+
+        {"reason": "RATE_LIMITED", "domain": "picstore", "metadata": {"limit": "10 per 5 minute"}}
+    """
+    ERROR_REASON_LOGIN_FAILED: _ErrorReason.ValueType  # 58
+    """The team, the address or the password is wrong, or the user cannot log in; it is not said which.
+
+        {"reason": "LOGIN_FAILED", "domain": "picstore", "metadata": {}}
+    """
+    ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 59
+    """The invitation is unknown, withdrawn, used or too old; it is not said which.
+
+        {"reason": "INVITATION_INVALID", "domain": "picstore", "metadata": {}}
+    """
+    ERROR_REASON_CSRF_TOKEN_INVALID: _ErrorReason.ValueType  # 60
+    """The call came with a session cookie from a page that is not ours, or without its CSRF token.
+
+        {"reason": "CSRF_TOKEN_INVALID", "domain": "picstore", "metadata": {"header": "X-CSRF-Token"}}
+    """
+    ERROR_REASON_STORAGE_TEST_FAILED: _ErrorReason.ValueType  # 61
+    """The storage location cannot do what will be asked of it; the error names the steps that failed.
+
+        {"reason": "STORAGE_TEST_FAILED", "domain": "picstore", "metadata": {"steps": "list,copy", "list": "s3:ListBucket on …"}}
+    """
+    ERROR_REASON_STORAGE_ENDPOINT_FORBIDDEN: _ErrorReason.ValueType  # 62
+    """The store's endpoint is in a network that a team may not reach.
+
+        {"reason": "STORAGE_ENDPOINT_FORBIDDEN", "domain": "picstore", "metadata": {"host": "10.0.0.1"}}
+    """
+    ERROR_REASON_OPERATOR_MANAGED: _ErrorReason.ValueType  # 63
+    """The operator has set the object up, and only the operator changes it.
+
+        {"reason": "OPERATOR_MANAGED", "domain": "picstore", "metadata": {"resource_name": "loc_…"}}
+    """
+    ERROR_REASON_LAST_ADMIN: _ErrorReason.ValueType  # 64
+    """Nobody would be left who can administer the team.
+
+        {"reason": "LAST_ADMIN", "domain": "picstore", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors, and of outputs that failed or were skipped. In an ErrorInfo the reason is
@@ -355,7 +395,7 @@ ERROR_REASON_RESOURCE_EXISTS: ErrorReason.ValueType  # 8
 ERROR_REASON_RESOURCE_IN_USE: ErrorReason.ValueType  # 9
 """Something else still needs the object.
 
-    {"reason": "RESOURCE_IN_USE", "domain": "picstore", "metadata": {"resource_type": "StorageLocation", "used_by": "upr_…"}}
+    {"reason": "RESOURCE_IN_USE", "domain": "picstore", "metadata": {"resource_type": "StorageLocation", "resource_name": "loc_…", "used_by": "upr_…,upr_…", "used_by_count": "2"}}
 """
 ERROR_REASON_FIELD_INVALID: ErrorReason.ValueType  # 10
 """Fields of the request are wrong; BadRequest has each of them.
@@ -591,5 +631,45 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 56
 """Our fault; the operator finds the incident in the log.
 
     {"reason": "INTERNAL", "domain": "picstore", "metadata": {"incident_id": "…"}}
+"""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 57
+"""Too many attempts; the error says when the next is worth it.
+
+    {"reason": "RATE_LIMITED", "domain": "picstore", "metadata": {"limit": "10 per 5 minute"}}
+"""
+ERROR_REASON_LOGIN_FAILED: ErrorReason.ValueType  # 58
+"""The team, the address or the password is wrong, or the user cannot log in; it is not said which.
+
+    {"reason": "LOGIN_FAILED", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 59
+"""The invitation is unknown, withdrawn, used or too old; it is not said which.
+
+    {"reason": "INVITATION_INVALID", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_CSRF_TOKEN_INVALID: ErrorReason.ValueType  # 60
+"""The call came with a session cookie from a page that is not ours, or without its CSRF token.
+
+    {"reason": "CSRF_TOKEN_INVALID", "domain": "picstore", "metadata": {"header": "X-CSRF-Token"}}
+"""
+ERROR_REASON_STORAGE_TEST_FAILED: ErrorReason.ValueType  # 61
+"""The storage location cannot do what will be asked of it; the error names the steps that failed.
+
+    {"reason": "STORAGE_TEST_FAILED", "domain": "picstore", "metadata": {"steps": "list,copy", "list": "s3:ListBucket on …"}}
+"""
+ERROR_REASON_STORAGE_ENDPOINT_FORBIDDEN: ErrorReason.ValueType  # 62
+"""The store's endpoint is in a network that a team may not reach.
+
+    {"reason": "STORAGE_ENDPOINT_FORBIDDEN", "domain": "picstore", "metadata": {"host": "10.0.0.1"}}
+"""
+ERROR_REASON_OPERATOR_MANAGED: ErrorReason.ValueType  # 63
+"""The operator has set the object up, and only the operator changes it.
+
+    {"reason": "OPERATOR_MANAGED", "domain": "picstore", "metadata": {"resource_name": "loc_…"}}
+"""
+ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 64
+"""Nobody would be left who can administer the team.
+
+    {"reason": "LAST_ADMIN", "domain": "picstore", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

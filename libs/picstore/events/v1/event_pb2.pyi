@@ -203,14 +203,14 @@ Global___ImageFailed: _TypeAlias = ImageFailed  # noqa: Y015
 
 @_typing.final
 class KeyRevoked(_message.Message):
-    """A key, or all keys of a user, stopped being good."""
+    """API keys or sessions stopped being good, or allow other things from now on."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The keys; caches drop what they know of them at once."""
+        """The keys and sessions; caches drop what they know of them at once."""
 
     def __init__(
         self,

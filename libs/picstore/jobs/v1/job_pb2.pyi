@@ -12,6 +12,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
 from picstore.catalog.v1 import image_pb2 as _image_pb2
 from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
+from picstore.catalog.v1 import picture_pb2 as _picture_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -431,7 +432,7 @@ class RecordPlaceholderRequest(_message.Message):
     attempt: _builtins.int
     """As claimed."""
     @_builtins.property
-    def placeholder(self) -> _image_pb2.Placeholder:
+    def placeholder(self) -> _picture_pb2.Placeholder:
         """What to show until the picture is there."""
 
     def __init__(
@@ -439,7 +440,7 @@ class RecordPlaceholderRequest(_message.Message):
         *,
         job_id: _builtins.str = ...,
         attempt: _builtins.int = ...,
-        placeholder: _image_pb2.Placeholder | None = ...,
+        placeholder: _picture_pb2.Placeholder | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["placeholder", b"placeholder"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -5,9 +5,11 @@ The options of our own that every RPC carries. The authentication interceptor, t
 the contract tests read them from the descriptors.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 from picstore.options.v1 import permission_pb2 as _permission_pb2
@@ -67,6 +69,7 @@ class Access(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     OBJECT_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
     audience: Global___Audience.ValueType
     """The kind of caller."""
     permission: _permission_pb2.Permission.ValueType
@@ -77,16 +80,21 @@ class Access(_message.Message):
     """Path of the request field that names the object on which the permission is needed, such as
     `image_id` or `project.id`. Empty where the object is the caller's team.
     """
+    @_builtins.property
+    def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the audience is AUDIENCE_SERVICE, the names of the services that may call."""
+
     def __init__(
         self,
         *,
         audience: Global___Audience.ValueType = ...,
         permission: _permission_pb2.Permission.ValueType = ...,
         object: _builtins.str = ...,
+        services: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "object", b"object", "permission", b"permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "object", b"object", "permission", b"permission", "services", b"services"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,10 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """`conversion_profile:write`. Make and change conversion profiles."""
     PERMISSION_UPLOAD_PROFILE_WRITE: _Permission.ValueType  # 11
     """`upload_profile:write`. Make and change upload profiles."""
+    PERMISSION_STORAGE_LOCATION_WRITE: _Permission.ValueType  # 12
+    """`storage_location:write`. Make, change and test storage locations."""
+    PERMISSION_AUDIT_READ: _Permission.ValueType  # 13
+    """`audit:read`. See who did what in the team."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do. People write them as `image:create`: the part after `PERMISSION_`, with the
@@ -76,4 +80,8 @@ PERMISSION_CONVERSION_PROFILE_WRITE: Permission.ValueType  # 10
 """`conversion_profile:write`. Make and change conversion profiles."""
 PERMISSION_UPLOAD_PROFILE_WRITE: Permission.ValueType  # 11
 """`upload_profile:write`. Make and change upload profiles."""
+PERMISSION_STORAGE_LOCATION_WRITE: Permission.ValueType  # 12
+"""`storage_location:write`. Make, change and test storage locations."""
+PERMISSION_AUDIT_READ: Permission.ValueType  # 13
+"""`audit:read`. See who did what in the team."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015

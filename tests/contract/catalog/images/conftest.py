@@ -10,12 +10,13 @@ from datetime import timedelta
 import grpc
 import pytest
 
-from picstore.catalog.v1 import conversion_pb2, ingest_pb2, project_pb2
+from picstore.catalog.v1 import conversion_pb2, ingest_pb2, project_pb2, upload_profile_pb2
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
-from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub, UploadProfileServiceStub
+from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
+from picstore.catalog.v1.upload_profile_pb2_grpc import UploadProfileServiceStub
 from picstore.jobs.v1.job_pb2 import (
     Claim,
     ClaimJobRequest,
@@ -149,7 +150,7 @@ async def upload_by_default(
 ) -> Client:
     """The upload service, within a call of a user whose key has a default upload profile."""
     listed = await user.upload_profiles.ListUploadProfiles(
-        project_pb2.ListUploadProfilesRequest(project_id=project.id)
+        upload_profile_pb2.ListUploadProfilesRequest(project_id=project.id)
     )
     default = UploadProfileId(listed.upload_profiles[0].id)
     return await callers.service(

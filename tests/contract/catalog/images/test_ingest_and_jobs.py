@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, project_pb2
+from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, picture_pb2, project_pb2
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.jobs.v1 import job_pb2
 from picstore_kit.errors import (
@@ -204,7 +204,7 @@ async def test_the_last_output_makes_the_picture_ready(
         job_pb2.RecordPlaceholderRequest(
             job_id=claim.job_id,
             attempt=claim.attempt,
-            placeholder=image_pb2.Placeholder(thumbhash="AQID", dominant_colour="#1a2b3c"),
+            placeholder=picture_pb2.Placeholder(thumbhash="AQID", dominant_colour="#1a2b3c"),
         )
     )
 

@@ -7,7 +7,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picstore.catalog.v1.project_pb2 import ConversionProfile, Project, UploadProfile
+from picstore.catalog.v1.conversion_profile_pb2 import ConversionProfile
+from picstore.catalog.v1.project_pb2 import Project
+from picstore.catalog.v1.upload_profile_pb2 import UploadProfile
 from picstore_catalog.mapping import conversion_profile, project, upload_profile
 from picstore_catalog.mapping.field_mask import masked_fields
 from picstore_kit.errors import InvalidFields

@@ -115,7 +115,9 @@ FOR_USER = Principal(service="upload", team_id=TeamId("tem_1"))
 def test_audience_decides_who_is_admitted(
     audience: Audience, permission: str | None, refused: list[Principal | None]
 ) -> None:
-    rule = AccessRule(method="/s/M", audience=audience, permission=permission)
+    rule = AccessRule(
+        method="/s/M", audience=audience, permission=permission, services=frozenset({"upload"})
+    )
     for principal in (None, USER, SERVICE, FOR_USER):
         if principal in refused:
             with pytest.raises((Unauthenticated, PermissionDenied)) as caught:
@@ -123,6 +125,14 @@ def test_audience_decides_who_is_admitted(
             assert caught.value.reason is not Reason.PERMISSION_MISSING
         else:
             rule.admit(principal)
+
+
+def test_a_service_that_is_not_named_is_no_better_than_a_stranger() -> None:
+    rule = AccessRule(method="/s/M", audience=Audience.SERVICE, services=frozenset({"operator"}))
+    rule.admit(Principal(service="operator"))
+    with pytest.raises(PermissionDenied) as caught:
+        rule.admit(SERVICE)
+    assert caught.value.reason is Reason.SERVICE_ONLY
 
 
 def test_rules_come_from_the_contract() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from picstore.auth.v1 import authentication_pb2, directory_pb2
-from picstore.catalog.v1 import conversion_pb2, project_pb2
+from picstore.auth.v1 import authentication_pb2, user_pb2
+from picstore.catalog.v1 import conversion_pb2, conversion_profile_pb2
 from picstore_kit.errors import InvalidField, InvalidFields
 from picstore_kit.rpc.interceptors.required_fields import check_required_fields
 
@@ -30,21 +30,21 @@ def test_empty_is_missing() -> None:
 
 
 def test_an_update_needs_only_what_it_changes() -> None:
-    check_required_fields(
-        directory_pb2.UpdateUserRequest(user=directory_pb2.User(id="usr_1", disabled=True))
-    )
+    check_required_fields(user_pb2.UpdateUserRequest(user=user_pb2.User(id="usr_1", disabled=True)))
 
 
 def test_an_update_needs_all_of_what_it_puts_in() -> None:
-    profile = project_pb2.ConversionProfile(id="cpr_1", formats=[conversion_pb2.FormatRule()])
+    profile = conversion_profile_pb2.ConversionProfile(
+        id="cpr_1", formats=[conversion_pb2.FormatRule()]
+    )
     with pytest.raises(InvalidFields) as caught:
         check_required_fields(
-            project_pb2.UpdateConversionProfileRequest(conversion_profile=profile)
+            conversion_profile_pb2.UpdateConversionProfileRequest(conversion_profile=profile)
         )
     assert caught.value.metadata == {"fields": "conversion_profile.formats[0].format"}
 
 
 def test_an_update_needs_a_resource() -> None:
     with pytest.raises(InvalidFields) as caught:
-        check_required_fields(directory_pb2.UpdateUserRequest())
+        check_required_fields(user_pb2.UpdateUserRequest())
     assert caught.value.metadata == {"fields": "user"}

@@ -1,0 +1,1 @@
+"""Auth's side of its RPCs: message in, use-case, message out."""

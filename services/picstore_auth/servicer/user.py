@@ -1,0 +1,50 @@
+"""UserService."""
+
+from __future__ import annotations
+
+from picstore.auth.v1 import user_pb2, user_pb2_grpc
+from picstore_auth.mapping import new_user_from, user_message, user_update_from
+from picstore_auth.servicer.calling import calling
+from picstore_auth.usecases.users import Users
+from picstore_kit.ids import UserId, parse_id
+from picstore_kit.rpc.call import Context
+
+
+class UserServicer(user_pb2_grpc.UserServiceServicer):
+    """Serves `UserService`."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    async def CreateUser(
+        self, request: user_pb2.CreateUserRequest, context: Context
+    ) -> user_pb2.User:
+        """Add a user."""
+        new = new_user_from(request.user)
+        return user_message(
+            await self._users.create_user(calling(), new, request_id=request.request_id)
+        )
+
+    async def GetUser(self, request: user_pb2.GetUserRequest, context: Context) -> user_pb2.User:
+        """Return a user."""
+        user_id = parse_id(UserId, request.user_id, field="user_id")
+        return user_message(await self._users.get_user(calling(), user_id))
+
+    async def ListUsers(
+        self, request: user_pb2.ListUsersRequest, context: Context
+    ) -> user_pb2.ListUsersResponse:
+        """List users."""
+        page = await self._users.list_users(
+            calling(), page_size=request.page_size, page_token=request.page_token
+        )
+        return user_pb2.ListUsersResponse(
+            users=[user_message(user) for user in page.rows],
+            next_page_token=page.next_page_token,
+        )
+
+    async def UpdateUser(
+        self, request: user_pb2.UpdateUserRequest, context: Context
+    ) -> user_pb2.User:
+        """Change a user."""
+        update = user_update_from(request)
+        return user_message(await self._users.update_user(calling(), update))
