@@ -35,6 +35,7 @@ from picstore.catalog.v1 import (
     ingest_pb2,
     picture_pb2,
     project_pb2,
+    reference_pb2,
     storage_location_pb2,
     upload_profile_pb2,
 )
@@ -62,6 +63,7 @@ REGISTERED = (
     options_pb2,
     picture_pb2,
     project_pb2,
+    reference_pb2,
     role_pb2,
     session_pb2,
     storage_location_pb2,
