@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from picstore_auth.mapping import principal_from
+from picstore_auth.mapping.caller import principal_from
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_kit.rpc.auth import Principal

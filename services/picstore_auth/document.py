@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from picstore_auth.model import Grants, NewRole
+from picstore_auth.model.grant import Grants
+from picstore_auth.model.role import NewRole
 from picstore_kit.changes import Change
 from picstore_kit.credentials import APIKey
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId

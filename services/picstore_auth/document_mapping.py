@@ -6,19 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from picstore.auth.v1 import bootstrap_pb2
 from picstore_auth.document import Document, KeyEntry, Outcome, TeamEntry, UserEntry
-from picstore_auth.mapping import optional_time_from, permission_from
-from picstore_auth.model import (
-    Grant,
-    Grants,
-    NewRole,
-    display_name_fault,
-    email_fault,
-    grant_fault,
-    grants_fault,
-    normalised,
-    roles_fault,
-    short_name_fault,
-)
+from picstore_auth.mapping.grant import permission_from
+from picstore_auth.mapping.timestamp import optional_time_from
+from picstore_auth.model.grant import Grant, Grants, grant_fault, grants_fault, normalised
+from picstore_auth.model.role import NewRole
+from picstore_auth.model.text import display_name_fault, email_fault, short_name_fault
+from picstore_auth.model.user import roles_fault
 from picstore_kit.credentials import APIKey, MalformedCredential, parse_api_key
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
 from picstore_kit.rpc.changes import change_to_proto

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from picstore_auth.model import Caller, Permission
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Permission
 from picstore_kit.errors import NotFound, PermissionDenied, Resource
 
 RowT = TypeVar("RowT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from picstore_auth.model import Grant, Grants, Permission, normalised
+from picstore_auth.model.grant import Grant, Grants, Permission, normalised
 from picstore_kit.ids import ProjectId
 
 GrantPairs = Sequence[tuple[str, str]]

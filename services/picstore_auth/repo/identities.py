@@ -9,7 +9,8 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Identity, common, essential
+from picstore_auth.model.grant import common, essential
+from picstore_auth.model.identity import Identity
 from picstore_auth.repo.grants import GrantPairs, from_pairs
 from picstore_kit.ids import KeyId, TeamId, UploadProfileId, UserId
 

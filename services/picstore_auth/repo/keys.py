@@ -9,7 +9,9 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Caller, Grants, Key, NewKey, Permission
+from picstore_auth.model.api_key import Key, NewKey
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grants, Permission
 from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import GrantPairs, from_pairs, to_columns
 from picstore_kit.credentials import APIKey

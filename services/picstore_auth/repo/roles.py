@@ -10,7 +10,9 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Caller, Grants, NewRole, Permission, Role
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grants, Permission
+from picstore_auth.model.role import NewRole, Role
 from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import GrantPairs, from_pairs, to_columns
 from picstore_kit.errors import AlreadyExists, Reason

@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import SigningKey
+from picstore_auth.model.signing_key import SigningKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Caller, Team
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.team import Team
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import TeamId
 

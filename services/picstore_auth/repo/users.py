@@ -10,7 +10,9 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
-from picstore_auth.model import Caller, Grants, NewUser, Permission, User
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grants, Permission
+from picstore_auth.model.user import NewUser, User
 from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import from_pairs
 from picstore_kit.errors import AlreadyExists, Reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from picstore.auth.v1 import api_key_pb2, api_key_pb2_grpc
-from picstore_auth.mapping import key_message, new_key_from
+from picstore_auth.mapping.api_key import key_message, new_key_from
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.keys import Keys
 from picstore_kit.ids import KeyId, UserId, parse_id

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from picstore.auth.v1 import authentication_pb2, authentication_pb2_grpc
-from picstore_auth.mapping import identity_message, signing_key_message, timestamp_message
+from picstore_auth.mapping.caller import identity_message
+from picstore_auth.mapping.signing_key import signing_key_message
+from picstore_auth.mapping.timestamp import timestamp_message
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.tokens import Tokens

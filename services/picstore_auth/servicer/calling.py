@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from picstore_auth.mapping import caller_from
-from picstore_auth.model import Caller
+from picstore_auth.mapping.caller import caller_from
+from picstore_auth.model.caller import Caller
 from picstore_kit.rpc.auth import require_principal
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from picstore.auth.v1 import role_pb2, role_pb2_grpc
-from picstore_auth.mapping import new_role_from, role_message, role_update_from
+from picstore_auth.mapping.role import new_role_from, role_message, role_update_from
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.roles import Roles
 from picstore_kit.ids import RoleId, parse_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from picstore.auth.v1 import team_pb2, team_pb2_grpc
-from picstore_auth.mapping import team_message
+from picstore_auth.mapping.team import team_message
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.teams import Teams
 from picstore_kit.ids import TeamId, parse_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from picstore.auth.v1 import user_pb2, user_pb2_grpc
-from picstore_auth.mapping import new_user_from, user_message, user_update_from
+from picstore_auth.mapping.user import new_user_from, user_message, user_update_from
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.users import Users
 from picstore_kit.ids import UserId, parse_id

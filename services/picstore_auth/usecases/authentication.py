@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from picstore_auth.clock import Clock, utc_now
-from picstore_auth.model import Identity
+from picstore_auth.model.identity import Identity
 from picstore_auth.repo import identities
 from picstore_auth.repo.identities import IdentityRow
 from picstore_auth.usecases.last_uses import LastUses

@@ -11,20 +11,12 @@ from psycopg.rows import TupleRow
 
 from picstore_auth.document import Document, KeyEntry, Outcome, UserEntry
 from picstore_auth.events import tell_keys_revoked
-from picstore_auth.model import (
-    Caller,
-    Grants,
-    Key,
-    NewKey,
-    NewRole,
-    NewUser,
-    Permission,
-    Role,
-    Team,
-    User,
-    operator_of,
-    uncovered,
-)
+from picstore_auth.model.api_key import Key, NewKey
+from picstore_auth.model.caller import Caller, operator_of
+from picstore_auth.model.grant import Grants, Permission, uncovered
+from picstore_auth.model.role import NewRole, Role
+from picstore_auth.model.team import Team
+from picstore_auth.model.user import NewUser, User
 from picstore_auth.repo import identities, keys, roles, teams, users
 from picstore_kit.changes import Change
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id

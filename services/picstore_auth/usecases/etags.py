@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore_auth.model import etag_of
+from picstore_auth.model.text import etag_of
 from picstore_kit.errors import Aborted, Reason, Resource
 
 

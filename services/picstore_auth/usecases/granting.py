@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from picstore_auth.model import Caller, Grants, uncovered
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grants, uncovered
 from picstore_kit.errors import PermissionDenied, Resource
 
 

@@ -9,7 +9,9 @@ from psycopg.rows import TupleRow
 
 from picstore_auth.clock import Clock, utc_now
 from picstore_auth.events import tell_keys_revoked
-from picstore_auth.model import Caller, Key, NewKey, Permission, uncovered
+from picstore_auth.model.api_key import Key, NewKey
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Permission, uncovered
 from picstore_auth.repo import keys, users
 from picstore_auth.repo.access import require
 from picstore_auth.usecases.granting import refuse_giving_unheld

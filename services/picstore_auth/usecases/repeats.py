@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from pydantic import TypeAdapter
 
-from picstore_auth.model import Caller
+from picstore_auth.model.caller import Caller
 from picstore_kit.pg.idempotency import RequestKey, recall, remember
 
 CommandT = TypeVar("CommandT")

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from picstore_auth.events import tell_keys_revoked
-from picstore_auth.model import Caller, NewRole, Permission, Role, RoleUpdate, uncovered
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Permission, uncovered
+from picstore_auth.model.role import NewRole, Role, RoleUpdate
 from picstore_auth.repo import keys, roles
 from picstore_auth.repo.access import require
 from picstore_auth.usecases.etags import refuse_stale

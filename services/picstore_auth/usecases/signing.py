@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from picstore_auth.clock import Clock, utc_now
-from picstore_auth.model import SigningKey
+from picstore_auth.model.signing_key import SigningKey
 from picstore_auth.repo import signing_keys
 from picstore_auth.repo.signing_keys import SealedKey
 from picstore_kit.errors import PicstoreError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from picstore_auth.model import Caller, Team
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.team import Team
 from picstore_auth.repo import teams
 from picstore_kit.ids import TeamId
 from picstore_kit.pg.database import Database

@@ -10,7 +10,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from picstore_auth.events import tell_keys_revoked
-from picstore_auth.model import Caller, NewUser, Permission, User, UserUpdate, normalised
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Permission, normalised
+from picstore_auth.model.user import NewUser, User, UserUpdate
 from picstore_auth.repo import keys, roles, users
 from picstore_auth.repo.access import require
 from picstore_auth.usecases.etags import refuse_stale

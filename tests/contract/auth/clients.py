@@ -28,7 +28,7 @@ from picstore.options.v1.permission_pb2 import (
     PERMISSION_TEAM_READ,
     PERMISSION_TEAM_WRITE,
 )
-from picstore_auth.mapping import timestamp_message
+from picstore_auth.mapping.timestamp import timestamp_message
 from picstore_kit.credentials import APIKey, new_api_key
 from picstore_kit.ids import KeyId, new_id
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from picstore.auth.v1 import api_key_pb2, authentication_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_READ
-from picstore_auth.mapping import timestamp_message
+from picstore_auth.mapping.timestamp import timestamp_message
 from picstore_kit.errors import InvalidFields, NotFound, PermissionDenied
 from picstore_kit.ids import ProjectId, UploadProfileId, UserId, new_id
 from tests.contract.auth.calls import create_key, create_role, create_user, refusal

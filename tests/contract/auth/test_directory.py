@@ -65,7 +65,7 @@ async def test_pages_are_checked(
     assert isinstance(error, InvalidFields)
     assert error.metadata == {"fields": "page_size"}
     other = await found_team(operator, connect, ADMIN_AND_WRITER)
-    theirs = await other["admin"].rpc(method)(request(page_size=1))
+    theirs: Any = await other["admin"].rpc(method)(request(page_size=1))
     for token in ("nonsense", theirs.next_page_token):
         error = await refusal(admin.rpc(method)(request(page_token=token)))
         assert isinstance(error, InvalidArgument)

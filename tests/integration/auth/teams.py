@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from picstore_auth.document import Document, KeyEntry, TeamEntry, UserEntry
-from picstore_auth.model import Caller, Grant, Identity, NewRole, Permission, normalised
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grant, Permission, normalised
+from picstore_auth.model.identity import Identity
+from picstore_auth.model.role import NewRole
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.last_uses import LastUses

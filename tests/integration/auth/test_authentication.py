@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from picstore_auth.model import Grant, NewKey, Permission, UserUpdate
+from picstore_auth.model.api_key import NewKey
+from picstore_auth.model.grant import Grant, Permission
+from picstore_auth.model.user import UserUpdate
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses

@@ -18,7 +18,10 @@ from picstore_auth.document import (
     UserEntry,
 )
 from picstore_auth.events import KEY_REVOKED
-from picstore_auth.model import Grant, NewRole, NewUser, Permission, normalised, operator_of
+from picstore_auth.model.caller import operator_of
+from picstore_auth.model.grant import Grant, Permission, normalised
+from picstore_auth.model.role import NewRole
+from picstore_auth.model.user import NewUser
 from picstore_auth.repo import users
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap

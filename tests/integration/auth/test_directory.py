@@ -10,17 +10,11 @@ import pytest
 
 from picstore.events.v1.event_pb2 import Event
 from picstore_auth.events import KEY_REVOKED, tell_keys_revoked
-from picstore_auth.model import (
-    Caller,
-    Grant,
-    NewKey,
-    NewRole,
-    NewUser,
-    Permission,
-    RoleUpdate,
-    User,
-    UserUpdate,
-)
+from picstore_auth.model.api_key import NewKey
+from picstore_auth.model.caller import Caller
+from picstore_auth.model.grant import Grant, Permission
+from picstore_auth.model.role import NewRole, RoleUpdate
+from picstore_auth.model.user import NewUser, User, UserUpdate
 from picstore_auth.repo import users
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.roles import Roles

@@ -6,7 +6,8 @@ from importlib import resources
 
 import pytest
 
-from picstore_auth.model import NewUser, Permission
+from picstore_auth.model.grant import Permission
+from picstore_auth.model.user import NewUser
 from picstore_auth.repo import keys, roles, teams, users
 from picstore_auth.usecases.roles import Roles
 from picstore_kit.errors import NotFound

@@ -16,7 +16,7 @@ from picstore.auth.v1.bootstrap_pb2 import (
 from picstore.options.v1 import permission_pb2
 from picstore_auth.document import Outcome
 from picstore_auth.document_mapping import document_from, outcome_message
-from picstore_auth.model import Grant, Permission
+from picstore_auth.model.grant import Grant, Permission
 from picstore_kit.changes import Action, Change, FieldChange
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import InvalidFields

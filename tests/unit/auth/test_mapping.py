@@ -14,7 +14,9 @@ from picstore.auth.v1 import api_key_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant as GrantMessage
 from picstore.options.v1 import permission_pb2
 from picstore_auth import mapping
-from picstore_auth.model import Grant, Identity, Permission, UserUpdate
+from picstore_auth.model.grant import Grant, Permission
+from picstore_auth.model.identity import Identity
+from picstore_auth.model.user import UserUpdate
 from picstore_kit.errors import InvalidFields, Unauthenticated
 from picstore_kit.ids import KeyId, ProjectId, RoleId, TeamId, UploadProfileId, UserId, new_id
 from picstore_kit.rpc.auth import Principal

@@ -7,23 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picstore.options.v1 import permission_pb2
-from picstore_auth.model import (
+from picstore_auth.model.caller import Caller, operator_of
+from picstore_auth.model.grant import (
     TEAM_LEVEL,
-    Caller,
     Grant,
     Grants,
     Permission,
     common,
     covered,
-    display_name_fault,
-    email_fault,
     essential,
     grant_fault,
     normalised,
-    operator_of,
-    short_name_fault,
     uncovered,
 )
+from picstore_auth.model.text import display_name_fault, email_fault, short_name_fault
 from picstore_kit.ids import ProjectId, TeamId, UserId, new_id
 from picstore_kit.rpc.auth import permission_name
 
