@@ -13,7 +13,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from picstore.auth.v1 import api_key_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant as GrantMessage
 from picstore.options.v1 import permission_pb2
-from picstore_auth import mapping
+from picstore_auth.mapping.api_key import new_key_from
+from picstore_auth.mapping.caller import caller_from, identity_message, principal_from
+from picstore_auth.mapping.role import new_role_from, role_update_from
+from picstore_auth.mapping.user import new_user_from, user_update_from
 from picstore_auth.model.grant import Grant, Permission
 from picstore_auth.model.identity import Identity
 from picstore_auth.model.user import UserUpdate
@@ -33,7 +36,7 @@ def wrong_fields(read: Callable[[], object]) -> list[str]:
 
 
 def update_user(user: user_pb2.User, *paths: str) -> UserUpdate:
-    return mapping.user_update_from(
+    return user_update_from(
         user_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=paths))
     )
 
@@ -42,7 +45,7 @@ def test_user_with_many_faults_hears_of_all() -> None:
     message = user_pb2.User(
         email="nobody", display_name="x" * 201, role_ids=[ROLE, "rol_nonsense", USER]
     )
-    assert wrong_fields(lambda: mapping.new_user_from(message)) == [
+    assert wrong_fields(lambda: new_user_from(message)) == [
         "user.email",
         "user.display_name",
         "user.role_ids[1]",
@@ -92,7 +95,7 @@ def test_role_with_many_faults_hears_of_all() -> None:
             GrantMessage(permission=999),  # type: ignore[arg-type]  # from a newer client
         ],
     )
-    assert wrong_fields(lambda: mapping.new_role_from(message)) == [
+    assert wrong_fields(lambda: new_role_from(message)) == [
         "role.short_name",
         "role.grants[0].project_id",
         "role.grants[1].project_id",
@@ -104,7 +107,7 @@ def test_role_with_many_faults_hears_of_all() -> None:
 def test_grants_of_a_role_are_a_set() -> None:
     read = GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ)
     edit = GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_EDIT, project_id=PROJECT)
-    new = mapping.new_role_from(role_pb2.Role(short_name="r", grants=[read, edit, read]))
+    new = new_role_from(role_pb2.Role(short_name="r", grants=[read, edit, read]))
     assert new.grants == (
         Grant(permission=Permission.IMAGE_EDIT, project_id=PROJECT),
         Grant(permission=Permission.IMAGE_READ),
@@ -115,7 +118,7 @@ def test_update_of_a_role_takes_its_grants() -> None:
     request = role_pb2.UpdateRoleRequest(
         role=role_pb2.Role(id=ROLE, display_name="x"), update_mask=FieldMask(paths=["grants"])
     )
-    update = mapping.role_update_from(request)
+    update = role_update_from(request)
     assert (update.grants, update.display_name) == ((), None)
 
 
@@ -128,7 +131,7 @@ def test_update_of_a_role_takes_its_grants() -> None:
 )
 def test_key_either_inherits_or_has_grants(inherit: bool, grants: list[GrantMessage]) -> None:
     message = api_key_pb2.ApiKey(user_id=USER, inherit=inherit, grants=grants)
-    assert wrong_fields(lambda: mapping.new_key_from(message)) == ["api_key.grants"]
+    assert wrong_fields(lambda: new_key_from(message)) == ["api_key.grants"]
 
 
 def test_key_with_many_faults_hears_of_all() -> None:
@@ -139,7 +142,7 @@ def test_key_with_many_faults_hears_of_all() -> None:
         default_upload_profile_id="thumbs",
         expire_time=Timestamp(seconds=10**15),
     )
-    assert wrong_fields(lambda: mapping.new_key_from(message)) == [
+    assert wrong_fields(lambda: new_key_from(message)) == [
         "api_key.user_id",
         "api_key.display_name",
         "api_key.default_upload_profile_id",
@@ -150,14 +153,14 @@ def test_key_with_many_faults_hears_of_all() -> None:
 def test_grants_and_roles_have_a_number_that_fits_a_call() -> None:
     many = [GrantMessage(permission=permission_pb2.PERMISSION_IMAGE_READ)] * 101
     role = role_pb2.Role(short_name="r", grants=many)
-    assert wrong_fields(lambda: mapping.new_role_from(role)) == ["role.grants"]
+    assert wrong_fields(lambda: new_role_from(role)) == ["role.grants"]
     user = user_pb2.User(email="a@b", role_ids=[ROLE] * 21)
-    assert wrong_fields(lambda: mapping.new_user_from(user)) == ["user.role_ids"]
+    assert wrong_fields(lambda: new_user_from(user)) == ["user.role_ids"]
 
 
 def test_services_that_act_for_nobody_are_no_callers() -> None:
     with pytest.raises(Unauthenticated):
-        mapping.caller_from(Principal(service="catalog"))
+        caller_from(Principal(service="catalog"))
 
 
 def test_identity_becomes_principal_and_caller() -> None:
@@ -169,17 +172,17 @@ def test_identity_becomes_principal_and_caller() -> None:
         default_upload_profile_id=new_id(UploadProfileId),
         expires_at=datetime(2030, 1, 1, tzinfo=UTC),
     )
-    principal = mapping.principal_from(identity)
+    principal = principal_from(identity)
     assert principal.allows("image:read", PROJECT)
     assert not principal.allows("image:read")
     assert principal.default_upload_profile_id == identity.default_upload_profile_id
-    caller = mapping.caller_from(principal)
+    caller = caller_from(principal)
     assert (caller.team_id, caller.key_id, caller.grants) == (
         identity.team_id,
         identity.key_id,
         identity.grants,
     )
-    message = mapping.identity_message(identity)
+    message = identity_message(identity)
     assert message.expire_time.ToDatetime(UTC) == identity.expires_at
     assert [grant.project_id for grant in message.grants] == [PROJECT]
 
@@ -193,5 +196,5 @@ def test_absent_times_stay_absent() -> None:
         default_upload_profile_id=None,
         expires_at=None,
     )
-    message: Message = mapping.identity_message(identity)
+    message: Message = identity_message(identity)
     assert not message.HasField("expire_time")
