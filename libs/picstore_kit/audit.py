@@ -39,6 +39,12 @@ CREATE POLICY relay ON audit_outbox USING (current_setting('picstore.system', tr
 """
 """Makes the table; a migration of every schema that records contains it word for word."""
 
+MAX_VALUE: Final = 16_384
+"""Characters of a field's old or new value that are kept."""
+
+MAX_USER_AGENT: Final = 500
+"""Characters of a caller's `User-Agent` that are kept; anybody may send any."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -61,7 +67,11 @@ async def record(
     event.project_id = project_id or ""
     event.outcome = audit_pb2.AuditEvent.OUTCOME_DONE
     for change in changes:
-        event.changes.add(field=change.field, old_value=change.old, new_value=change.new)
+        event.changes.add(
+            field=change.field,
+            old_value=_clip(change.old, MAX_VALUE),
+            new_value=_clip(change.new, MAX_VALUE),
+        )
     await add(conn, [event])
 
 
@@ -127,7 +137,7 @@ def _event(team_id: TeamId | None, principal: Principal | None) -> audit_pb2.Aud
         event_time=now,
         team_id=team_id or "",
         client_address=origin.client_address,
-        user_agent=origin.user_agent,
+        user_agent=_clip(origin.user_agent, MAX_USER_AGENT),
         request_id=current_request_id() or "",
         method=origin.method,
     )
@@ -136,3 +146,7 @@ def _event(team_id: TeamId | None, principal: Principal | None) -> audit_pb2.Aud
         event.credential_id = principal.key_id or principal.session_id or ""
         event.service = principal.service or ""
     return event
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -10,21 +10,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
 
-from picstore_kit.errors import PicstoreError
 from picstore_kit.pg import outbox
 from picstore_kit.pg.database import Database
+from picstore_kit.pg.forwarding import forward
 from picstore_kit.pg.listen import listen
 
 MAX_BACKOFF_S: Final = 10.0
 """Longest pause before a message that could not be published is tried again."""
-
-FLUSH_S: Final = 5.0
-"""Longest that a stopping relay goes on publishing."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,23 +54,11 @@ class OutboxRelay:
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Publish until cancelled, outliving restarts of the database and of the broker.
-
-        When cancelled it goes on for a moment: what the last calls of a stopping service added need
-        not wait for its next start, and a batch under way would have to be published again.
-        """
-        stopping = asyncio.Event()
+        """Publish until cancelled, outliving restarts of the database and of the broker."""
         async with asyncio.TaskGroup() as tasks:
             channel = outbox.channel(self._database.schema)
             tasks.create_task(listen(self._database.conninfo, channel, self._wake.set))
-            publishing = tasks.create_task(self._publish_until(stopping))
-            try:
-                await asyncio.shield(publishing)
-            except asyncio.CancelledError:
-                stopping.set()
-                self._wake.set()
-                await asyncio.wait((publishing,), timeout=FLUSH_S)
-                raise
+            await forward(self._publish_batch, what="outbox", poll_s=self._poll_s, wake=self._wake)
 
     async def publish_due(self) -> int:
         """Publish one batch; return how many rows were tried, so that a full one calls for more.
@@ -94,22 +78,8 @@ class OutboxRelay:
             await outbox.postpone(conn, failures)
         return len(rows)
 
-    async def _publish_until(self, stopping: asyncio.Event) -> None:
-        while True:
-            last_round = stopping.is_set()
-            self._wake.clear()
-            tried = 0
-            try:
-                tried = await self.publish_due()
-            except PicstoreError as error:
-                log.warning("outbox.database_failed", error=error.message)
-            if tried == self._batch:
-                continue
-            if last_round:
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._wake.wait()
+    async def _publish_batch(self) -> bool:
+        return await self.publish_due() == self._batch
 
     async def _publish(self, row: outbox.OutboxRow) -> outbox.Failure | None:
         try:

@@ -18,6 +18,7 @@ from picstore_kit.rpc.interceptors.access_log import AccessLog
 from picstore_kit.rpc.interceptors.authentication import Authentication
 from picstore_kit.rpc.interceptors.chain import InterceptorChain
 from picstore_kit.rpc.interceptors.deadline_guard import DeadlineGuard
+from picstore_kit.rpc.interceptors.denied_audit import DenialSink, DeniedAudit
 from picstore_kit.rpc.interceptors.error_translation import ErrorTranslation
 from picstore_kit.rpc.interceptors.hearing_out import HearingOut
 from picstore_kit.rpc.interceptors.load_shedding import LoadShedding
@@ -47,17 +48,20 @@ def interceptors(
     service_names: Sequence[str],
     authenticator: Authenticator,
     verifier: ServiceTokenVerifier,
+    denials: DenialSink | None = None,
 ) -> list[Interceptor]:
     """Return what is done around every call, outermost first. The order matters.
 
-    Refusals are logged and measured, so both come before anything that refuses; everything that may
-    raise is within the error translation; whoever is refused for load costs no authentication;
-    and only callers who are admitted are told what is wrong with their request.
+    Refusals are logged, measured and, where there are `denials`, noted for the audit log, so all of
+    that comes before anything that refuses; everything that may raise is within the error
+    translation; whoever is refused for load costs no authentication; and only callers who are
+    admitted are told what is wrong with their request.
     """
     return [
         RequestContext(),
         Tracing(),
         AccessLog(),
+        *([DeniedAudit(denials)] if denials is not None else []),
         ErrorTranslation(),
         HearingOut(),
         LoadShedding(settings.max_concurrent_rpcs),
@@ -82,6 +86,7 @@ class RPCServer:
         servicers: Sequence[Servicer],
         authenticator: Authenticator,
         verifier: ServiceTokenVerifier,
+        denials: DenialSink | None = None,
     ) -> None:
         self._settings = settings
         self._servicers = tuple(servicers)
@@ -92,6 +97,7 @@ class RPCServer:
                 service_names=self._names,
                 authenticator=authenticator,
                 verifier=verifier,
+                denials=denials,
             )
         )
         self._server: grpc.aio.Server | None = None
