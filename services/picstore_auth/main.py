@@ -7,20 +7,24 @@ from typing import Final
 
 from picstore.auth.v1 import (
     api_key_pb2_grpc,
+    audit_pb2_grpc,
     authentication_pb2_grpc,
     bootstrap_pb2_grpc,
     role_pb2_grpc,
     team_pb2_grpc,
     user_pb2_grpc,
 )
+from picstore_auth.audit_log import LocalAuditLog
 from picstore_auth.callers import LocalAuthenticator, LocalVerificationKeys
 from picstore_auth.servicer.api_key import ApiKeyServicer
+from picstore_auth.servicer.audit import AuditServicer
 from picstore_auth.servicer.authentication import AuthenticationServicer, TokenServicer
 from picstore_auth.servicer.bootstrap import BootstrapServicer
 from picstore_auth.servicer.role import RoleServicer
 from picstore_auth.servicer.team import TeamServicer
 from picstore_auth.servicer.user import UserServicer
 from picstore_auth.settings import AuthSettings
+from picstore_auth.usecases.audit import Audit
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.keys import Keys
@@ -32,8 +36,10 @@ from picstore_auth.usecases.tokens import Tokens
 from picstore_auth.usecases.users import Users
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.publisher import Publisher
+from picstore_kit.denials import Denials
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.pg.audit_relay import AuditRelay
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import purge_for_ever
 from picstore_kit.pg.paging import Pager
@@ -56,6 +62,10 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
     lifecycle.spawn("request ids", purge_for_ever(database))
 
     pager = Pager(settings.sealing.key_bytes()[settings.sealing.current])
+    audit = Audit(database, pager)
+    lifecycle.spawn("audit relay", AuditRelay(database, LocalAuditLog(audit)).run())
+    denials = Denials(database)
+    lifecycle.spawn("denials", denials.run())
     last_uses = await lifecycle.enter(LastUses(database))
     lifecycle.spawn("last uses", last_uses.run())
     authentication = Authentication(database, last_uses)
@@ -101,6 +111,11 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
                     "picstore.auth.v1.ApiKeyService",
                 ),
                 (
+                    audit_pb2_grpc.add_AuditServiceServicer_to_server,
+                    AuditServicer(audit),
+                    "picstore.auth.v1.AuditService",
+                ),
+                (
                     bootstrap_pb2_grpc.add_BootstrapServiceServicer_to_server,
                     BootstrapServicer(Bootstrap(database)),
                     "picstore.auth.v1.BootstrapService",
@@ -108,6 +123,7 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
             ],
             authenticator=LocalAuthenticator(authentication),
             verifier=ServiceTokenVerifier(LocalVerificationKeys(signing_keys)),
+            denials=denials,
         )
     )
     probe = ReadinessProbe(server.health, {"postgres": database.check})

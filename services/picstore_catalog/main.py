@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
+from picstore.auth.v1.audit_pb2_grpc import AuditServiceStub
 from picstore.catalog.v1 import (
     bootstrap_pb2_grpc,
     conversion_profile_pb2_grpc,
@@ -32,18 +33,24 @@ from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.dlq import DeadLetterKeeper
 from picstore_kit.bus.publisher import Publisher
+from picstore_kit.denials import Denials
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
 from picstore_kit.peers import follow_revocations, meet_peers
+from picstore_kit.pg.audit_relay import AuditRelay
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import purge_for_ever
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.relay import OutboxRelay
+from picstore_kit.rpc.audit_log import RemoteAuditLog
+from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.health import ReadinessProbe
 from picstore_kit.rpc.server import RPCServer, Servicer
 from picstore_kit.sealing import Sealer
 
 NAME: Final = "catalog"
+
+_AUDIT: Final = "picstore.auth.v1.AuditService"
 
 
 async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
@@ -56,6 +63,13 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     lifecycle.spawn("dead letters", DeadLetterKeeper(bus).run())
     peers = await meet_peers(lifecycle, identity=settings.identity, auth=settings.targets.auth)
     await follow_revocations(lifecycle, bus, peers)
+    to_audit = await lifecycle.enter(
+        open_channel(settings.targets.auth, services=[_AUDIT], credentials=peers.credentials)
+    )
+    audit_log = RemoteAuditLog(AuditServiceStub(to_audit))
+    lifecycle.spawn("audit relay", AuditRelay(database, audit_log).run())
+    denials = Denials(database)
+    lifecycle.spawn("denials", denials.run())
 
     work = UnitOfWork(database)
     sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
@@ -68,6 +82,7 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
             servicers=servicers(settings, work, sweeper),
             authenticator=peers.authenticator,
             verifier=peers.verifier,
+            denials=denials,
         )
     )
     probe = ReadinessProbe(server.health, {"postgres": database.check})
