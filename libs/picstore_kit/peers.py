@@ -12,7 +12,6 @@ from picstore.auth.v1.authentication_pb2_grpc import (
 from picstore.events.v1.event_pb2 import Event as EventMessage
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.events import Event, Subscription
-from picstore_kit.ids import KeyId
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.rpc.authenticator import RemoteAuthenticator
 from picstore_kit.rpc.channel import open_channel
@@ -59,10 +58,10 @@ async def meet_peers(
 
 
 async def follow_revocations(lifecycle: Lifecycle, bus: Bus, peers: Peers) -> None:
-    """Forget what is remembered of a key as soon as it is revoked."""
+    """Forget what is remembered of a key or session as soon as it is revoked."""
 
     async def forget(event: Event) -> None:
         for key_id in EventMessage.FromString(event.payload).key_revoked.key_ids:
-            peers.authenticator.forget(KeyId(key_id))
+            peers.authenticator.forget(key_id)
 
     await lifecycle.enter(Subscription(bus, _REVOKED, forget))

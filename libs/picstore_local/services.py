@@ -68,7 +68,9 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
     ServiceSpec(
         name="auth",
         module="picstore_auth.main",
-        needs=frozenset({Need.POSTGRES, Need.NATS, Need.SEALING, Need.SERVICE_SECRETS}),
+        needs=frozenset(
+            {Need.POSTGRES, Need.NATS, Need.TARGETS, Need.SEALING, Need.SERVICE_SECRETS}
+        ),
     ),
     ServiceSpec(
         name="catalog",

@@ -10,23 +10,40 @@ from picstore_auth.mapping.caller import principal_from
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_kit.rpc.auth import Principal
-from picstore_kit.rpc.tokens import VerificationKey
+from picstore_kit.rpc.credentials import AUTHORIZATION, Metadata
+from picstore_kit.rpc.tokens import VerificationKey, mint_service_token
 
 
 class LocalAuthenticator:
-    """Authenticates API keys without a cache: auth sees every revocation at once."""
+    """Authenticates credentials without a cache: auth sees every revocation at once."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
 
     async def authenticate(self, credential: str) -> Principal:
-        """Return the principal of an API key.
+        """Return the principal of an API key or a session.
 
         Raises:
             Unauthenticated: The credential is not good; the reason says why.
             Unavailable: The database does not answer.
         """
         return principal_from(await self._authentication.authenticate(credential))
+
+
+class LocalServiceCredentials:
+    """Auth's own name for calls to other services, signed by itself."""
+
+    def __init__(self, signing_keys: SigningKeys, *, name: str) -> None:
+        self._signing_keys = signing_keys
+        self._name = name
+
+    async def metadata(self) -> Metadata:
+        """Send a fresh token."""
+        signer = await self._signing_keys.signer()
+        token, _ = mint_service_token(
+            self._name, key_id=signer.key_id, private_key=signer.private_key
+        )
+        return [(AUTHORIZATION, f"Bearer {token}")]
 
 
 class LocalVerificationKeys:

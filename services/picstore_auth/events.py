@@ -11,24 +11,24 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from picstore.events.v1.event_pb2 import Event, KeyRevoked
-from picstore_kit.ids import KeyId, TeamId
+from picstore_kit.ids import TeamId
 from picstore_kit.pg import outbox
 
 KEY_REVOKED: Final = "picstore.event.key.revoked"
 
-_KEYS_PER_EVENT: Final = 1000
+_IDS_PER_EVENT: Final = 1000
 """Keeps an event well below the bus's limit of 1 MiB for a message."""
 
 
-async def tell_keys_revoked(
-    conn: AsyncConnection[TupleRow], team_id: TeamId, key_ids: Sequence[KeyId]
+async def tell_revoked(
+    conn: AsyncConnection[TupleRow], team_id: TeamId, credential_ids: Sequence[str]
 ) -> None:
-    """Have every cache forget what it knows of these keys, once the transaction commits."""
-    for start in range(0, len(key_ids), _KEYS_PER_EVENT):
+    """Have every cache forget what it knows of these keys and sessions, once this commits."""
+    for start in range(0, len(credential_ids), _IDS_PER_EVENT):
         event = Event(
             event_id=str(uuid.uuid4()),
             team_id=team_id,
-            key_revoked=KeyRevoked(key_ids=key_ids[start : start + _KEYS_PER_EVENT]),
+            key_revoked=KeyRevoked(key_ids=credential_ids[start : start + _IDS_PER_EVENT]),
         )
         event.event_time.FromDatetime(datetime.now(UTC))
         await outbox.add(

@@ -10,26 +10,36 @@ from picstore.auth.v1 import (
     audit_pb2_grpc,
     authentication_pb2_grpc,
     bootstrap_pb2_grpc,
+    invitation_pb2_grpc,
     role_pb2_grpc,
+    session_pb2_grpc,
     team_pb2_grpc,
     user_pb2_grpc,
 )
+from picstore.catalog.v1 import reference_pb2_grpc
 from picstore_auth.audit_log import LocalAuditLog
-from picstore_auth.callers import LocalAuthenticator, LocalVerificationKeys
+from picstore_auth.callers import LocalAuthenticator, LocalServiceCredentials, LocalVerificationKeys
+from picstore_auth.catalog import CatalogReferences
 from picstore_auth.servicer.api_key import ApiKeyServicer
 from picstore_auth.servicer.audit import AuditServicer
 from picstore_auth.servicer.authentication import AuthenticationServicer, TokenServicer
 from picstore_auth.servicer.bootstrap import BootstrapServicer
+from picstore_auth.servicer.invitation import InvitationServicer
 from picstore_auth.servicer.role import RoleServicer
+from picstore_auth.servicer.session import SessionServicer
 from picstore_auth.servicer.team import TeamServicer
 from picstore_auth.servicer.user import UserServicer
 from picstore_auth.settings import AuthSettings
+from picstore_auth.throttle import Throttle
 from picstore_auth.usecases.audit import Audit
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
+from picstore_auth.usecases.invitations import Invitations
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses
+from picstore_auth.usecases.passwords import Passwords
 from picstore_auth.usecases.roles import Roles
+from picstore_auth.usecases.sessions import Lifetimes, LoginThrottles, Sessions
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.teams import Teams
 from picstore_auth.usecases.tokens import Tokens
@@ -44,12 +54,14 @@ from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import purge_for_ever
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.relay import OutboxRelay
+from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.health import ReadinessProbe
 from picstore_kit.rpc.server import RPCServer
 from picstore_kit.rpc.tokens import ServiceTokenVerifier
 from picstore_kit.sealing import Sealer
 
 SERVICE: Final = "auth"
+REFERENCES: Final = "picstore.catalog.v1.ReferenceService"
 
 
 async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
@@ -68,13 +80,41 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
     lifecycle.spawn("denials", denials.run())
     last_uses = await lifecycle.enter(LastUses(database))
     lifecycle.spawn("last uses", last_uses.run())
-    authentication = Authentication(database, last_uses)
+    limits = settings.rate_limits
+    bad_credentials = Throttle(limits.bad_credentials)
+    authentication = Authentication(
+        database, last_uses, bad_credentials, session_idle=settings.sessions.idle
+    )
+    passwords = Passwords(
+        time_cost=settings.passwords.time_cost,
+        memory_kib=settings.passwords.memory_kib,
+        parallelism=settings.passwords.parallelism,
+    )
+    sessions = Sessions(
+        database,
+        pager,
+        passwords,
+        throttles=LoginThrottles(
+            account=Throttle(limits.login_account), address=Throttle(limits.login_address)
+        ),
+        lifetimes=Lifetimes(idle=settings.sessions.idle, absolute=settings.sessions.absolute),
+    )
+    lifecycle.spawn("ended sessions", sessions.sweep())
     signing_keys = SigningKeys(
         database, Sealer(settings.sealing), pager, rotate_after=settings.rotate_after
     )
     # Made or opened now, so that a wrong sealing key stops the start and not the first caller.
     await signing_keys.signer()
     tokens = Tokens(signing_keys, secret_digests=settings.secret_digests)
+
+    catalog = await lifecycle.enter(
+        open_channel(
+            settings.targets.catalog,
+            services=[REFERENCES],
+            credentials=LocalServiceCredentials(signing_keys, name=SERVICE),
+        )
+    )
+    references = CatalogReferences(reference_pb2_grpc.ReferenceServiceStub(catalog))
 
     server = await lifecycle.enter(
         RPCServer(
@@ -91,8 +131,18 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
                     "picstore.auth.v1.TokenService",
                 ),
                 (
+                    session_pb2_grpc.add_SessionServiceServicer_to_server,
+                    SessionServicer(sessions),
+                    "picstore.auth.v1.SessionService",
+                ),
+                (
+                    invitation_pb2_grpc.add_InvitationServiceServicer_to_server,
+                    InvitationServicer(Invitations(database, pager, passwords, bad_credentials)),
+                    "picstore.auth.v1.InvitationService",
+                ),
+                (
                     team_pb2_grpc.add_TeamServiceServicer_to_server,
-                    TeamServicer(Teams(database)),
+                    TeamServicer(Teams(database, pager)),
                     "picstore.auth.v1.TeamService",
                 ),
                 (
@@ -102,12 +152,12 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
                 ),
                 (
                     role_pb2_grpc.add_RoleServiceServicer_to_server,
-                    RoleServicer(Roles(database, pager)),
+                    RoleServicer(Roles(database, pager, references)),
                     "picstore.auth.v1.RoleService",
                 ),
                 (
                     api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server,
-                    ApiKeyServicer(Keys(database, pager)),
+                    ApiKeyServicer(Keys(database, pager, references)),
                     "picstore.auth.v1.ApiKeyService",
                 ),
                 (

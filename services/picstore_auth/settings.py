@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, PositiveFloat, SecretStr, field_validator
+from limits import parse
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.settings import (
@@ -16,9 +17,58 @@ from picstore_kit.settings import (
     PostgresSettings,
     SealingSettings,
     ServiceSettings,
+    SettingsGroup,
+    TargetsSettings,
 )
 
 _SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class PasswordSettings(SettingsGroup):
+    """Argon2id; the defaults are RFC 9106's second recommended ones."""
+
+    time_cost: PositiveInt = 3
+    """Passes over the memory."""
+    memory_kib: Annotated[int, Field(ge=8)] = 65_536
+    """Memory of one hash, in KiB."""
+    parallelism: PositiveInt = 4
+    """Lanes."""
+
+
+class SessionSettings(SettingsGroup):
+    """How long people stay logged in."""
+
+    idle_days: PositiveFloat = 14
+    """Days after which a session that nobody uses ends."""
+    absolute_days: PositiveFloat = 30
+    """Days after which every session ends."""
+
+    @property
+    def idle(self) -> timedelta:
+        """How long a session lives without being used."""
+        return timedelta(days=self.idle_days)
+
+    @property
+    def absolute(self) -> timedelta:
+        """How long a session lives however much it is used."""
+        return timedelta(days=self.absolute_days)
+
+
+class RateLimitSettings(SettingsGroup):
+    """How often somebody may fail, in the words of the `limits` library: `10 per 15 minutes`."""
+
+    login_account: str = "10 per 15 minutes"
+    """Failed logins of one user from one network address."""
+    login_address: str = "50 per 15 minutes"
+    """Failed logins from one network address."""
+    bad_credentials: str = "100 per 1 minute"
+    """Keys, sessions and invitations that are not good, from one network address."""
+
+    @field_validator("login_account", "login_address", "bad_credentials")
+    @classmethod
+    def _can_be_read(cls, limit: str) -> str:
+        parse(limit)
+        return limit
 
 
 class AuthSettings(ServiceSettings):
@@ -32,6 +82,14 @@ class AuthSettings(ServiceSettings):
     """Keys under which the private signing keys are stored."""
     service_secrets: Annotated[Mapping[str, SecretStr], NoDecode]
     """JSON object of a service's name to the hex SHA-256 of its secret."""
+    targets: TargetsSettings = TargetsSettings()
+    """The catalog is asked whether the projects of grants exist."""
+    passwords: PasswordSettings = PasswordSettings()
+    """How passwords are hashed."""
+    sessions: SessionSettings = SessionSettings()
+    """How long people stay logged in."""
+    rate_limits: RateLimitSettings = RateLimitSettings()
+    """How often somebody may fail."""
     signing_key_days: Annotated[PositiveFloat, Field(le=365)] = 30
     """Days after which another key takes over signing service tokens."""
 

@@ -7,12 +7,11 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from picstore.auth.v1 import authentication_pb2, authentication_pb2_grpc
-from picstore_kit.errors import Reason, Unauthenticated
-from picstore_kit.ids import KeyId
+from picstore_kit.errors import Reason, ResourceExhausted, Unauthenticated
 from picstore_kit.rpc.auth import Principal, principal_from_proto
 
 _GOOD_FOR_S: Final = 30.0
@@ -23,11 +22,12 @@ _CAPACITY: Final = 10_000
 _MAX_CREDENTIAL: Final = 1024
 
 Clock = Callable[[], float]
+Refusal: TypeAlias = Unauthenticated | ResourceExhausted
 V = TypeVar("V")
 
 
 class RemoteAuthenticator:
-    """Authenticates API keys by asking auth, once for many calls at the same time."""
+    """Authenticates credentials by asking auth, once for many calls at the same time."""
 
     def __init__(
         self,
@@ -39,15 +39,16 @@ class RemoteAuthenticator:
         self._clock = clock
         self._good: _ExpiringCache[Principal] = _ExpiringCache(clock)
         # Apart from the good ones, which a flood of made-up keys must not push out.
-        self._bad: _ExpiringCache[Unauthenticated] = _ExpiringCache(clock)
+        self._bad: _ExpiringCache[Refusal] = _ExpiringCache(clock)
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._revocations = 0
 
     async def authenticate(self, credential: str) -> Principal:
-        """Return the principal of an API key.
+        """Return the principal of an API key or a session.
 
         Raises:
-            Unauthenticated: The key is not good; the reason says why.
+            Unauthenticated: The credential is not good; the reason says why.
+            ResourceExhausted: Too many that were not good came from the same place (RATE_LIMITED).
             Unavailable: Auth does not answer, and no fresh answer is remembered.
         """
         if len(credential) > _MAX_CREDENTIAL:
@@ -62,10 +63,10 @@ class RemoteAuthenticator:
                 raise _again(refusal)
             return await self._ask(credential, digest)
 
-    def forget(self, key_id: KeyId) -> None:
-        """Drop what is remembered of the key, and what is being asked about any key just now."""
+    def forget(self, credential_id: str) -> None:
+        """Drop what is remembered of a key or session, and what is being asked about any now."""
         self._revocations += 1
-        self._good.drop(lambda principal: principal.key_id == key_id)
+        self._good.drop(lambda principal: credential_id in (principal.key_id, principal.session_id))
 
     async def _ask(self, credential: str, digest: bytes) -> Principal:
         revocations = self._revocations
@@ -73,7 +74,7 @@ class RemoteAuthenticator:
             answer = await self._stub.Authenticate(
                 authentication_pb2.AuthenticateRequest(credential=credential)
             )
-        except Unauthenticated as refusal:
+        except (Unauthenticated, ResourceExhausted) as refusal:
             self._bad.put(digest, refusal, _BAD_FOR_S)
             raise
         principal = principal_from_proto(answer)
@@ -110,6 +111,11 @@ def _lifetime(answer: authentication_pb2.Principal) -> float:
     return min(_GOOD_FOR_S, answer.expire_time.ToNanoseconds() / 1e9 - time.time())
 
 
-def _again(refusal: Unauthenticated) -> Unauthenticated:
+def _again(refusal: Refusal) -> Refusal:
     """Return a fresh error of the same content: a raised one gathers tracebacks."""
-    return Unauthenticated(refusal.reason, refusal.message, metadata=refusal.metadata)
+    return type(refusal)(
+        refusal.reason,
+        refusal.message,
+        metadata=refusal.metadata,
+        retry_after=refusal.retry_after,
+    )

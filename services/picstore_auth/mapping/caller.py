@@ -31,6 +31,7 @@ def caller_from(principal: Principal) -> Caller:
         team_id=principal.team_id,
         user_id=principal.user_id,
         key_id=principal.key_id,
+        session_id=principal.session_id,
         grants=normalised(
             Grant(permission=Permission(grant.permission), project_id=grant.project_id)
             for grant in principal.grants
@@ -39,11 +40,12 @@ def caller_from(principal: Principal) -> Caller:
 
 
 def principal_from(identity: Identity) -> Principal:
-    """Return the principal that an API key makes its caller."""
+    """Return the principal that a credential makes its caller."""
     return Principal(
         team_id=identity.team_id,
         user_id=identity.user_id,
         key_id=identity.key_id,
+        session_id=identity.session_id,
         grants=tuple(
             rpc_auth.Grant(permission=grant.permission, project_id=grant.project_id)
             for grant in identity.grants
@@ -53,11 +55,12 @@ def principal_from(identity: Identity) -> Principal:
 
 
 def identity_message(identity: Identity) -> authentication_pb2.Principal:
-    """Write whose an API key is."""
+    """Write whose a credential is."""
     return authentication_pb2.Principal(
         team_id=identity.team_id,
         user_id=identity.user_id,
-        key_id=identity.key_id,
+        key_id=identity.key_id or "",
+        session_id=identity.session_id or "",
         grants=grant_messages(identity.grants),
         default_upload_profile_id=identity.default_upload_profile_id or "",
         expire_time=optional_timestamp(identity.expires_at),

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from picstore.auth.v1 import user_pb2
 from picstore_auth.mapping.field_mask import masked_fields
-from picstore_auth.mapping.timestamp import timestamp_message
+from picstore_auth.mapping.timestamp import optional_timestamp, timestamp_message
 from picstore_auth.model.text import display_name_fault, email_fault, etag_of
 from picstore_auth.model.user import NewUser, User, UserUpdate, roles_fault
 from picstore_kit.ids import RoleId, UserId
@@ -66,6 +66,8 @@ def user_message(user: User) -> user_pb2.User:
         etag=etag_of(user.revision),
         create_time=timestamp_message(user.created_at),
         update_time=timestamp_message(user.updated_at),
+        has_password=user.has_password,
+        last_login_time=optional_timestamp(user.last_login_at),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from picstore_auth.model.grant import Grant, Grants, Permission, covered
-from picstore_kit.ids import KeyId, TeamId, UserId
+from picstore_kit.ids import KeyId, SessionId, TeamId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,8 @@ class Caller:
     """None for the operator."""
     key_id: KeyId | None
     """The API key that was presented, if one was."""
+    session_id: SessionId | None = None
+    """The session that was presented in its place."""
     grants: Grants
 
     def holds(self, permission: Permission) -> bool:

@@ -13,6 +13,12 @@ MAX_EMAIL: Final = 254
 """Characters of an e-mail address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
 
 
+MIN_PASSWORD: Final = 12
+"""Characters of a password; length is what guessing costs, so nothing else is asked of it."""
+
+MAX_PASSWORD: Final = 256
+"""Characters of a password."""
+
 _SHORT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -47,3 +53,14 @@ def email_fault(text: str) -> str | None:
 def etag_of(revision: int) -> str:
     """Return the etag of an object's revision."""
     return str(revision)
+
+
+def password_fault(password: str, *, email: str = "") -> str | None:
+    """Say what is wrong with a password to set, if anything."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        return f"must be {MIN_PASSWORD} to {MAX_PASSWORD} characters"
+    if email and password.casefold() == email.casefold():
+        return "must not be the e-mail address"
+    if len(set(password)) == 1:
+        return "must not be one character again and again"
+    return None

@@ -25,6 +25,9 @@ class User:
     revision: int
     created_at: datetime
     updated_at: datetime
+    has_password: bool = False
+    """Whether the user can log in."""
+    last_login_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Looking up whose an API key is: one query, before any team is known."""
+"""Looking up whose a credential is: one query, before any team is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow, class_row
 from picstore_auth.model.grant import common, essential
 from picstore_auth.model.identity import Identity
 from picstore_auth.repo.grants import GrantPairs, from_pairs
-from picstore_kit.ids import KeyId, TeamId, UploadProfileId, UserId
+from picstore_kit.ids import KeyId, SessionId, TeamId, UploadProfileId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class IdentityRow:
     revoked_at: datetime | None
     last_used_at: datetime | None
     user_disabled: bool
+    team_disabled: bool
     user_grants: GrantPairs
     key_grants: GrantPairs
 
@@ -53,7 +54,7 @@ async def find(conn: AsyncConnection[TupleRow], key_id: KeyId) -> IdentityRow | 
             """
             SELECT k.id AS key_id, k.team_id, k.user_id, k.digest, k.inherit,
                    k.default_upload_profile_id, k.expires_at, k.revoked_at, k.last_used_at,
-                   u.disabled AS user_disabled,
+                   u.disabled AS user_disabled, t.disabled AS team_disabled,
                    (SELECT coalesce(jsonb_agg(jsonb_build_array(g.permission, g.project_id)), '[]')
                     FROM user_roles ur
                     JOIN role_grants g ON g.team_id = ur.team_id AND g.role_id = ur.role_id
@@ -63,6 +64,7 @@ async def find(conn: AsyncConnection[TupleRow], key_id: KeyId) -> IdentityRow | 
                     WHERE g.team_id = k.team_id AND g.key_id = k.id) AS key_grants
             FROM api_keys k
             JOIN users u ON u.team_id = k.team_id AND u.id = k.user_id
+            JOIN teams t ON t.id = k.team_id
             WHERE k.id = %s
             """,
             (key_id,),
@@ -70,8 +72,57 @@ async def find(conn: AsyncConnection[TupleRow], key_id: KeyId) -> IdentityRow | 
         return await cursor.fetchone()
 
 
-async def note_uses(conn: AsyncConnection[TupleRow], uses: Mapping[KeyId, datetime]) -> None:
-    """Store when keys of any team were last used, to the minute, in a system transaction."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A session with all that decides whether it is good, and for what."""
+
+    session_id: SessionId
+    team_id: TeamId
+    user_id: UserId
+    digest: bytes
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime
+    user_disabled: bool
+    team_disabled: bool
+    user_grants: GrantPairs
+
+    def identity(self, *, expires_at: datetime) -> Identity:
+        """Return whose the session is; it allows what its user may do."""
+        return Identity(
+            team_id=self.team_id,
+            user_id=self.user_id,
+            session_id=self.session_id,
+            grants=essential(from_pairs(self.user_grants)),
+            default_upload_profile_id=None,
+            expires_at=expires_at,
+        )
+
+
+async def find_session(conn: AsyncConnection[TupleRow], session_id: SessionId) -> SessionRow | None:
+    """Return what is known of a session of any team, in a system transaction."""
+    async with conn.cursor(row_factory=class_row(SessionRow)) as cursor:
+        await cursor.execute(
+            """
+            SELECT s.id AS session_id, s.team_id, s.user_id, s.digest, s.expires_at, s.revoked_at,
+                   s.last_used_at, u.disabled AS user_disabled, t.disabled AS team_disabled,
+                   (SELECT coalesce(jsonb_agg(jsonb_build_array(g.permission, g.project_id)), '[]')
+                    FROM user_roles ur
+                    JOIN role_grants g ON g.team_id = ur.team_id AND g.role_id = ur.role_id
+                    WHERE ur.team_id = s.team_id AND ur.user_id = s.user_id) AS user_grants
+            FROM sessions s
+            JOIN users u ON u.team_id = s.team_id AND u.id = s.user_id
+            JOIN teams t ON t.id = s.team_id
+            WHERE s.id = %s
+            """,
+            (session_id,),
+        )
+        return await cursor.fetchone()
+
+
+async def note_uses(conn: AsyncConnection[TupleRow], uses: Mapping[str, datetime]) -> None:
+    """Store when keys and sessions were last used, to the minute, in a system transaction."""
+    used = (list(uses.keys()), list(uses.values()))
     await conn.execute(
         """
         UPDATE api_keys AS k
@@ -80,5 +131,14 @@ async def note_uses(conn: AsyncConnection[TupleRow], uses: Mapping[KeyId, dateti
         WHERE k.id = used.id
           AND (k.last_used_at IS NULL OR k.last_used_at <= used.at - interval '1 minute')
         """,
-        (list(uses.keys()), list(uses.values())),
+        used,
+    )
+    await conn.execute(
+        """
+        UPDATE sessions AS s
+        SET last_used_at = used.at
+        FROM unnest(%s::text[], %s::timestamptz[]) AS used(id, at)
+        WHERE s.id = used.id AND s.last_used_at <= used.at - interval '1 minute'
+        """,
+        used,
     )

@@ -15,11 +15,11 @@ from picstore_auth.model.grant import Grants, Permission
 from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import GrantPairs, from_pairs, to_columns
 from picstore_kit.credentials import APIKey
-from picstore_kit.ids import KeyId, RoleId, UploadProfileId, UserId
+from picstore_kit.ids import KeyId, UploadProfileId, UserId
 
 _SELECT: Final = """
     SELECT k.id, k.user_id, k.display_name, k.inherit, k.default_upload_profile_id,
-           k.expires_at, k.revoked_at, k.last_used_at, k.created_at,
+           k.expires_at, k.revoked_at, k.last_used_at, k.revision, k.created_at, k.updated_at,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(g.permission, g.project_id)), '[]')
             FROM api_key_grants g
             WHERE g.team_id = k.team_id AND g.key_id = k.id) AS grants
@@ -32,6 +32,9 @@ _PAGE: Final = (
     + """
     WHERE k.team_id = %(team)s
       AND (%(user)s::text IS NULL OR k.user_id = %(user)s)
+      AND (%(live_at)s::timestamptz IS NULL
+           OR (k.revoked_at IS NULL
+               AND (k.expires_at IS NULL OR k.expires_at > %(live_at)s)))
       AND (%(after)s::text IS NULL OR k.id > %(after)s)
     ORDER BY k.id
     LIMIT %(limit)s
@@ -49,7 +52,9 @@ class _Row:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    revision: int
     created_at: datetime
+    updated_at: datetime
     grants: GrantPairs
 
     def key(self) -> Key:
@@ -64,7 +69,9 @@ class _Row:
             expires_at=self.expires_at,
             revoked_at=self.revoked_at,
             last_used_at=self.last_used_at,
+            revision=self.revision,
             created_at=self.created_at,
+            updated_at=self.updated_at,
         )
 
 
@@ -94,10 +101,13 @@ async def fetch_page(
     permission: Permission,
     *,
     user_id: UserId | None,
+    live_at: datetime | None,
     after: str | None,
     limit: int,
 ) -> list[Key]:
     """Return API keys of the caller's team, or of one user in it, oldest first.
+
+    With `live_at`, only those that are accepted at that time.
 
     Raises:
         PermissionDenied: The caller lacks the permission.
@@ -105,7 +115,14 @@ async def fetch_page(
     require(caller, permission)
     async with conn.cursor(row_factory=class_row(_Row)) as cursor:
         await cursor.execute(
-            _PAGE, {"team": caller.team_id, "user": user_id, "after": after, "limit": limit}
+            _PAGE,
+            {
+                "team": caller.team_id,
+                "user": user_id,
+                "live_at": live_at,
+                "after": after,
+                "limit": limit,
+            },
         )
         return [row.key() for row in await cursor.fetchall()]
 
@@ -144,8 +161,8 @@ async def insert(
     return await fetch(conn, caller, api_key.key_id, Permission.TEAM_WRITE)
 
 
-async def update(conn: AsyncConnection[TupleRow], caller: Caller, key: Key) -> None:
-    """Store what can change of an API key of the caller's team.
+async def update(conn: AsyncConnection[TupleRow], caller: Caller, key: Key) -> Key:
+    """Store what can change of an API key of the caller's team as a new revision.
 
     Raises:
         PermissionDenied: The caller lacks team:write.
@@ -158,7 +175,9 @@ async def update(conn: AsyncConnection[TupleRow], caller: Caller, key: Key) -> N
             display_name = %(display_name)s,
             inherit = %(inherit)s,
             default_upload_profile_id = %(profile)s,
-            expires_at = %(expires_at)s
+            expires_at = %(expires_at)s,
+            revision = revision + 1,
+            updated_at = now()
         WHERE team_id = %(team)s AND id = %(id)s
         """,
         {
@@ -172,6 +191,7 @@ async def update(conn: AsyncConnection[TupleRow], caller: Caller, key: Key) -> N
         },
     )
     await _set_grants(conn, caller, key.id, key.grants)
+    return await fetch(conn, caller, key.id, Permission.TEAM_WRITE)
 
 
 async def revoke(conn: AsyncConnection[TupleRow], caller: Caller, key_id: KeyId) -> Key:
@@ -183,44 +203,12 @@ async def revoke(conn: AsyncConnection[TupleRow], caller: Caller, key_id: KeyId)
     require(caller, Permission.TEAM_WRITE)
     await conn.execute(
         """
-        UPDATE api_keys SET revoked_at = now()
+        UPDATE api_keys SET revoked_at = now(), revision = revision + 1, updated_at = now()
         WHERE team_id = %s AND id = %s AND revoked_at IS NULL
         """,
         (caller.team_id, key_id),
     )
     return await fetch(conn, caller, key_id, Permission.TEAM_WRITE)
-
-
-async def live_ids_of_user(
-    conn: AsyncConnection[TupleRow], caller: Caller, user_id: UserId
-) -> list[KeyId]:
-    """Return the user's keys that are not revoked: those that caches may know."""
-    cursor = await conn.execute(
-        """
-        SELECT id FROM api_keys
-        WHERE team_id = %s AND user_id = %s AND revoked_at IS NULL
-        ORDER BY id
-        """,
-        (caller.team_id, user_id),
-    )
-    return [key_id for (key_id,) in await cursor.fetchall()]
-
-
-async def live_ids_of_role(
-    conn: AsyncConnection[TupleRow], caller: Caller, role_id: RoleId
-) -> list[KeyId]:
-    """Return the keys, not revoked, of all users who have the role."""
-    cursor = await conn.execute(
-        """
-        SELECT k.id
-        FROM api_keys k
-        JOIN user_roles ur ON ur.team_id = k.team_id AND ur.user_id = k.user_id
-        WHERE ur.team_id = %s AND ur.role_id = %s AND k.revoked_at IS NULL
-        ORDER BY k.id
-        """,
-        (caller.team_id, role_id),
-    )
-    return [key_id for (key_id,) in await cursor.fetchall()]
 
 
 async def _set_grants(

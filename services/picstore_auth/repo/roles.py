@@ -17,6 +17,7 @@ from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import GrantPairs, from_pairs, to_columns
 from picstore_kit.errors import AlreadyExists, Reason
 from picstore_kit.ids import RoleId
+from picstore_kit.usage import NAMED, Usage
 
 _SELECT: Final = """
     SELECT r.id, r.short_name, r.display_name, r.revision, r.created_at, r.updated_at,
@@ -33,6 +34,7 @@ _PAGE: Final = (
     _SELECT
     + """
     WHERE r.team_id = %(team)s AND (%(after)s::text IS NULL OR r.id > %(after)s)
+      AND (%(short_name)s = '' OR r.short_name = %(short_name)s)
     ORDER BY r.id
     LIMIT %(limit)s
     """
@@ -117,17 +119,21 @@ async def fetch_page(
     caller: Caller,
     permission: Permission,
     *,
+    short_name: str,
     after: str | None,
     limit: int,
 ) -> list[Role]:
-    """Return roles of the caller's team, oldest first.
+    """Return roles of the caller's team, oldest first; the one of a short name if given.
 
     Raises:
         PermissionDenied: The caller lacks the permission.
     """
     require(caller, permission)
     async with conn.cursor(row_factory=class_row(_Row)) as cursor:
-        await cursor.execute(_PAGE, {"team": caller.team_id, "after": after, "limit": limit})
+        await cursor.execute(
+            _PAGE,
+            {"team": caller.team_id, "short_name": short_name, "after": after, "limit": limit},
+        )
         return [row.role() for row in await cursor.fetchall()]
 
 
@@ -184,6 +190,35 @@ async def update(conn: AsyncConnection[TupleRow], caller: Caller, role: Role) ->
     )
     await _set_grants(conn, caller, role.id, role.grants)
     return await fetch(conn, caller, role.id, Permission.TEAM_WRITE)
+
+
+async def fetch_usage(conn: AsyncConnection[TupleRow], caller: Caller, role_id: RoleId) -> Usage:
+    """Return who has a role of the caller's team."""
+    cursor = await conn.execute(
+        """
+        SELECT user_id, count(*) OVER () FROM user_roles
+        WHERE team_id = %s AND role_id = %s
+        ORDER BY user_id
+        LIMIT %s
+        """,
+        (caller.team_id, role_id, NAMED),
+    )
+    rows = await cursor.fetchall()
+    return Usage(
+        what="users", ids=[user_id for user_id, _ in rows], count=rows[0][1] if rows else 0
+    )
+
+
+async def delete(conn: AsyncConnection[TupleRow], caller: Caller, role_id: RoleId) -> None:
+    """Delete a role of the caller's team that nobody has.
+
+    Raises:
+        PermissionDenied: The caller lacks team:write.
+    """
+    require(caller, Permission.TEAM_WRITE)
+    await conn.execute(
+        "DELETE FROM roles WHERE team_id = %s AND id = %s", (caller.team_id, role_id)
+    )
 
 
 async def _set_grants(

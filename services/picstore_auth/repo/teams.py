@@ -20,7 +20,7 @@ async def fetch(conn: AsyncConnection[TupleRow], caller: Caller, team_id: TeamId
     async with conn.cursor(row_factory=class_row(Team)) as cursor:
         await cursor.execute(
             """
-            SELECT id, short_name, display_name, created_at
+            SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
             FROM teams
             WHERE id = %(team)s AND id = %(callers)s
             """,
@@ -39,7 +39,7 @@ async def find(
     async with conn.cursor(row_factory=class_row(Team)) as cursor:
         await cursor.execute(
             """
-            SELECT id, short_name, display_name, created_at
+            SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
             FROM teams
             WHERE id = %(team)s OR short_name = %(short_name)s
             """,
@@ -62,7 +62,7 @@ async def insert(
             """
             INSERT INTO teams (id, short_name, display_name)
             VALUES (%s, %s, %s)
-            RETURNING id, short_name, display_name, created_at
+            RETURNING id, short_name, display_name, disabled, revision, created_at, updated_at
             """,
             (team_id, short_name, display_name),
         )
@@ -76,3 +76,60 @@ async def rename(conn: AsyncConnection[TupleRow], team_id: TeamId, *, display_na
         "UPDATE teams SET display_name = %s, updated_at = now() WHERE id = %s",
         (display_name, team_id),
     )
+
+
+async def fetch_page(
+    conn: AsyncConnection[TupleRow], *, short_name: str, after: str | None, limit: int
+) -> list[Team]:
+    """Return teams of the installation, oldest first, in a system transaction."""
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
+            FROM teams
+            WHERE (%(short_name)s = '' OR short_name = %(short_name)s)
+              AND (%(after)s::text IS NULL OR id > %(after)s)
+            ORDER BY id
+            LIMIT %(limit)s
+            """,
+            {"short_name": short_name, "after": after, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def lock_one(conn: AsyncConnection[TupleRow], team_id: TeamId) -> Team:
+    """Return a team and keep others from changing it meanwhile.
+
+    Raises:
+        NotFound: There is none, or it is out of the transaction's reach.
+    """
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
+            FROM teams
+            WHERE id = %s
+            FOR UPDATE
+            """,
+            (team_id,),
+        )
+        team = await cursor.fetchone()
+    if team is None:
+        raise NotFound.of("Team", team_id)
+    return team
+
+
+async def update(conn: AsyncConnection[TupleRow], team: Team) -> Team:
+    """Store what can change of a team as a new revision."""
+    async with conn.cursor(row_factory=class_row(Team)) as cursor:
+        await cursor.execute(
+            """
+            UPDATE teams
+            SET display_name = %s, disabled = %s, revision = revision + 1, updated_at = now()
+            WHERE id = %s
+            RETURNING id, short_name, display_name, disabled, revision, created_at, updated_at
+            """,
+            (team.display_name, team.disabled, team.id),
+        )
+        (stored,) = await cursor.fetchall()
+    return stored

@@ -16,10 +16,11 @@ from picstore_auth.model.user import NewUser, User
 from picstore_auth.repo.access import checked, require
 from picstore_auth.repo.grants import from_pairs
 from picstore_kit.errors import AlreadyExists, Reason
-from picstore_kit.ids import RoleId, UserId
+from picstore_kit.ids import RoleId, TeamId, UserId
 
 _SELECT: Final = """
     SELECT u.id, u.email, u.display_name, u.disabled, u.revision, u.created_at, u.updated_at,
+           u.password_hash IS NOT NULL AS has_password, u.last_login_at,
            ARRAY(SELECT ur.role_id FROM user_roles ur
                  WHERE ur.team_id = u.team_id AND ur.user_id = u.id
                  ORDER BY ur.role_id) AS role_ids
@@ -38,6 +39,10 @@ _PAGE: Final = (
     _SELECT
     + """
     WHERE u.team_id = %(team)s AND (%(after)s::text IS NULL OR u.id > %(after)s)
+      AND (%(email)s = '' OR lower(u.email) = lower(%(email)s))
+      AND (%(role)s::text IS NULL
+           OR EXISTS (SELECT FROM user_roles ur
+                      WHERE ur.team_id = u.team_id AND ur.user_id = u.id AND ur.role_id = %(role)s))
     ORDER BY u.id
     LIMIT %(limit)s
     """
@@ -53,6 +58,8 @@ class _Row:
     revision: int
     created_at: datetime
     updated_at: datetime
+    has_password: bool
+    last_login_at: datetime | None
     role_ids: list[RoleId]
 
     def user(self) -> User:
@@ -65,6 +72,8 @@ class _Row:
             revision=self.revision,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            has_password=self.has_password,
+            last_login_at=self.last_login_at,
         )
 
 
@@ -86,6 +95,14 @@ async def fetch(
         await cursor.execute(query, {"team": caller.team_id, "id": user_id})
         row = await cursor.fetchone()
     return checked(row, caller=caller, permission=permission, kind="User", name=user_id).user()
+
+
+async def read(conn: AsyncConnection[TupleRow], team_id: TeamId, user_id: UserId) -> User:
+    """Return a user whose right to be here was shown otherwise than by a permission."""
+    async with conn.cursor(row_factory=class_row(_Row)) as cursor:
+        await cursor.execute(_ONE, {"team": team_id, "id": user_id})
+        (row,) = await cursor.fetchall()
+    return row.user()
 
 
 async def fetch_by_email(
@@ -135,17 +152,28 @@ async def fetch_page(
     caller: Caller,
     permission: Permission,
     *,
+    email: str,
+    role_id: RoleId | None,
     after: str | None,
     limit: int,
 ) -> list[User]:
-    """Return users of the caller's team, oldest first.
+    """Return users of the caller's team, oldest first; of one address or one role if given.
 
     Raises:
         PermissionDenied: The caller lacks the permission.
     """
     require(caller, permission)
     async with conn.cursor(row_factory=class_row(_Row)) as cursor:
-        await cursor.execute(_PAGE, {"team": caller.team_id, "after": after, "limit": limit})
+        await cursor.execute(
+            _PAGE,
+            {
+                "team": caller.team_id,
+                "email": email,
+                "role": role_id,
+                "after": after,
+                "limit": limit,
+            },
+        )
         return [row.user() for row in await cursor.fetchall()]
 
 
@@ -211,6 +239,18 @@ async def update(conn: AsyncConnection[TupleRow], caller: Caller, user: User) ->
     )
     await _set_roles(conn, caller, user.id, user.role_ids)
     return await fetch(conn, caller, user.id, Permission.TEAM_WRITE)
+
+
+async def delete(conn: AsyncConnection[TupleRow], caller: Caller, user_id: UserId) -> None:
+    """Delete a user of the caller's team, with keys, sessions and invitations.
+
+    Raises:
+        PermissionDenied: The caller lacks team:write.
+    """
+    require(caller, Permission.TEAM_WRITE)
+    await conn.execute(
+        "DELETE FROM users WHERE team_id = %s AND id = %s", (caller.team_id, user_id)
+    )
 
 
 async def _set_roles(

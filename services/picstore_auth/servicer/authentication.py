@@ -29,10 +29,14 @@ class AuthenticationServicer(authentication_pb2_grpc.AuthenticationServiceServic
         self, request: authentication_pb2.GetPrincipalRequest, context: Context
     ) -> authentication_pb2.Principal:
         """Say whose the caller's credential is; a service that acts for nobody has no team."""
-        key_id = require_principal().key_id
-        if key_id is None:
-            return authentication_pb2.Principal()
-        return identity_message(await self._authentication.identify(key_id))
+        principal = require_principal()
+        if principal.key_id is not None:
+            return identity_message(await self._authentication.identify_key(principal.key_id))
+        if principal.session_id is not None:
+            return identity_message(
+                await self._authentication.identify_session(principal.session_id)
+            )
+        return authentication_pb2.Principal()
 
 
 class TokenServicer(authentication_pb2_grpc.TokenServiceServicer):

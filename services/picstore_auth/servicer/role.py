@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf import empty_pb2
+
 from picstore.auth.v1 import role_pb2, role_pb2_grpc
 from picstore_auth.mapping.role import new_role_from, role_message, role_update_from
 from picstore_auth.servicer.calling import calling
@@ -35,7 +37,10 @@ class RoleServicer(role_pb2_grpc.RoleServiceServicer):
     ) -> role_pb2.ListRolesResponse:
         """List roles."""
         page = await self._roles.list_roles(
-            calling(), page_size=request.page_size, page_token=request.page_token
+            calling(),
+            short_name=request.short_name,
+            page_size=request.page_size,
+            page_token=request.page_token,
         )
         return role_pb2.ListRolesResponse(
             roles=[role_message(role) for role in page.rows],
@@ -48,3 +53,11 @@ class RoleServicer(role_pb2_grpc.RoleServiceServicer):
         """Change a role."""
         update = role_update_from(request)
         return role_message(await self._roles.update_role(calling(), update))
+
+    async def DeleteRole(
+        self, request: role_pb2.DeleteRoleRequest, context: Context
+    ) -> empty_pb2.Empty:
+        """Delete a role."""
+        role_id = parse_id(RoleId, request.role_id, field="role_id")
+        await self._roles.delete_role(calling(), role_id, etag=request.etag)
+        return empty_pb2.Empty()

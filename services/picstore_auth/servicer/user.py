@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from google.protobuf import empty_pb2
+
 from picstore.auth.v1 import user_pb2, user_pb2_grpc
 from picstore_auth.mapping.user import new_user_from, user_message, user_update_from
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.users import Users
-from picstore_kit.ids import UserId, parse_id
+from picstore_kit.ids import RoleId, UserId, parse_id
 from picstore_kit.rpc.call import Context
 
 
@@ -34,8 +36,13 @@ class UserServicer(user_pb2_grpc.UserServiceServicer):
         self, request: user_pb2.ListUsersRequest, context: Context
     ) -> user_pb2.ListUsersResponse:
         """List users."""
+        role_id = parse_id(RoleId, request.role_id, field="role_id") if request.role_id else None
         page = await self._users.list_users(
-            calling(), page_size=request.page_size, page_token=request.page_token
+            calling(),
+            email=request.email,
+            role_id=role_id,
+            page_size=request.page_size,
+            page_token=request.page_token,
         )
         return user_pb2.ListUsersResponse(
             users=[user_message(user) for user in page.rows],
@@ -48,3 +55,11 @@ class UserServicer(user_pb2_grpc.UserServiceServicer):
         """Change a user."""
         update = user_update_from(request)
         return user_message(await self._users.update_user(calling(), update))
+
+    async def DeleteUser(
+        self, request: user_pb2.DeleteUserRequest, context: Context
+    ) -> empty_pb2.Empty:
+        """Delete a user."""
+        user_id = parse_id(UserId, request.user_id, field="user_id")
+        await self._users.delete_user(calling(), user_id, etag=request.etag)
+        return empty_pb2.Empty()

@@ -10,14 +10,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from picstore_auth.document import Document, KeyEntry, Outcome, UserEntry
-from picstore_auth.events import tell_keys_revoked
+from picstore_auth.events import tell_revoked
 from picstore_auth.model.api_key import Key, NewKey
 from picstore_auth.model.caller import Caller, operator_of
 from picstore_auth.model.grant import Grants, Permission, uncovered
 from picstore_auth.model.role import NewRole, Role
 from picstore_auth.model.team import Team
 from picstore_auth.model.user import NewUser, User
-from picstore_auth.repo import identities, keys, roles, teams, users
+from picstore_auth.repo import identities, keys, live_credentials, roles, teams, users
 from picstore_kit.changes import Change
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
@@ -57,7 +57,7 @@ class _Run:
         self._document = document
         self._violations = Violations()
         self._changes: list[Change] = []
-        self._affected: set[KeyId] = set()
+        self._affected: set[str] = set()
         self._roles: dict[str, Role] = {}
 
     async def apply(self) -> Outcome:
@@ -71,7 +71,7 @@ class _Run:
         for index, key in enumerate(self._document.keys):
             await self._apply_key(caller, key, f"api_keys[{index}]")
         self._violations.refuse()
-        await tell_keys_revoked(self._conn, caller.team_id, sorted(self._affected))
+        await tell_revoked(self._conn, caller.team_id, sorted(self._affected))
         return Outcome(team_id=caller.team_id, changes=tuple(self._changes))
 
     async def _apply_team(self) -> TeamId:
@@ -118,7 +118,7 @@ class _Run:
                 grants=entry.grants,
             )
             if role.grants != stored.grants:
-                self._affected.update(await keys.live_ids_of_role(self._conn, caller, role.id))
+                self._affected.update(await live_credentials.of_role(self._conn, caller, role.id))
             if role != stored:
                 role = await roles.update(self._conn, caller, role)
         self._roles[role.short_name] = role
@@ -142,7 +142,7 @@ class _Run:
                 role_ids=role_ids,
             )
             if user.role_ids != stored.role_ids:
-                self._affected.update(await keys.live_ids_of_user(self._conn, caller, user.id))
+                self._affected.update(await live_credentials.of_user(self._conn, caller, user.id))
             if user != stored:
                 user = await users.update(self._conn, caller, user)
         self._note(

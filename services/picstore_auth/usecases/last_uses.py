@@ -1,4 +1,4 @@
-"""When keys were last used, written beside the calls that use them and never within."""
+"""When keys and sessions were last used, written beside the calls that use them, never within."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import structlog
 
 from picstore_auth.repo import identities
 from picstore_kit.errors import PicstoreError
-from picstore_kit.ids import KeyId
 from picstore_kit.pg.database import Database
 
 FLUSH_S: Final = 5.0
@@ -28,7 +27,7 @@ class LastUses:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pending: dict[KeyId, datetime] = {}
+        self._pending: dict[str, datetime] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,10 +40,10 @@ class LastUses:
     ) -> None:
         await self.flush()
 
-    def note(self, key_id: KeyId, at: datetime, *, stored: datetime | None) -> None:
+    def note(self, credential_id: str, at: datetime, *, stored: datetime | None) -> None:
         """Remember a use, unless the one that is `stored` is recent enough."""
         if stored is None or at - stored >= RESOLUTION:
-            self._pending[key_id] = at
+            self._pending[credential_id] = at
 
     async def run(self) -> None:
         """Store what was noted, again and again, until cancelled."""
@@ -61,9 +60,7 @@ class LastUses:
             async with self._database.system_transaction() as conn:
                 await identities.note_uses(conn, uses)
         except PicstoreError as error:
-            log.warning("last_uses.not_stored", keys=len(uses), error=error.message)
+            log.warning("last_uses.not_stored", credentials=len(uses), error=error.message)
             return
         # What was noted meanwhile stays.
-        self._pending = {
-            key_id: at for key_id, at in self._pending.items() if uses.get(key_id) != at
-        }
+        self._pending = {used: at for used, at in self._pending.items() if uses.get(used) != at}

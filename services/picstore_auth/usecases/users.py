@@ -9,19 +9,22 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_auth.events import tell_keys_revoked
+from picstore_auth.events import tell_revoked
 from picstore_auth.model.caller import Caller
 from picstore_auth.model.grant import Permission, normalised
 from picstore_auth.model.user import NewUser, User, UserUpdate
-from picstore_auth.repo import keys, roles, users
+from picstore_auth.repo import live_credentials, roles, users
 from picstore_auth.repo.access import require
 from picstore_auth.usecases.etags import refuse_stale
 from picstore_auth.usecases.granting import refuse_giving_unheld
+from picstore_auth.usecases.last_admin import keeping_an_admin
 from picstore_auth.usecases.repeats import Once
+from picstore_kit import audit
+from picstore_kit.changes import differences
+from picstore_kit.errors import NotFound
 from picstore_kit.ids import RoleId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Page, Pager
-from picstore_kit.violations import all_at_once
 
 _CREATE_ONCE: Final = Once("CreateUser", NewUser, User)
 
@@ -40,14 +43,22 @@ class Users:
             PermissionDenied: The caller lacks team:write, or what one of the roles grants.
             AlreadyExists: The team has the address (RESOURCE_EXISTS), or the request id was used
                 for another user (REQUEST_ID_REUSED).
-            InvalidFields: A role is not the team's.
+            NotFound: A role is not the team's.
         """
         async with self._database.transaction(team=caller.team_id) as conn:
             require(caller, Permission.TEAM_WRITE)
 
             async def create() -> User:
                 await _refuse_giving_roles(conn, caller, new.role_ids, already=())
-                return await users.insert(conn, caller, new_id(UserId), new)
+                user = await users.insert(conn, caller, new_id(UserId), new)
+                await audit.record(
+                    conn,
+                    team_id=caller.team_id,
+                    resource_type="User",
+                    resource_id=user.id,
+                    changes=differences({}, _described(user)),
+                )
+                return user
 
             return await _CREATE_ONCE(conn, caller, request_id, new, create)
 
@@ -61,21 +72,36 @@ class Users:
         async with self._database.transaction(team=caller.team_id) as conn:
             return await users.fetch(conn, caller, user_id, Permission.TEAM_READ)
 
-    async def list_users(self, caller: Caller, *, page_size: int, page_token: str) -> Page[User]:
-        """List users, oldest first.
+    async def list_users(
+        self,
+        caller: Caller,
+        *,
+        email: str,
+        role_id: RoleId | None,
+        page_size: int,
+        page_token: str,
+    ) -> Page[User]:
+        """List users, oldest first; of one e-mail address or one role if given.
 
         Raises:
+            NotFound: The team has no such role.
             PermissionDenied: The caller lacks team:read.
             InvalidArgument: The page size or the page token is wrong.
         """
         page = self._pager.open(
-            page_size=page_size, page_token=page_token, scope=("users", caller.team_id)
+            page_size=page_size,
+            page_token=page_token,
+            scope=("users", caller.team_id, email.lower(), role_id or ""),
         )
         async with self._database.transaction(team=caller.team_id) as conn:
+            if role_id is not None:
+                await roles.fetch(conn, caller, role_id, Permission.TEAM_READ)
             rows = await users.fetch_page(
                 conn,
                 caller,
                 Permission.TEAM_READ,
+                email=email,
+                role_id=role_id,
                 after=page.after[0] if page.after else None,
                 limit=page.limit,
             )
@@ -85,10 +111,10 @@ class Users:
         """Change a user, and have caches forget their keys if those allow other things now.
 
         Raises:
-            NotFound: The team has none with that id.
+            NotFound: The team has none with that id, or a role is not the team's.
             PermissionDenied: The caller lacks team:write, or what an added role grants.
             Aborted: The user has changed since (ETAG_MISMATCH).
-            InvalidFields: An added role is not the team's.
+            FailedPrecondition: Nobody else can administer the team (LAST_ADMIN).
         """
         async with self._database.transaction(team=caller.team_id) as conn:
             before = await users.fetch(
@@ -100,9 +126,42 @@ class Users:
                 return before
             await _refuse_giving_roles(conn, caller, update.role_ids or (), already=before.role_ids)
             if (after.role_ids, after.disabled) != (before.role_ids, before.disabled):
-                affected = await keys.live_ids_of_user(conn, caller, before.id)
-                await tell_keys_revoked(conn, caller.team_id, affected)
-            return await users.update(conn, caller, after)
+                affected = await live_credentials.of_user(conn, caller, before.id)
+                await tell_revoked(conn, caller.team_id, affected)
+            async with keeping_an_admin(conn, caller.team_id):
+                stored = await users.update(conn, caller, after)
+            await audit.record(
+                conn,
+                team_id=caller.team_id,
+                resource_type="User",
+                resource_id=stored.id,
+                changes=differences(_described(before), _described(stored)),
+            )
+            return stored
+
+    async def delete_user(self, caller: Caller, user_id: UserId, *, etag: str) -> None:
+        """Delete a user; what they could call with is refused at once.
+
+        Raises:
+            NotFound: The team has none with that id.
+            PermissionDenied: The caller lacks team:write.
+            Aborted: The user has changed since (ETAG_MISMATCH).
+            FailedPrecondition: Nobody else can administer the team (LAST_ADMIN).
+        """
+        async with self._database.transaction(team=caller.team_id) as conn:
+            before = await users.fetch(conn, caller, user_id, Permission.TEAM_WRITE, lock=True)
+            refuse_stale(etag, revision=before.revision, kind="User", name=before.id)
+            affected = await live_credentials.of_user(conn, caller, user_id)
+            await tell_revoked(conn, caller.team_id, affected)
+            async with keeping_an_admin(conn, caller.team_id):
+                await users.delete(conn, caller, user_id)
+            await audit.record(
+                conn,
+                team_id=caller.team_id,
+                resource_type="User",
+                resource_id=user_id,
+                changes=differences(_described(before), {}),
+            )
 
 
 async def _refuse_giving_roles(
@@ -114,10 +173,9 @@ async def _refuse_giving_roles(
 ) -> None:
     found = await roles.fetch_some(conn, caller, role_ids, Permission.TEAM_WRITE)
     known = {role.id for role in found}
-    with all_at_once() as violations:
-        for index, role_id in enumerate(role_ids):
-            if role_id not in known:
-                violations.add(f"user.role_ids[{index}]", "names no role of the team")
+    for role_id in role_ids:
+        if role_id not in known:
+            raise NotFound.of("Role", role_id)
     refuse_giving_unheld(
         caller,
         normalised(grant for role in found if role.id not in already for grant in role.grants),
@@ -131,3 +189,12 @@ def _applied(user: User, update: UserUpdate) -> User:
         role_ids=user.role_ids if update.role_ids is None else tuple(sorted(update.role_ids)),
         disabled=user.disabled if update.disabled is None else update.disabled,
     )
+
+
+def _described(user: User) -> dict[str, str]:
+    return {
+        "email": user.email,
+        "display_name": user.display_name,
+        "role_ids": ",".join(user.role_ids),
+        "disabled": "yes" if user.disabled else "",
+    }
