@@ -27,7 +27,3 @@ SET conversion_profile_id = u.conversion_profile_id,
         1)
 FROM upload_profiles u
 WHERE u.team_id = i.team_id AND u.id = i.upload_profile_id AND i.committed_at IS NOT NULL;
-
--- Also what a foreign key looks for when a profile is deleted.
-CREATE INDEX images_upload_profile ON images (team_id, upload_profile_id, id);
-CREATE INDEX images_conversion_profile ON images (team_id, conversion_profile_id, id);
