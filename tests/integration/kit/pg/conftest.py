@@ -1,4 +1,4 @@
-"""A provisioned schema with a team-owned table, an outbox and request ids."""
+"""A provisioned schema with a team-owned table, both outboxes and request ids."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from picstore_kit import audit
 from picstore_kit.ids import TeamId
 from picstore_kit.pg import idempotency, outbox
 from picstore_kit.pg.database import Database
@@ -45,7 +46,8 @@ def migrations(tmp_path: Path) -> Path:
     directory = tmp_path / "migrations"
     directory.mkdir()
     (directory / "0001_pre_things.sql").write_text(THINGS)
-    (directory / "0002_pre_standard_tables.sql").write_text(outbox.DDL + idempotency.DDL)
+    standard_tables = outbox.DDL + idempotency.DDL + audit.DDL
+    (directory / "0002_pre_standard_tables.sql").write_text(standard_tables)
     return directory
 
 
