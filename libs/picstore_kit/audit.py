@@ -42,9 +42,6 @@ CREATE POLICY relay ON audit_outbox USING (current_setting('picstore.system', tr
 MAX_VALUE: Final = 16_384
 """Characters of a field's old or new value that are kept."""
 
-MAX_USER_AGENT: Final = 500
-"""Characters of a caller's `User-Agent` that are kept; anybody may send any."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -137,7 +134,7 @@ def _event(team_id: TeamId | None, principal: Principal | None) -> audit_pb2.Aud
         event_time=now,
         team_id=team_id or "",
         client_address=origin.client_address,
-        user_agent=_clip(origin.user_agent, MAX_USER_AGENT),
+        user_agent=origin.user_agent,
         request_id=current_request_id() or "",
         method=origin.method,
     )

@@ -51,7 +51,7 @@ class Denials:
             description="Denials that were too many to be recorded.",
         )
 
-    def note(self, principal: Principal, error: PicstoreError, *, method: str) -> None:
+    def note(self, principal: Principal, error: PicstoreError) -> None:
         """Have a denial recorded, unless there are too many."""
         caller = principal.user_id or principal.service or ""
         if len(self._waiting) == WAITING or self._of_caller[caller] == OF_ONE_CALLER:
@@ -59,15 +59,15 @@ class Denials:
             self._drops.add(1)
             return
         self._of_caller[caller] += 1
-        event = audit.denied_event(
-            principal,
-            team_id=principal.team_id,
-            reason=error.reason,
-            resource_type=error.resource.type if error.resource else "",
-            resource_id=error.resource.name if error.resource else "",
+        self._waiting.append(
+            audit.denied_event(
+                principal,
+                team_id=principal.team_id,
+                reason=error.reason,
+                resource_type=error.resource.type if error.resource else "",
+                resource_id=error.resource.name if error.resource else "",
+            )
         )
-        event.method = method
-        self._waiting.append(event)
 
     async def run(self) -> None:
         """Record what was noted until cancelled, and then what is left."""

@@ -14,8 +14,8 @@ from picstore_kit.rpc.call import Call
 class DenialSink(Protocol):
     """Takes denials; `picstore_kit.denials` has the one that records them."""
 
-    def note(self, principal: Principal, error: PicstoreError, *, method: str) -> None:
-        """Return at once, whatever becomes of it."""
+    def note(self, principal: Principal, error: PicstoreError) -> None:
+        """Return at once, whatever becomes of it; the method and the origin are the current ones."""
 
 
 class DeniedAudit:
@@ -36,4 +36,4 @@ class DeniedAudit:
         finally:
             error, principal = call.error, call.principal
             if error is not None and error.code is Code.PERMISSION_DENIED and principal is not None:
-                self._sink.note(principal, error, method=call.method.lstrip("/"))
+                self._sink.note(principal, error)

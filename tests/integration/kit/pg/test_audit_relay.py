@@ -24,6 +24,7 @@ from tests.integration.kit.pg.conftest import BLUE, RED
 
 ANN = Principal(team_id=RED, user_id=UserId("usr_ann"), key_id=KeyId("key_ann"))
 BOB = Principal(team_id=BLUE, user_id=UserId("usr_bob"), key_id=KeyId("key_bob"))
+METHOD = "picstore.shop.v1.ThingService/UpdateThing"
 
 
 class Log:
@@ -85,7 +86,7 @@ def denial(name: str = "prj_1") -> PermissionDenied:
 
 async def test_what_is_done_is_recorded_with_who_did_it_and_from_where(database: Database) -> None:
     origin = Origin(
-        method="picstore.shop.v1.ThingService/UpdateThing",
+        method=METHOD,
         client_address="203.0.113.7",
         user_agent="curl/8",
     )
@@ -105,7 +106,7 @@ async def test_what_is_done_is_recorded_with_who_did_it_and_from_where(database:
     assert event.id.startswith("aud_")
     assert (event.team_id, event.user_id, event.credential_id) == (RED, "usr_ann", "key_ann")
     assert (event.client_address, event.user_agent) == ("203.0.113.7", "curl/8")
-    assert event.method == "picstore.shop.v1.ThingService/UpdateThing"
+    assert event.method == METHOD
     assert (event.resource_type, event.resource_id, event.project_id) == (
         "Project",
         "prj_1",
@@ -237,8 +238,8 @@ async def test_a_refusal_that_a_use_case_knows_of_is_recorded_though_nothing_is_
 
 async def test_a_denial_is_recorded_with_what_was_asked_for(database: Database) -> None:
     noted = Denials(database)
-    with coming_from(Origin(client_address="203.0.113.7")):
-        noted.note(ANN, denial(), method="picstore.shop.v1.ThingService/UpdateThing")
+    with coming_from(Origin(method=METHOD, client_address="203.0.113.7")):
+        noted.note(ANN, denial())
     assert await waiting(database) == 0  # it takes no time of the call
     await noted.record_batch()
     log = Log()
@@ -251,14 +252,14 @@ async def test_a_denial_is_recorded_with_what_was_asked_for(database: Database) 
         "Project",
         "prj_1",
     )
-    assert event.method == "picstore.shop.v1.ThingService/UpdateThing"
+    assert event.method == METHOD
 
 
 async def test_a_flood_of_denials_of_one_caller_hides_no_other(database: Database) -> None:
     noted = Denials(database)
     for number in range(1000):
-        noted.note(ANN, denial(f"prj_{number}"), method="")
-    noted.note(BOB, denial("prj_of_bob"), method="")
+        noted.note(ANN, denial(f"prj_{number}"))
+    noted.note(BOB, denial("prj_of_bob"))
     await noted.record_batch()
     log = Log()
     await AuditRelay(database, log).hand_over()
@@ -272,7 +273,7 @@ async def test_a_flood_of_many_callers_fills_no_memory_and_is_recorded_round_by_
     noted = Denials(database)
     for number in range(denials.WAITING + 100):
         caller = Principal(team_id=RED, user_id=UserId(f"usr_{number}"))
-        noted.note(caller, denial(), method="")
+        noted.note(caller, denial())
     await noted.record_batch()
     assert await waiting(database) == denials.BATCH
     for _ in range(2 * denials.WAITING // denials.BATCH):
@@ -284,5 +285,5 @@ async def test_denials_that_wait_when_the_service_stops_are_recorded(database: D
     noted = Denials(database, round_s=3600)
     async with running(noted):
         assert await waiting(database) == 0
-        noted.note(ANN, denial(), method="")
+        noted.note(ANN, denial())
     assert await waiting(database) == 1

@@ -20,7 +20,7 @@ from picstore_kit.settings import RPCSettings
 
 
 class Nobody:
-    def note(self, principal: Principal, error: PicstoreError, *, method: str) -> None:
+    def note(self, principal: Principal, error: PicstoreError) -> None:
         pass
 
     async def authenticate(self, credential: str) -> Principal:
