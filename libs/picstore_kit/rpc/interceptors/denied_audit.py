@@ -15,7 +15,7 @@ class DenialSink(Protocol):
     """Takes denials; `picstore_kit.denials` has the one that records them."""
 
     def note(self, principal: Principal, error: PicstoreError) -> None:
-        """Return at once, whatever becomes of it; the method and the origin are the current ones."""
+        """Return at once; the method and the origin are those of the current call."""
 
 
 class DeniedAudit:
