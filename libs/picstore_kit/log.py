@@ -33,8 +33,8 @@ _SECRET_NAME: Final = re.compile(
 """Names whose values are masked whatever they look like."""
 
 _SECRET_TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    # API keys: ps_<key id>_<secret><checksum>.
-    (re.compile(r"\bps_[0-9A-Za-z]{8,}(?:_[0-9A-Za-z]+)?"), f"ps_{_MASK}"),
+    # API keys, sessions and invitations: ps_, pss_ or psi_, then <id>_<secret><checksum>.
+    (re.compile(r"\b(ps[si]?)_[0-9A-Za-z]{8,}(?:_[0-9A-Za-z]+)?"), rf"\1_{_MASK}"),
     # JSON Web Tokens.
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), _MASK),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {_MASK}"),

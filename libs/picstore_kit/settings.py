@@ -17,13 +17,16 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from textwrap import indent
 from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -41,6 +44,18 @@ from pydantic_settings.exceptions import SettingsError as SourceError
 _PREFIX: Final = "PICSTORE_"
 _DELIMITER: Final = "__"
 _USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+_OPENING: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|[0-9.]+/[0-9]{1,2}|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?"
+    r"|[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?"
+)
+
+
+def _check_opening(text: str) -> str:
+    if not _OPENING.fullmatch(text):
+        raise ValueError("must be a host, an address or a CIDR, with or without `:port`")
+    return text
 
 
 class SettingsError(Exception):
@@ -109,6 +124,12 @@ class RPCSettings(SettingsGroup):
     """Seconds after which a client must reconnect, and so finds servers that were added."""
     stop_grace_s: NonNegativeFloat = 20
     """Seconds that running calls get to finish when the service stops."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = (
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1/128"),
+    )
+    """JSON list of the networks that the gateway and the other services call from. Peers there are
+    believed from where their own callers call, which rate limits and the audit log go by."""
 
 
 class ServiceIdentitySettings(SettingsGroup):
@@ -172,6 +193,18 @@ class SealingSettings(SettingsGroup):
         return {
             key_id: base64.b64decode(key.get_secret_value()) for key_id, key in self.keys.items()
         }
+
+
+class EgressSettings(SettingsGroup):
+    """Where teams may make us connect to: the endpoints and public URLs of their own locations."""
+
+    allowed: tuple[Annotated[str, AfterValidator(_check_opening)], ...] = ()
+    """JSON list of hosts, addresses or CIDRs, each with or without `:port`, that are allowed beyond
+    the public internet, such as `["minio.lan:9000", "10.1.0.0/16"]`; any scheme and port is."""
+    allow_http: bool = False
+    """Whether public hosts may be reached without TLS."""
+    ports: tuple[PositiveInt, ...] = (80, 443)
+    """JSON list of the ports of public hosts that may be reached."""
 
 
 class TelemetrySettings(SettingsGroup):

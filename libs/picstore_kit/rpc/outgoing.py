@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from picstore_kit.errors import DeadlineExceeded, Reason
 from picstore_kit.rpc.credentials import Credentials
 from picstore_kit.rpc.deadline import remaining_s
+from picstore_kit.rpc.origin import forwarding
 from picstore_kit.rpc.status import from_rpc_error
 from picstore_kit.telemetry import inject
 
@@ -36,7 +37,7 @@ _NOT_CONNECTED: Final = frozenset(
 
 
 class OutgoingCalls:
-    """Prepares calls: adds trace context and request id, an end, and who calls."""
+    """Prepares calls: adds trace context, request id and origin, an end, and who calls."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class OutgoingCalls:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         headers: dict[str, str] = {}
         inject(headers)
-        for key, value in headers.items():
+        for key, value in (*headers.items(), *forwarding()):
             if metadata.get(key) is None:
                 metadata.add(key, value)
         if self._credentials is not None:

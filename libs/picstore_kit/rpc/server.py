@@ -58,7 +58,7 @@ def interceptors(
     admitted are told what is wrong with their request.
     """
     return [
-        RequestContext(),
+        RequestContext(settings.trusted_proxies),
         Tracing(),
         AccessLog(),
         *([DeniedAudit(denials)] if denials is not None else []),

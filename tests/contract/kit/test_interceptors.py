@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from picstore_kit.errors import DeadlineExceeded, InvalidField, Reason, ResourceExhausted
 from picstore_kit.log import current_request_id
 from picstore_kit.rpc.deadline import remaining_s
+from picstore_kit.rpc.origin import Origin, current_origin
 from picstore_kit.settings import RPCSettings
 
 if TYPE_CHECKING:
@@ -167,3 +168,32 @@ async def _until(condition: Any) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  # a log line sets no event
             await asyncio.sleep(0.005)
+
+
+async def test_handler_knows_where_the_call_comes_from(wire: Wire, client: EchoClient) -> None:
+    origins: list[Origin] = []
+
+    async def note(request: Any, _context: Any) -> Any:
+        origins.append(current_origin())
+        return request
+
+    wire.servicer.on("Unary", note)
+    await client.unary(metadata=(("x-forwarded-for", "192.0.2.66, 198.51.100.1"),))
+    (origin,) = origins
+    assert origin.method == "picstore.test.v1.EchoService/Unary"
+    assert origin.client_address == "198.51.100.1"
+    assert origin.user_agent.startswith("grpc-python")
+
+
+async def test_peer_that_is_not_trusted_speaks_for_itself(wire: Wire) -> None:
+    origins: list[Origin] = []
+
+    async def note(request: Any, _context: Any) -> Any:
+        origins.append(current_origin())
+        return request
+
+    wire.servicer.on("Unary", note)
+    server = await wire.serve(RPCSettings(stop_grace_s=0.2, trusted_proxies=()))
+    client = await wire.connect(server.address)
+    await client.unary(metadata=(("x-forwarded-for", "198.51.100.1"),))
+    assert [origin.client_address for origin in origins] == ["127.0.0.1"]

@@ -138,6 +138,14 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact_text(text) == text
 
 
+@pytest.mark.parametrize("kind", ["ps", "pss", "psi"])
+def test_every_kind_of_credential_is_told_by_its_form(kind: str) -> None:
+    secret = KEY.replace("ps_", f"{kind}_", 1)
+    assert redact_text(f"GET /invitation#{secret} by {secret}") == (
+        f"GET /invitation#{kind}_*** by {kind}_***"
+    )
+
+
 def test_presigned_url_keeps_what_helps_to_find_the_object() -> None:
     assert redact_text(f"put {PRESIGNED} failed") == (
         "put https://s3.example.com/bucket/a/photo.jpg?*** failed"
