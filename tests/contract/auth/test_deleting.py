@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf.empty_pb2 import Empty
+
 from picstore.auth.v1 import api_key_pb2, authentication_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_EDIT, PERMISSION_IMAGE_READ
@@ -27,12 +29,12 @@ from tests.contract.auth.clients import ADMIN_AND_WRITER, Client, Connect, Team,
 PRINCIPAL = authentication_pb2.GetPrincipalRequest()
 
 
-async def delete_user(client: Client, user_id: str, *, etag: str = "") -> None:
-    await client.users.DeleteUser(user_pb2.DeleteUserRequest(user_id=user_id, etag=etag))
+async def delete_user(client: Client, user_id: str, *, etag: str = "") -> Empty:
+    return await client.users.DeleteUser(user_pb2.DeleteUserRequest(user_id=user_id, etag=etag))
 
 
-async def delete_role(client: Client, role_id: str, *, etag: str = "") -> None:
-    await client.roles.DeleteRole(role_pb2.DeleteRoleRequest(role_id=role_id, etag=etag))
+async def delete_role(client: Client, role_id: str, *, etag: str = "") -> Empty:
+    return await client.roles.DeleteRole(role_pb2.DeleteRoleRequest(role_id=role_id, etag=etag))
 
 
 async def test_deleted_user_no_longer_authenticates(admin: Client, team: Team) -> None:

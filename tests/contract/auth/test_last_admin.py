@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from google.protobuf.empty_pb2 import Empty
+
 from picstore.auth.v1 import authentication_pb2, role_pb2, user_pb2
 from picstore.options.v1.permission_pb2 import PERMISSION_TEAM_ADMIN
 from picstore_kit.errors import (
@@ -33,8 +35,8 @@ async def disable(client: Client, user: user_pb2.User) -> user_pb2.User:
     return await update_user(client, user_pb2.User(id=user.id, disabled=True), "disabled")
 
 
-async def delete(client: Client, user: user_pb2.User) -> None:
-    await client.users.DeleteUser(user_pb2.DeleteUserRequest(user_id=user.id))
+async def delete(client: Client, user: user_pb2.User) -> Empty:
+    return await client.users.DeleteUser(user_pb2.DeleteUserRequest(user_id=user.id))
 
 
 async def take_grants(client: Client, role_id: str) -> role_pb2.Role:
