@@ -7,7 +7,15 @@
         picture = await client.get_picture(image.id)
         print(picture.html)
 
-Messages are those of the contract (`picstore.catalog.v1`), errors those of `picstore_kit.errors`.
+What has no method of its own is called by the method's name in the contract:
+
+    from picstore_client.methods import LIST_USERS
+
+        async for user in client.pages(LIST_USERS, ListUsersRequest()):
+            print(user.email)
+
+Messages are those of the contract (`picstore.catalog.v1`, `picstore.auth.v1`), errors those of
+`picstore_kit.errors`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import httpx
 from google.protobuf import json_format
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from tenacity import (
     AsyncRetrying,
@@ -24,11 +26,30 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from picstore.auth.v1.authentication_pb2 import Principal
-from picstore.catalog.v1.image_pb2 import Image, ListImagesResponse, LookupImagesResponse
+from picstore.auth.v1.authentication_pb2 import GetPrincipalRequest, Principal
+from picstore.catalog.v1.image_pb2 import (
+    GetImageRequest,
+    GetPictureRequest,
+    Image,
+    ListImagesRequest,
+    LookupImagesRequest,
+    UpdateImageRequest,
+)
 from picstore.catalog.v1.picture_pb2 import Picture
-from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
+from picstore.catalog.v1.project_pb2 import GetProjectRequest, ListProjectsRequest, Project
+from picstore_client.method import ItemT, ListMethod, Method, RequestT, ResponseT
+from picstore_client.methods import (
+    GET_IMAGE,
+    GET_PICTURE,
+    GET_PRINCIPAL,
+    GET_PROJECT,
+    LIST_IMAGES,
+    LIST_PROJECTS,
+    LOOKUP_IMAGES,
+    UPDATE_IMAGE,
+)
 from picstore_client.problems import error_of, foreign, reason_of, unreachable
+from picstore_client.transcoding import http_call
 from picstore_kit.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -44,7 +65,7 @@ _UNFINISHED: Final = frozenset({Image.STATE_AWAITING_UPLOAD, Image.STATE_CONVERT
 """States that something else will follow."""
 
 _BLOCK_BYTES: Final = 256 * 1024
-_READ_ATTEMPTS: Final = 4
+_ATTEMPTS: Final = 4
 _POLL_MIN_S: Final = 0.05
 _POLL_MAX_S: Final = 1.0
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -52,7 +73,7 @@ _MAX_RETRY_AFTER_S: Final = 5.0
 _LOOKUP_SHA256S: Final = 1000
 """The most hashes that one lookup takes."""
 _PAGE_SIZE: Final = 500
-"""The most pictures that one page holds."""
+"""The most that one page holds."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _KEY: Final = re.compile(r"[!-~]+")
 
@@ -65,12 +86,15 @@ class PicStoreClient:
     """Calls a Pic Store gateway; an async context manager.
 
     Every method raises a `PicstoreError`: the one that Pic Store answered with, or `Unavailable` if
-    it does not answer. Reads are repeated a few times before that; uploads never are, for the
-    caller can look a hash up first.
+    it does not answer. What does no harm when it is repeated is repeated a few times before that;
+    uploads never are, for the caller can look a hash up first.
     """
 
-    def __init__(self, url: str, api_key: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 30.0) -> None:
         """Prepare to call the gateway at `url`; `timeout_s` is for each wait for it.
+
+        The credential of a session is as good as an API key. Without either, only what is public
+        can be called, such as `LOGIN`.
 
         Raises:
             ValueError: The URL is none of HTTP.
@@ -79,12 +103,12 @@ class PicStoreClient:
         parsed = urlsplit(url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname:
             raise ValueError(f"{url} is no URL of a gateway")
-        if not _KEY.fullmatch(api_key):
+        if api_key is not None and not _KEY.fullmatch(api_key):
             raise Unauthenticated(Reason.CREDENTIAL_INVALID, "this can't be an API key")
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(
             base_url=self._url,
-            headers={"authorization": f"Bearer {api_key}"},
+            headers={} if api_key is None else {"authorization": f"Bearer {api_key}"},
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
             # No proxy is between us and this machine, whatever the environment says of others.
             trust_env=parsed.hostname not in _LOOPBACK,
@@ -102,9 +126,45 @@ class PicStoreClient:
     ) -> None:
         await self._http.__aexit__(kind, error, traceback)
 
+    async def call(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
+        """Call any method of `picstore_client.methods`.
+
+        Where the request takes a `request_id` and has none, it gets one; so a call that was
+        answered, but whose answer was lost, is not done twice when it is repeated.
+        """
+        if method.takes_request_id and not getattr(request, "request_id", ""):
+            request = _with(request, request_id=str(uuid4()))
+        call = http_call(method.descriptor, request)
+        repeats = call.verb == "GET" or method.repeatable
+        return await (self._repeated if repeats else self._send)(
+            method.response, call.verb, call.path, params=call.params, json=call.body
+        )
+
+    async def pages(
+        self,
+        method: ListMethod[RequestT, ResponseT, ItemT],
+        request: RequestT,
+        *,
+        limit: int | None = None,
+    ) -> AsyncIterator[ItemT]:
+        """Yield all that a method lists, at most `limit`, fetching page after page."""
+        token = ""
+        count = 0
+        size = min(limit or _PAGE_SIZE, _PAGE_SIZE)
+        while True:
+            page = await self.call(method, _with(request, page_size=size, page_token=token))
+            for item in method.items(page):
+                if count == limit:
+                    return
+                count += 1
+                yield item
+            token = getattr(page, "next_page_token", "")
+            if not token or count == limit:
+                return
+
     async def get_principal(self) -> Principal:
-        """Say who the API key belongs to and what it may do."""
-        return await self._read(Principal, "GET", "/api/v1/me")
+        """Say who the credential belongs to and what it may do."""
+        return await self.call(GET_PRINCIPAL, GetPrincipalRequest())
 
     async def find_project(self, name: str) -> Project:
         """Return the project with this id or short name.
@@ -113,10 +173,8 @@ class PicStoreClient:
             NotFound: There is none that the key may read.
         """
         if name.startswith("prj_"):
-            return await self._read(Project, "GET", f"/api/v1/projects/{_quoted(name)}")
-        found = await self._read(
-            ListProjectsResponse, "GET", "/api/v1/projects", params={"short_name": name}
-        )
+            return await self.call(GET_PROJECT, GetProjectRequest(project_id=name))
+        found = await self.call(LIST_PROJECTS, ListProjectsRequest(short_name=name))
         if not found.projects:
             raise NotFound.of("Project", name)
         return found.projects[0]
@@ -131,14 +189,13 @@ class PicStoreClient:
         wanted = list(sha256s)
         images: dict[str, Image] = {}
         for start in range(0, len(wanted), _LOOKUP_SHA256S):
-            found = await self._read(
-                LookupImagesResponse,
-                "POST",
-                f"/api/v1/projects/{_quoted(project_id)}/images:lookup",
-                json={
-                    "sha256s": wanted[start : start + _LOOKUP_SHA256S],
-                    "upload_profile": upload_profile,
-                },
+            found = await self.call(
+                LOOKUP_IMAGES,
+                LookupImagesRequest(
+                    project_id=project_id,
+                    sha256s=wanted[start : start + _LOOKUP_SHA256S],
+                    upload_profile=upload_profile,
+                ),
             )
             images |= {image.sha256: image for image in found.images}
         return images
@@ -188,7 +245,7 @@ class PicStoreClient:
 
     async def get_image(self, image_id: str) -> Image:
         """Return a picture with its outputs."""
-        return await self._read(Image, "GET", f"/api/v1/images/{_quoted(image_id)}")
+        return await self.call(GET_IMAGE, GetImageRequest(image_id=image_id))
 
     async def wait_ready(
         self,
@@ -234,47 +291,28 @@ class PicStoreClient:
 
     async def set_alt_text(self, image_id: str, alt_text: str) -> Image:
         """Change what a picture is said to show."""
-        return await self._send(
-            Image,
-            "PATCH",
-            f"/api/v1/images/{_quoted(image_id)}",
-            params={"update_mask": "alt_text"},
-            json={"alt_text": alt_text},
+        return await self.call(
+            UPDATE_IMAGE,
+            UpdateImageRequest(
+                image=Image(id=image_id, alt_text=alt_text),
+                update_mask=FieldMask(paths=["alt_text"]),
+            ),
         )
 
     async def get_picture(self, image_id: str, *, sizes: str = "") -> Picture:
         """Return what a page needs to show a picture."""
-        params = {"sizes": sizes} if sizes else {}
-        return await self._read(
-            Picture, "GET", f"/api/v1/images/{_quoted(image_id)}/picture", params=params
-        )
+        return await self.call(GET_PICTURE, GetPictureRequest(image_id=image_id, sizes=sizes))
 
-    async def list_images(
-        self, project_id: str, *, limit: int | None = None
-    ) -> AsyncIterator[Image]:
+    def list_images(self, project_id: str, *, limit: int | None = None) -> AsyncIterator[Image]:
         """Yield a project's pictures, newest first, at most `limit` of them."""
-        token = ""
-        count = 0
-        while True:
-            page = await self._read(
-                ListImagesResponse,
-                "GET",
-                f"/api/v1/projects/{_quoted(project_id)}/images",
-                params={"page_size": min(limit or _PAGE_SIZE, _PAGE_SIZE), "page_token": token},
-            )
-            for image in page.images:
-                if count == limit:
-                    return
-                count += 1
-                yield image
-            token = page.next_page_token
-            if not token:
-                return
+        return self.pages(LIST_IMAGES, ListImagesRequest(project_id=project_id), limit=limit)
 
-    async def _read(self, kind: type[MessageT], verb: str, path: str, **request: Any) -> MessageT:
+    async def _repeated(
+        self, kind: type[MessageT], verb: str, path: str, **request: Any
+    ) -> MessageT:
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(_READ_ATTEMPTS),
+            stop=stop_after_attempt(_ATTEMPTS),
             wait=_RetryAfter() + wait_random_exponential(multiplier=0.1, max=2.0),
             reraise=True,
         )
@@ -316,6 +354,15 @@ async def _blocks(path: Path, size: int, progress: Progress | None) -> AsyncIter
         file.close()
     if left:
         raise InvalidArgument(Reason.UPLOAD_INCOMPLETE, f"{path} was changed while it was sent")
+
+
+def _with(request: MessageT, **fields: int | str) -> MessageT:
+    """Return a copy of a request with some fields set."""
+    copy = type(request)()
+    copy.CopyFrom(request)
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    return copy
 
 
 def _quoted(name: str) -> str:
