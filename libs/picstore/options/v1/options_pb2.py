@@ -23,18 +23,21 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
+from google.rpc import code_pb2 as google_dot_rpc_dot_code__pb2
 from picstore.options.v1 import permission_pb2 as picstore_dot_options_dot_v1_dot_permission__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!picstore/options/v1/options.proto\x12\x13picstore.options.v1\x1a google/protobuf/descriptor.proto\x1a$picstore/options/v1/permission.proto\"\x90\x01\n\x06\x41\x63\x63\x65ss\x12/\n\x08\x61udience\x18\x01 \x01(\x0e\x32\x1d.picstore.options.v1.Audience\x12\x33\n\npermission\x18\x02 \x01(\x0e\x32\x1f.picstore.options.v1.Permission\x12\x0e\n\x06object\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t*}\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UDIENCE_PUBLIC\x10\x01\x12\x13\n\x0f\x41UDIENCE_CALLER\x10\x02\x12\x17\n\x13\x41UDIENCE_PERMISSION\x10\x03\x12\x14\n\x10\x41UDIENCE_SERVICE\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xa9\xbd\x03 \x01(\x0b\x32\x1b.picstore.options.v1.Accessb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!picstore/options/v1/options.proto\x12\x13picstore.options.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto\x1a$picstore/options/v1/permission.proto\"\x90\x01\n\x06\x41\x63\x63\x65ss\x12/\n\x08\x61udience\x18\x01 \x01(\x0e\x32\x1d.picstore.options.v1.Audience\x12\x33\n\npermission\x18\x02 \x01(\x0e\x32\x1f.picstore.options.v1.Permission\x12\x0e\n\x06object\x18\x03 \x01(\t\x12\x10\n\x08services\x18\x04 \x03(\t\"R\n\nErrorGuide\x12\x1f\n\x05\x63odes\x18\x01 \x03(\x0e\x32\x10.google.rpc.Code\x12\x0e\n\x06remedy\x18\x02 \x01(\t\x12\x13\n\x0bof_pictures\x18\x03 \x01(\x08*}\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UDIENCE_PUBLIC\x10\x01\x12\x13\n\x0f\x41UDIENCE_CALLER\x10\x02\x12\x17\n\x13\x41UDIENCE_PERMISSION\x10\x03\x12\x14\n\x10\x41UDIENCE_SERVICE\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xa9\xbd\x03 \x01(\x0b\x32\x1b.picstore.options.v1.Access:S\n\x05\x65rror\x12!.google.protobuf.EnumValueOptions\x18\xaa\xbd\x03 \x01(\x0b\x32\x1f.picstore.options.v1.ErrorGuideb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIENCE']._serialized_start=277
-  _globals['_AUDIENCE']._serialized_end=402
-  _globals['_ACCESS']._serialized_start=131
-  _globals['_ACCESS']._serialized_end=275
+  _globals['_AUDIENCE']._serialized_start=384
+  _globals['_AUDIENCE']._serialized_end=509
+  _globals['_ACCESS']._serialized_start=154
+  _globals['_ACCESS']._serialized_end=298
+  _globals['_ERRORGUIDE']._serialized_start=300
+  _globals['_ERRORGUIDE']._serialized_end=382
 # @@protoc_insertion_point(module_scope)
