@@ -8,7 +8,7 @@ IMAGE  ?=
 T      ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos protos-check fmt lint type arch check test test-unit test-contract \
+.PHONY: help setup protos protos-check docs docs-check fmt lint type arch check test test-unit test-contract \
         test-integration test-e2e test-fault bench run stop constraints clean
 
 help: ## Show this list
@@ -53,6 +53,14 @@ protos-check: $(VENV)/.dev ## Lint the protos, check the stubs and what they wou
 	@$(BIN)/buf breaking libs/picstore/descriptors.binpb --against protos/baseline.binpb --config protos/buf.yaml
 	@$(BIN)/python protos/generate.py --check
 
+# ---- documentation --------------------------------------------------------------------------
+
+docs: $(VENV)/.dev ## Generate docs/errors.md from the contract
+	@$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.dev ## Check that docs/errors.md is what the contract says
+	@$(BIN)/python docs/generate.py --check
+
 # ---- checks ---------------------------------------------------------------------------------
 
 fmt: $(VENV)/.dev ## Format the code
@@ -69,7 +77,7 @@ type: $(VENV)/.dev ## Check the types, of the tests too
 arch: $(VENV)/.dev ## Check who imports whom
 	@$(BIN)/lint-imports
 
-check: lint type arch protos-check ## Everything that needs no running service
+check: lint type arch protos-check docs-check ## Everything that needs no running service
 
 # ---- tests ----------------------------------------------------------------------------------
 

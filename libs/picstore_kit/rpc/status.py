@@ -1,7 +1,7 @@
 """`PicstoreError` to `google.rpc.Status` and back, so that an error survives a hop unchanged.
 
-Every status carries one `ErrorInfo` with the domain `picstore`; `BadRequest`, `RetryInfo` and
-`ResourceInfo` join it where the error has something to say in them.
+Every status carries one `ErrorInfo` with the domain `picstore`; `BadRequest`, `RetryInfo`,
+`ResourceInfo` and `QuotaFailure` join it where the error has something to say in them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from typing import Final
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -41,6 +47,18 @@ from picstore_kit.errors import (
 
 DOMAIN: Final = "picstore"
 DETAILS_KEY: Final = "grpc-status-details-bin"
+
+_LIMITS: Final = frozenset(
+    {
+        Reason.LIMIT_BYTES,
+        Reason.LIMIT_PIXELS,
+        Reason.LIMIT_SIDE,
+        Reason.LIMIT_FRAMES,
+        Reason.LIMIT_METADATA,
+        Reason.RATE_LIMITED,
+    }
+)
+"""Reasons by which something is more than it may be."""
 
 # The status travels in a trailer, and peers refuse more than about 8 KiB of those.
 _MAX_VIOLATIONS: Final = 16
@@ -100,6 +118,9 @@ def to_status(error: PicstoreError) -> Status:
                 resource_name=_clip(error.resource.name, _MAX_DESCRIPTION),
             ),
         )
+    if error.reason in _LIMITS:
+        exceeded = QuotaFailure.Violation(subject=error.reason, description=status.message)
+        _attach(status, QuotaFailure(violations=[exceeded]))
     return status
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.error_details_pb2 import BadRequest, QuotaFailure
 from google.rpc.status_pb2 import Status
 
 from picstore_kit.errors import (
@@ -53,6 +53,24 @@ ERRORS: list[PicstoreError] = [
     Unimplemented(Reason.METHOD_UNKNOWN, "no such method"),
     Internal.incident("abc123"),
 ]
+
+
+def quota_failures(error: PicstoreError) -> list[tuple[str, str]]:
+    found = QuotaFailure()
+    for detail in to_status(error).details:
+        detail.Unpack(found)
+    return [(violation.subject, violation.description) for violation in found.violations]
+
+
+def test_what_exceeds_a_limit_carries_a_quota_failure() -> None:
+    error = InvalidArgument(Reason.LIMIT_PIXELS, "too many pixels", metadata={"limit": "100"})
+    assert quota_failures(error) == [("LIMIT_PIXELS", "too many pixels")]
+    limited = ResourceExhausted(Reason.RATE_LIMITED, "too many attempts", retry_after=60)
+    assert quota_failures(limited) == [("RATE_LIMITED", "too many attempts")]
+
+
+def test_a_busy_service_is_no_quota_failure() -> None:
+    assert quota_failures(ResourceExhausted(Reason.OVERLOADED, "busy", retry_after=1)) == []
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
