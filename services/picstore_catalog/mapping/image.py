@@ -15,13 +15,22 @@ from picstore_catalog.mapping.conversion import (
     GRAVITY_NUMBERS,
     SOURCE_FORMAT_NUMBERS,
 )
+from picstore_catalog.mapping.description import describe
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.image import Image, ImageState, Original, Placeholder
 from picstore_catalog.model.output import Output
-from picstore_catalog.model.picture import Candidate, Picture, Source, render
+from picstore_catalog.model.picture import (
+    Candidate,
+    Picture,
+    PictureOptions,
+    Source,
+    attribute_fault,
+    render,
+)
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.errors import InvalidField
+from picstore_kit.violations import Violations
 
 _STATE: Final = "STATE_"
 
@@ -35,10 +44,11 @@ def image_message(stored: Stored[Image]) -> image_pb2.Image:
         upload_profile=image.upload_profile_id,
         filename=image.filename,
         location=image.location,
-        alt_text=image.alt_text,
         state=state_number(image.state),
         generation=image.generation,
         pending_generation=image.pending_generation,
+        conversion_profile_id=image.conversion_profile_id or "",
+        conversion_profile_revision=image.conversion_profile_revision or 0,
         outputs=[output_message(output) for output in image.outputs],
         etag=stored.etag,
         create_time=timestamp(stored.created_at),
@@ -46,6 +56,7 @@ def image_message(stored: Stored[Image]) -> image_pb2.Image:
         commit_time=optional_timestamp(image.commit_time),
         ready_time=optional_timestamp(image.ready_time),
     )
+    describe(message, image.description)
     if image.failure is not None:
         message.failure_reason = image.failure.reason.value
         message.failure_message = image.failure.message
@@ -111,6 +122,15 @@ def read_state(number: image_pb2.Image.State.ValueType, *, field: str) -> ImageS
     if number not in image_pb2.Image.State.values():
         raise InvalidField(field, "must be one of the values that the contract names")
     return ImageState(image_pb2.Image.State.Name(number).removeprefix(_STATE))
+
+
+def read_options(request: image_pb2.GetPictureRequest, violations: Violations) -> PictureOptions:
+    """Read how a page shows a picture; every fault is noted."""
+    for field in ("sizes", "css_class"):
+        violations.add(field, attribute_fault(getattr(request, field)))
+    return PictureOptions(
+        sizes=request.sizes, priority=request.priority, css_class=request.css_class
+    )
 
 
 def placeholder_message(placeholder: Placeholder) -> picture_pb2.Placeholder:

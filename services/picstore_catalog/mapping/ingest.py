@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
+from picstore.catalog.v1 import image_pb2, ingest_pb2, storage_location_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
+from picstore_catalog.mapping.description import read_description
+from picstore_catalog.model.description import Description, text_fault
 from picstore_catalog.model.image import Original
-from picstore_catalog.model.upload import Commit, Resolution, UploadRequest
+from picstore_catalog.model.upload import (
+    MAX_FILENAME,
+    MAX_LOCATION,
+    Commit,
+    Resolution,
+    UploadRequest,
+)
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId, parse_id
+from picstore_kit.violations import all_at_once
+
+
+def read_announcement(
+    image: image_pb2.Image, *, default_upload_profile_id: UploadProfileId | None
+) -> tuple[UploadRequest, Description]:
+    """Read a picture that is to be announced.
+
+    Raises:
+        InvalidFields: It names everything that is wrong.
+    """
+    with all_at_once() as violations:
+        upload = UploadRequest(
+            project_id=violations.id(ProjectId, image.project_id, "image.project_id"),
+            upload_profile=image.upload_profile,
+            default_upload_profile_id=default_upload_profile_id,
+            filename=image.filename,
+            location=image.location,
+        )
+        violations.add("image.upload_profile", text_fault(image.upload_profile, MAX_FILENAME))
+        violations.add("image.filename", text_fault(image.filename, MAX_FILENAME))
+        violations.add("image.location", text_fault(image.location, MAX_LOCATION))
+        description = read_description(image, violations)
+    return upload, description
 
 
 def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:

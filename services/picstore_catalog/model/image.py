@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from picstore_catalog.model.description import Description
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import Output
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import Reason
-from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadProfileId
+from picstore_kit.ids import ConversionProfileId, ImageId, LocationId, ProjectId, UploadProfileId
 
 
 class ImageState(StrEnum):
@@ -68,7 +69,7 @@ class Image:
     upload_profile_id: UploadProfileId
     filename: str
     location: str
-    alt_text: str
+    description: Description
     state: ImageState
     failure: Failure | None
     original: Original | None
@@ -76,6 +77,9 @@ class Image:
     placeholder: Placeholder | None
     generation: int
     pending_generation: int
+    conversion_profile_id: ConversionProfileId | None
+    """What the newest generation is made by; None before the bytes have come."""
+    conversion_profile_revision: int | None
     commit_time: datetime | None
     ready_time: datetime | None
     outputs: tuple[Output, ...] = ()

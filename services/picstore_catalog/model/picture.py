@@ -19,7 +19,7 @@ from typing import Final
 
 from picstore_catalog.model.output import Output
 from picstore_imaging.formats import Format
-from picstore_kit.errors import FailedPrecondition, InvalidField, Reason
+from picstore_kit.errors import FailedPrecondition, Reason
 
 BEST_FIRST: Final = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
 
@@ -61,11 +61,6 @@ class PictureOptions:
     """It is in the first view of the page."""
     css_class: str = ""
 
-    def __post_init__(self) -> None:
-        for field, text in (("sizes", self.sizes), ("css_class", self.css_class)):
-            if len(text) > MAX_ATTRIBUTE or not text.isprintable():
-                raise InvalidField(field, f"must be at most {MAX_ATTRIBUTE} printable characters")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -103,6 +98,13 @@ class Picture:
     def height(self) -> int:
         """The `height` of the `<img>`, in CSS pixels."""
         return max(1, round(self.shown.height / self.shown.density))
+
+
+def attribute_fault(text: str) -> str | None:
+    """Say what is wrong with the text of an attribute."""
+    if len(text) > MAX_ATTRIBUTE or not text.isprintable():
+        return f"must be at most {MAX_ATTRIBUTE} printable characters"
+    return None
 
 
 def candidate_of(output: Output) -> Candidate | None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from picstore_catalog.model.description import MAX_ALT_TEXT, text_fault
 from picstore_catalog.model.image import Original
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.profile import Profile
 from picstore_kit.errors import FieldViolation, InvalidFields
-from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId
+from picstore_kit.ids import (
+    ConversionProfileId,
+    ImageId,
+    LocationId,
+    ProjectId,
+    UploadId,
+    UploadProfileId,
+)
 
 FIRST_GENERATION: Final = 1
 
 MAX_FILENAME: Final = 1000
 MAX_LOCATION: Final = 300
-MAX_ALT_TEXT: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +41,11 @@ class UploadTarget:
     originals_path: str
     outputs_location_id: LocationId
     outputs_path: str
+    conversion_profile_id: ConversionProfileId
+    conversion_profile_revision: int
+    """The current one."""
     profile: Profile
-    """The conversion profile at its current revision."""
+    """The conversion profile at that revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +93,13 @@ def check_texts(*, filename: str = "", location: str = "", alt_text: str = "") -
         InvalidFields: It names each of them.
     """
     violations = [
-        FieldViolation(field=field, description=f"must be at most {limit} characters, without NUL")
-        for field, text, limit in (
-            ("filename", filename, MAX_FILENAME),
-            ("location", location, MAX_LOCATION),
-            ("alt_text", alt_text, MAX_ALT_TEXT),
+        FieldViolation(field=field, description=fault)
+        for field, fault in (
+            ("filename", text_fault(filename, MAX_FILENAME)),
+            ("location", text_fault(location, MAX_LOCATION)),
+            ("alt_text", text_fault(alt_text, MAX_ALT_TEXT)),
         )
-        if len(text) > limit or "\0" in text
+        if fault
     ]
     if violations:
         raise InvalidFields(violations)

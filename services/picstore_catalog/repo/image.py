@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
+from psycopg.types.json import Jsonb
 
+from picstore_catalog.model.description import Description, comparable
 from picstore_catalog.model.image import (
     Image,
     ImageState,
@@ -17,9 +19,9 @@ from picstore_catalog.model.image import (
     Settled,
 )
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, fetch_all, fetch_one, write_one
-from picstore_catalog.repo.conflicts import overtaken
-from picstore_catalog.repo.image_row import stored
+from picstore_catalog.model.upload import UploadTarget
+from picstore_catalog.repo.access import Access, fetch_one
+from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import (
     ImageId,
@@ -57,7 +59,7 @@ class NewImage:
     upload_profile_id: UploadProfileId
     filename: str
     location: str
-    alt_text: str
+    description: Description
 
 
 def resource(image_id: str) -> Resource:
@@ -65,19 +67,30 @@ def resource(image_id: str) -> Resource:
     return Resource(type="Image", name=image_id)
 
 
+_FETCH: Final = selecting(
+    """
+    , (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s)) AS allowed
+    FROM images i
+    WHERE i.team_id = %(team_id)s AND i.id = %(id)s
+      AND (%(visible_everywhere)s OR i.project_id = ANY(%(visible_on)s))
+    """
+)
+
+
 async def insert(
     conn: AsyncConnection[TupleRow], access: Access, new: NewImage, *, project_id: ProjectId
-) -> None:
+) -> bool:
     """Add a picture that is AWAITING_UPLOAD, where the caller may; leave one of the same id alone.
 
-    Whoever adds the same id at the same time waits here.
+    Whoever adds the same id at the same time waits here. Return whether it was added.
     """
-    await conn.execute(
+    cursor = await conn.execute(
         """
-        INSERT INTO images (id, team_id, project_id, upload_profile_id, filename, location,
-                            alt_text, state)
-        SELECT %(id)s, p.team_id, p.id, %(upload_profile_id)s, %(filename)s, %(location)s,
-               %(alt_text)s, 'AWAITING_UPLOAD'
+        INSERT INTO images (id, team_id, project_id, upload_profile_id, filename, filename_key,
+                            location, alt_text, alt_texts, tags, metadata, focal_x, focal_y, state)
+        SELECT %(id)s, p.team_id, p.id, %(upload_profile_id)s, %(filename)s, %(filename_key)s,
+               %(location)s, %(alt_text)s, %(alt_texts)s, %(tags)s, %(metadata)s, %(focal_x)s,
+               %(focal_y)s, 'AWAITING_UPLOAD'
         FROM projects p
         WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
           AND (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s))
@@ -89,10 +102,15 @@ async def insert(
             "project_id": project_id,
             "upload_profile_id": new.upload_profile_id,
             "filename": new.filename,
+            "filename_key": comparable(new.filename),
             "location": new.location,
-            "alt_text": new.alt_text,
+            **_described(new.description),
         },
     )
+    if cursor.rowcount == 0:
+        return False
+    await _set_tag_keys(conn, new.id, new.description.tags)
+    return True
 
 
 async def commit_original(
@@ -102,6 +120,7 @@ async def commit_original(
     upload_id: UploadId,
     generation: int,
     original: Original,
+    target: UploadTarget,
     alt_text: str,
 ) -> None:
     """Record the stored original and begin the generation; an empty alt text changes none."""
@@ -122,6 +141,8 @@ async def commit_original(
             size_bytes = %(size_bytes)s,
             sha256 = %(sha256)s,
             pending_generation = %(generation)s,
+            conversion_profile_id = %(conversion_profile_id)s,
+            conversion_profile_revision = %(conversion_profile_revision)s,
             version = version + 1,
             updated_at = clock_timestamp(),
             committed_at = clock_timestamp()
@@ -142,6 +163,8 @@ async def commit_original(
             "size_bytes": original.size_bytes,
             "sha256": original.sha256,
             "generation": generation,
+            "conversion_profile_id": target.conversion_profile_id,
+            "conversion_profile_revision": target.conversion_profile_revision,
         },
     )
 
@@ -228,133 +251,82 @@ async def fetch(
     return await fetch_one(
         conn,
         stored,
-        """
-        SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
-               i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
-               i.format, i.width, i.height, i.frames, i.has_alpha, i.has_gps, i.size_bytes,
-               i.sha256, i.thumbhash, i.dominant_colour, i.generation, i.pending_generation,
-               i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at,
-               (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s)) AS allowed
-        FROM images i
-        WHERE i.team_id = %(team_id)s AND i.id = %(id)s
-          AND (%(visible_everywhere)s OR i.project_id = ANY(%(visible_on)s))
-        """,
+        _FETCH,
         {"id": image_id},
         access=access,
         resource=resource(image_id),
     )
 
 
-async def find_all(
-    conn: AsyncConnection[TupleRow],
-    access: Access,
-    project_id: ProjectId,
-    *,
-    state: ImageState | None,
-    before: ImageId | None,
-    limit: int,
-) -> list[Stored[Image]]:
-    """Return pictures of a project, newest first, that were made before `before`."""
-    return await fetch_all(
-        conn,
-        stored,
-        """
-        SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
-               i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
-               i.format, i.width, i.height, i.frames, i.has_alpha, i.has_gps, i.size_bytes,
-               i.sha256, i.thumbhash, i.dominant_colour, i.generation, i.pending_generation,
-               i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at
-        FROM images i
-        WHERE i.team_id = %(team_id)s AND i.project_id = %(project_id)s
-          AND (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s))
-          AND (%(state)s::text IS NULL OR i.state = %(state)s)
-          AND (%(before)s::text IS NULL OR i.id < %(before)s)
-        ORDER BY i.id DESC
-        LIMIT %(limit)s
-        """,
-        {
-            "project_id": project_id,
-            "state": None if state is None else state.value,
-            "before": before,
-            "limit": limit,
-        },
-        access=access,
-    )
-
-
-async def find_by_sha256(
-    conn: AsyncConnection[TupleRow],
-    access: Access,
-    project_id: ProjectId,
-    sha256s: Sequence[bytes],
-    *,
-    upload_profile: str,
-) -> list[Stored[Image]]:
-    """Return the newest picture of each hash that the project knows and that did not fail.
-
-    `upload_profile`, an id or a short name, leaves out what came by another; empty leaves none out.
-    """
-    return await fetch_all(
-        conn,
-        stored,
-        """
-        SELECT i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.state,
-               i.failure_reason, i.failure_message, i.originals_location_id, i.original_key,
-               i.format, i.width, i.height, i.frames, i.has_alpha, i.has_gps, i.size_bytes,
-               i.sha256, i.thumbhash, i.dominant_colour, i.generation, i.pending_generation,
-               i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at
-        FROM unnest(%(sha256s)s::bytea[]) AS wanted (sha256)
-        CROSS JOIN LATERAL (
-            SELECT *
-            FROM images
-            WHERE team_id = %(team_id)s AND project_id = %(project_id)s
-              AND images.sha256 = wanted.sha256 AND state <> 'FAILED'
-              AND (%(upload_profile)s = '' OR upload_profile_id IN (
-                  SELECT u.id
-                  FROM upload_profiles u
-                  WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
-                    AND %(upload_profile)s IN (u.id, u.short_name)))
-            ORDER BY id DESC
-            LIMIT 1
-        ) i
-        WHERE (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s))
-        """,
-        {
-            "project_id": project_id,
-            "sha256s": list(sha256s),
-            "upload_profile": upload_profile,
-        },
-        access=access,
-    )
-
-
-async def set_alt_text(
-    conn: AsyncConnection[TupleRow], access: Access, seen: Stored[Image], alt_text: str
+async def fetch_locked(
+    conn: AsyncConnection[TupleRow], access: Access, image_id: ImageId
 ) -> Stored[Image]:
-    """Change what a picture is said to show, if it is still as `seen`.
+    """Return a picture as `fetch` does, which nobody else changes before the transaction ends.
 
     Raises:
-        Aborted: It is not (CONFLICT_RETRY).
+        NotFound, PermissionDenied: See `fetch`.
     """
-    return await write_one(
+    return await fetch_one(
         conn,
         stored,
-        """
-        UPDATE images i
-        SET alt_text = %(alt_text)s, version = version + 1, updated_at = clock_timestamp()
-        WHERE i.team_id = %(team_id)s AND i.id = %(id)s AND i.version = %(version)s
-          AND (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s))
-        RETURNING i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text,
-                  i.state, i.failure_reason, i.failure_message, i.originals_location_id,
-                  i.original_key, i.format, i.width, i.height, i.frames, i.has_alpha, i.has_gps,
-                  i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour, i.generation,
-                  i.pending_generation, i.version, i.created_at, i.updated_at, i.committed_at,
-                  i.ready_at
-        """,
-        {"id": seen.value.id, "alt_text": alt_text, "version": seen.version},
+        _FETCH + " FOR NO KEY UPDATE",
+        {"id": image_id},
         access=access,
-        otherwise=overtaken(resource(seen.value.id)),
+        resource=resource(image_id),
     )
+
+
+async def describe(
+    conn: AsyncConnection[TupleRow], access: Access, image_id: ImageId, description: Description
+) -> Stored[Image]:
+    """Change what is said of a picture that `fetch_locked` returned; return it as it is now."""
+    await conn.execute(
+        """
+        UPDATE images
+        SET alt_text = %(alt_text)s, alt_texts = %(alt_texts)s, tags = %(tags)s,
+            metadata = %(metadata)s, focal_x = %(focal_x)s, focal_y = %(focal_y)s,
+            version = version + 1, updated_at = clock_timestamp()
+        WHERE team_id = %(team_id)s AND id = %(id)s
+          AND (%(allowed_everywhere)s OR project_id = ANY(%(allowed_on)s))
+        """,
+        {**access.parameters(), "id": image_id, **_described(description)},
+    )
+    await _set_tag_keys(conn, image_id, description.tags)
+    return await fetch(conn, access, image_id)
+
+
+async def _set_tag_keys(
+    conn: AsyncConnection[TupleRow], image_id: ImageId, tags: Sequence[str]
+) -> None:
+    """Have lists find a picture by these tags and no others."""
+    await conn.execute(
+        """
+        WITH wanted AS (SELECT unnest(%(keys)s::text[]) AS tag_key),
+        gone AS (
+            DELETE FROM image_tags
+            WHERE image_id = %(id)s AND tag_key NOT IN (SELECT tag_key FROM wanted)
+        )
+        INSERT INTO image_tags (team_id, project_id, image_id, tag_key)
+        SELECT i.team_id, i.project_id, i.id, wanted.tag_key
+        FROM images i, wanted
+        WHERE i.id = %(id)s
+        ON CONFLICT DO NOTHING
+        """,
+        {"id": image_id, "keys": [comparable(tag) for tag in tags]},
+    )
+
+
+def _described(description: Description) -> dict[str, Any]:
+    """Return a description as the parameters of a statement."""
+    point = description.focal_point
+    return {
+        "alt_text": description.alt_text,
+        "alt_texts": Jsonb(dict(description.alt_texts)),
+        "tags": list(description.tags),
+        "metadata": Jsonb(dict(description.metadata)),
+        "focal_x": None if point is None else point.x,
+        "focal_y": None if point is None else point.y,
+    }
 
 
 def _locked(*, state: str, **columns: Any) -> LockedImage:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
+from picstore_catalog.model.description import Description, FocalPoint
 from picstore_catalog.model.image import Image, ImageState, Original, Placeholder
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import Reason
 from picstore_kit.ids import LocationId
+
+_COLUMNS: Final[LiteralString] = """
+    i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.alt_texts,
+    i.tags, i.metadata, i.focal_x, i.focal_y, i.state, i.failure_reason, i.failure_message,
+    i.originals_location_id, i.original_key, i.format, i.width, i.height, i.frames, i.has_alpha,
+    i.has_gps, i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour, i.generation,
+    i.pending_generation, i.conversion_profile_id, i.conversion_profile_revision, i.version,
+    i.created_at, i.updated_at, i.committed_at, i.ready_at
+"""
 
 _ORIGINAL_COLUMNS: Final = (
     "originals_location_id",
@@ -26,8 +37,19 @@ _ORIGINAL_COLUMNS: Final = (
 )
 
 
+def selecting(rest: LiteralString) -> LiteralString:
+    """Return the statement that selects what `stored` takes of a table `i`, and then `rest`."""
+    return "SELECT" + _COLUMNS + rest
+
+
 def stored(
     *,
+    alt_text: str,
+    alt_texts: Mapping[str, str],
+    tags: Sequence[str],
+    metadata: Mapping[str, str],
+    focal_x: float | None,
+    focal_y: float | None,
     state: str,
     failure_reason: str | None,
     failure_message: str | None,
@@ -44,6 +66,17 @@ def stored(
     facts = {name: columns.pop(name) for name in _ORIGINAL_COLUMNS}
     return Stored(
         value=Image(
+            description=Description(
+                alt_text=alt_text,
+                alt_texts=alt_texts,
+                tags=tuple(tags),
+                metadata=metadata,
+                focal_point=(
+                    FocalPoint(x=focal_x, y=focal_y)
+                    if focal_x is not None and focal_y is not None
+                    else None
+                ),
+            ),
             state=ImageState(state),
             failure=(
                 Failure(reason=Reason(failure_reason), message=failure_message or "")

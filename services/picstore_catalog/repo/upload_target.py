@@ -40,7 +40,8 @@ async def fetch(
         """
         SELECT p.id AS project_id, p.base_path, p.max_bytes, p.max_pixels,
                u.id AS upload_profile_id, u.originals_location_id, u.originals_path,
-               u.outputs_location_id, u.outputs_path, r.formats, r.sizes, r.background,
+               u.outputs_location_id, u.outputs_path, r.conversion_profile_id,
+               r.revision AS conversion_profile_revision, r.formats, r.sizes, r.background,
                (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s)) AS allowed
         FROM projects p
         LEFT JOIN upload_profiles u

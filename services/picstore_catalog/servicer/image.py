@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
-from picstore_catalog.mapping.field_mask import masked_fields
-from picstore_catalog.mapping.image import image_message, picture_message, read_state
-from picstore_catalog.mapping.ingest import read_sha256
+from picstore_catalog.mapping.description import read_change, read_locale
+from picstore_catalog.mapping.image import image_message, picture_message, read_options
+from picstore_catalog.mapping.image_list import (
+    check_name,
+    list_scope,
+    read_filter,
+    read_hash,
+    read_hashes,
+    read_image_order,
+    read_project,
+)
+from picstore_catalog.mapping.ingest import read_announcement
+from picstore_catalog.model.image_list import Position
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.model.picture import PictureOptions
-from picstore_catalog.model.upload import UploadRequest
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
 from picstore_catalog.usecases.ingest import announce_image
-from picstore_kit.errors import InvalidField
 from picstore_kit.ids import ImageId, ProjectId, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
-
-MAX_HASHES: Final = 1000
+from picstore_kit.violations import all_at_once
 
 
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
@@ -37,19 +41,12 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         """See the contract."""
         principal = require_principal()
         access = Access.of(principal, Permission.IMAGE_CREATE)
-        image = request.image
-        upload = UploadRequest(
-            project_id=parse_id(ProjectId, image.project_id, field="image.project_id"),
-            upload_profile=image.upload_profile,
-            default_upload_profile_id=principal.default_upload_profile_id,
-            filename=image.filename,
-            location=image.location,
+        upload, description = read_announcement(
+            request.image, default_upload_profile_id=principal.default_upload_profile_id
         )
 
         async def create(transaction: Transaction) -> image_pb2.Image:
-            return image_message(
-                await announce_image(transaction, access, upload, alt_text=image.alt_text)
-            )
+            return image_message(await announce_image(transaction, access, upload, description))
 
         return await self._work.once(
             access,
@@ -73,40 +70,64 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     ) -> image_pb2.ListImagesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
-        project_id = parse_id(ProjectId, request.project_id, field="project_id")
-        state = read_state(request.state, field="state")
+        with all_at_once() as violations:
+            project_id = violations.id(ProjectId, request.project_id, "project_id")
+            wanted = read_filter(request, violations)
+            order = read_image_order(request.order_by, violations)
+            if request.page_size < 0:
+                violations.add("page_size", "must not be negative")
         asked = self._pager.open(
             page_size=request.page_size,
             page_token=request.page_token,
-            scope=("ListImages", access.team_id, project_id, state.value if state else ""),
+            scope=("ListImages", access.team_id, list_scope(request)),
         )
         async with self._work.begin(access.team_id) as transaction:
             found = await cases.list_images(
                 transaction,
                 access,
                 project_id,
-                state=state,
-                before=ImageId(asked.after[0]) if asked.after else None,
+                wanted,
+                order=order,
+                after=(
+                    Position(value=asked.after[0], id=ImageId(asked.after[1]))
+                    if asked.after
+                    else None
+                ),
                 limit=asked.limit,
             )
-        page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
+        page = self._pager.close(
+            asked, found, cursor=lambda listed: (listed.position, listed.stored.value.id)
+        )
         return image_pb2.ListImagesResponse(
-            images=[image_message(stored) for stored in page.rows],
+            images=[image_message(listed.stored) for listed in page.rows],
             next_page_token=page.next_page_token,
         )
+
+    async def LookupImage(
+        self, request: image_pb2.LookupImageRequest, context: Context
+    ) -> image_pb2.Image:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.IMAGE_READ)
+        with all_at_once() as violations:
+            project_id = read_project(request.project_id, violations)
+            sha256 = read_hash(request.sha256, "sha256", violations)
+            check_name(request.upload_profile, "upload_profile", violations)
+        async with self._work.begin(access.team_id) as transaction:
+            return image_message(
+                await cases.look_up_image(
+                    transaction, access, project_id, sha256, upload_profile=request.upload_profile
+                )
+            )
 
     async def LookupImages(
         self, request: image_pb2.LookupImagesRequest, context: Context
     ) -> image_pb2.LookupImagesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
-        project_id = parse_id(ProjectId, request.project_id, field="project_id")
-        if not 1 <= len(request.sha256s) <= MAX_HASHES:
-            raise InvalidField("sha256s", f"must be 1 to {MAX_HASHES} hashes")
-        wanted = {
-            read_sha256(text, field=f"sha256s[{index}]"): text
-            for index, text in enumerate(request.sha256s)
-        }
+        with all_at_once() as violations:
+            project_id = read_project(request.project_id, violations)
+            wanted = read_hashes(request.sha256s, violations)
+            check_name(request.upload_profile, "upload_profile", violations)
         async with self._work.begin(access.team_id) as transaction:
             found = await cases.look_up_images(
                 transaction,
@@ -126,16 +147,13 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     ) -> image_pb2.Image:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_EDIT)
-        image_id = parse_id(ImageId, request.image.id, field="image.id")
-        fields = masked_fields(request.update_mask, request.image, changeable={"alt_text"})
+        with all_at_once() as violations:
+            image_id = violations.id(ImageId, request.image.id, "image.id")
+            change = read_change(request.image, request.update_mask, violations)
         async with self._work.begin(access.team_id) as transaction:
             return image_message(
                 await cases.describe_image(
-                    transaction,
-                    access,
-                    image_id,
-                    etag=request.image.etag,
-                    alt_text=request.image.alt_text if "alt_text" in fields else None,
+                    transaction, access, image_id, change, etag=request.image.etag
                 )
             )
 
@@ -144,10 +162,12 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     ) -> picture_pb2.Picture:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
-        image_id = parse_id(ImageId, request.image_id, field="image_id")
-        options = PictureOptions(
-            sizes=request.sizes, priority=request.priority, css_class=request.css_class
-        )
+        with all_at_once() as violations:
+            image_id = violations.id(ImageId, request.image_id, "image_id")
+            options = read_options(request, violations)
+            locale = read_locale(request.locale, "locale", violations)
         async with self._work.begin(access.team_id) as transaction:
-            image, picture = await cases.get_picture(transaction, access, image_id, options)
+            image, picture = await cases.get_picture(
+                transaction, access, image_id, options, locale=locale
+            )
         return picture_message(image, picture)

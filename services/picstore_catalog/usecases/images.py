@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from picstore_catalog.model.description import DescriptionChange
 from picstore_catalog.model.image import Image, ImageState
+from picstore_catalog.model.image_list import ImageFilter, ImageOrder, ListedImage, Position
 from picstore_catalog.model.picture import Picture, PictureOptions, candidate_of, compose
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.model.upload import check_texts
 from picstore_catalog.repo import image as images
+from picstore_catalog.repo import image_list, image_lookup
+from picstore_catalog.repo import image_references as references
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
-from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.audit import record
+from picstore_kit.changes import differences
+from picstore_kit.errors import FailedPrecondition, NotFound, Reason
 from picstore_kit.ids import ImageId, ProjectId
 
 
@@ -31,70 +36,143 @@ async def list_images(
     transaction: Transaction,
     access: Access,
     project_id: ProjectId,
+    wanted: ImageFilter,
     *,
-    state: ImageState | None,
-    before: ImageId | None,
+    order: ImageOrder,
+    after: Position | None,
     limit: int,
-) -> list[Stored[Image]]:
-    """Return pictures of a project, newest first, without outputs.
+) -> list[ListedImage]:
+    """Return pictures of a project without outputs, from where the last page ended.
 
     Raises:
         NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+        NotFound: A profile that the filter names.
     """
     await projects.fetch(transaction, access, project_id)
-    return await images.find_all(
-        transaction, access, project_id, state=state, before=before, limit=limit
+    upload_profile_id = None
+    if wanted.upload_profile:
+        (upload_profile_id,) = await references.find_upload_profiles(
+            transaction, access, project_id, wanted.upload_profile
+        )
+    if wanted.conversion_profile_id is not None:
+        await references.require_conversion_profile(
+            transaction, access, wanted.conversion_profile_id
+        )
+    return await image_list.find(
+        transaction,
+        access,
+        project_id,
+        wanted,
+        upload_profile_id=upload_profile_id,
+        order=order,
+        after=after,
+        limit=limit,
     )
 
 
 async def look_up_images(
     transaction: Transaction,
     access: Access,
-    project_id: ProjectId,
+    project_id: ProjectId | None,
     sha256s: Sequence[bytes],
     *,
     upload_profile: str = "",
 ) -> list[Stored[Image]]:
-    """Return the newest picture that did not fail of each hash that the project knows.
+    """Return the best picture of each hash that is known; see `picstore_catalog.repo.image_lookup`.
 
-    `upload_profile`, an id or a short name, leaves out what came by another.
+    It is looked for in the project or, if that is None, in all where the caller holds the
+    permission. `upload_profile`, an id or a short name, leaves out what came by another.
 
     Raises:
         NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+        NotFound: There is no such upload profile.
+        PermissionDenied: The caller holds the permission nowhere.
     """
-    await projects.fetch(transaction, access, project_id)
-    return await images.find_by_sha256(
-        transaction, access, project_id, sha256s, upload_profile=upload_profile
+    upload_profile_ids = None
+    if upload_profile:
+        if project_id is not None:
+            await projects.fetch(transaction, access, project_id)
+        upload_profile_ids = await references.find_upload_profiles(
+            transaction, access, project_id, upload_profile
+        )
+    if project_id is not None:
+        return await image_lookup.find_in_project(
+            transaction, access, project_id, sha256s, upload_profile_ids=upload_profile_ids
+        )
+    access.require_somewhere()
+    return await image_lookup.find_everywhere(
+        transaction, access, sha256s, upload_profile_ids=upload_profile_ids
     )
+
+
+async def look_up_image(
+    transaction: Transaction,
+    access: Access,
+    project_id: ProjectId | None,
+    sha256: bytes,
+    *,
+    upload_profile: str = "",
+) -> Stored[Image]:
+    """Return the best picture of one hash.
+
+    Raises:
+        NotFound, PermissionDenied: See `look_up_images`.
+        NotFound: The hash is not known.
+    """
+    found = await look_up_images(
+        transaction, access, project_id, [sha256], upload_profile=upload_profile
+    )
+    if not found:
+        raise NotFound.of("Image", sha256.hex())
+    return found[0]
 
 
 async def describe_image(
     transaction: Transaction,
     access: Access,
     image_id: ImageId,
+    change: DescriptionChange,
     *,
-    etag: str,
-    alt_text: str | None,
+    etag: str = "",
 ) -> Stored[Image]:
-    """Change what a picture is said to show; None leaves it. Return it with its outputs.
+    """Change what is said of a picture. Return it with its outputs.
+
+    The picture is locked before it is read, so that changes of different entries, made at the same
+    time, both stay.
 
     Raises:
         NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
-        Aborted: It is not what the caller saw (ETAG_MISMATCH), or changed meanwhile.
-        InvalidFields: The text is too long.
+        Aborted: It is not what the caller saw (ETAG_MISMATCH).
+        InvalidFields: With what was there before, there would be too many entries.
     """
-    seen = await images.fetch(transaction, access, image_id)
+    seen = await images.fetch_locked(transaction, access, image_id)
     seen.require_etag(etag, resource=images.resource(image_id))
-    if alt_text is not None and alt_text != seen.value.alt_text:
-        check_texts(alt_text=alt_text)
-        seen = await images.set_alt_text(transaction, access, seen, alt_text)
+    before = seen.value.description
+    after = change.applied_to(before)
+    if after != before:
+        seen = await images.describe(transaction, access, image_id, after)
+        await record(
+            transaction,
+            team_id=access.team_id,
+            resource_type="Image",
+            resource_id=image_id,
+            project_id=seen.value.project_id,
+            changes=differences(before.as_texts(), after.as_texts()),
+        )
     return await _with_outputs(transaction, seen)
 
 
 async def get_picture(
-    transaction: Transaction, access: Access, image_id: ImageId, options: PictureOptions
+    transaction: Transaction,
+    access: Access,
+    image_id: ImageId,
+    options: PictureOptions,
+    *,
+    locale: str = "",
 ) -> tuple[Image, Picture]:
     """Return what a page needs to show an image, from the READY outputs of what is served.
+
+    `locale` is a canonical BCP 47 tag, for the alt text; empty takes the default.
 
     Raises:
         NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
@@ -113,7 +191,7 @@ async def get_picture(
     picture = compose(
         [candidate for output in made if (candidate := candidate_of(output))],
         options=options,
-        alt_text=image.alt_text,
+        alt_text=image.description.text_for(locale),
         has_alpha=image.original.has_alpha,
         dominant_colour=image.placeholder.dominant_colour if image.placeholder else "",
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from picstore.events.v1.event_pb2 import ImageCommitted
+from picstore_catalog.model.description import Description
 from picstore_catalog.model.image import Image, ImageState, Original
 from picstore_catalog.model.ingest import lay_out
 from picstore_catalog.model.stored import Stored
@@ -27,31 +29,33 @@ from picstore_catalog.repo.messages import announce_job, tell
 from picstore_catalog.uow import Transaction
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.plan import plan_outputs
+from picstore_kit.audit import record
 from picstore_kit.blobs.keys import original_key, output_prefix, sanitise_filename
+from picstore_kit.changes import differences
 from picstore_kit.errors import FailedPrecondition, InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, new_id
 
 
 async def announce_image(
-    transaction: Transaction, access: Access, request: UploadRequest, *, alt_text: str
+    transaction: Transaction, access: Access, request: UploadRequest, description: Description
 ) -> Stored[Image]:
-    """Make a picture that is AWAITING_UPLOAD.
+    """Make a picture that is AWAITING_UPLOAD. Its texts have been checked.
 
     Raises:
         NotFound, PermissionDenied, FailedPrecondition: See `repo.upload_target.fetch`.
-        InvalidFields: A text is too long.
     """
-    check_texts(filename=request.filename, location=request.location, alt_text=alt_text)
     target = await _target(transaction, access, request)
     new = NewImage(
         id=new_id(ImageId),
         upload_profile_id=target.upload_profile_id,
         filename=sanitise_filename(request.filename),
         location=sanitise_location(request.location),
-        alt_text=alt_text,
+        description=description,
     )
     await images.insert(transaction, access, new, project_id=target.project_id)
-    return await images.fetch(transaction, access, new.id)
+    announced = await images.fetch(transaction, access, new.id)
+    await _record(transaction, access, announced.value, description.as_texts())
+    return announced
 
 
 async def resolve_upload(
@@ -122,7 +126,7 @@ async def commit_image(
             upload_profile_id=target.upload_profile_id,
             filename=sanitise_filename(request.filename),
             location=sanitise_location(request.location),
-            alt_text=commit.alt_text,
+            description=Description(alt_text=commit.alt_text),
         ),
         project_id=target.project_id,
     )
@@ -138,6 +142,7 @@ async def commit_image(
         upload_id=commit.upload_id,
         generation=commit.generation,
         original=original,
+        target=target,
         alt_text=commit.alt_text,
     )
     committed = await images.fetch(transaction, access, image.id)
@@ -176,6 +181,17 @@ async def commit_image(
         team_id=image.team_id,
         project_id=image.project_id,
     )
+    await _record(
+        transaction,
+        access,
+        committed.value,
+        {
+            "alt_text": committed.value.description.alt_text,
+            "sha256": original.sha256.hex(),
+            "format": original.format.value,
+            "size_bytes": str(original.size_bytes),
+        },
+    )
     return committed
 
 
@@ -183,6 +199,28 @@ def sanitise_location(location: str) -> str:
     """Make harmless folders of what a caller calls the place of the outputs; may be empty."""
     parts = location.replace("\\", "/").split("/")
     return "/".join(sanitise_filename(part) for part in parts if part.strip(" ./~-"))
+
+
+async def _record(
+    transaction: Transaction, access: Access, image: Image, facts: Mapping[str, str]
+) -> None:
+    """Have the audit log say who brought what."""
+    await record(
+        transaction,
+        team_id=access.team_id,
+        resource_type="Image",
+        resource_id=image.id,
+        project_id=image.project_id,
+        changes=differences(
+            {},
+            {
+                "filename": image.filename,
+                "location": image.location,
+                "upload_profile": image.upload_profile_id,
+                **facts,
+            },
+        ),
+    )
 
 
 async def _target(transaction: Transaction, access: Access, request: UploadRequest) -> UploadTarget:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from picstore_catalog.model.description import Description
 from picstore_catalog.model.image import Image, ImageState
 from picstore_catalog.model.job import LEASE
 from picstore_catalog.model.output import OutputState
@@ -154,7 +155,10 @@ async def test_an_announced_picture_is_committed_under_its_id(
     profile = await catalog.add_profile(team, CHEAP, name="cheap")
     async with catalog.uow.begin(team.id) as conn:
         announced = await ingest.announce_image(
-            conn, team.access(), a_request(team, filename="C:\\Photos\\A Lake.JPG"), alt_text="Lake"
+            conn,
+            team.access(),
+            a_request(team, filename="C:\\Photos\\A Lake.JPG"),
+            Description(alt_text="Lake"),
         )
     image = announced.value
     async with catalog.uow.begin(team.id) as conn:
@@ -167,7 +171,7 @@ async def test_an_announced_picture_is_committed_under_its_id(
     commit = make_commit(upload_profile=profile, image_id=image.id)
     committed = await catalog.commit(team, commit)
     assert committed.state is ImageState.CONVERTING
-    assert committed.alt_text == "Lake"
+    assert committed.description.alt_text == "Lake"
     with pytest.raises(FailedPrecondition):
         async with catalog.uow.begin(team.id) as conn:
             await ingest.resolve_announced(conn, team.access(), image.id)
@@ -179,7 +183,7 @@ async def test_an_announced_picture_keeps_its_profile(
     await catalog.add_profile(team, CHEAP, name="cheap")
     other = await catalog.add_profile(team, CHEAP, name="other")
     async with catalog.uow.begin(team.id) as conn:
-        announced = await ingest.announce_image(conn, team.access(), a_request(team), alt_text="")
+        announced = await ingest.announce_image(conn, team.access(), a_request(team), Description())
 
     with pytest.raises(InvalidField, match="upload_profile_id"):
         await catalog.commit(team, make_commit(upload_profile=other, image_id=announced.value.id))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import pytest
 
+from picstore_catalog.model.description import Description, DescriptionChange
 from picstore_catalog.model.image import Image, ImageState, Placeholder
+from picstore_catalog.model.image_list import ImageFilter, ImageOrder, Position, read_order
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.picture import PictureOptions, render
 from picstore_catalog.repo import image as images
+from picstore_catalog.repo import image_list
 from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases import images as cases
 from picstore_kit.errors import (
     Aborted,
     FailedPrecondition,
-    InvalidFields,
     NotFound,
     PermissionDenied,
     Reason,
@@ -30,6 +33,7 @@ from tests.integration.catalog.images.conftest import (
 )
 
 READ = Permission.IMAGE_READ
+EVERYTHING = ImageFilter()
 
 
 @pytest.fixture
@@ -54,23 +58,42 @@ async def make_ready(catalog: Catalog, image: Image) -> None:
         await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
 
 
+async def listed(
+    catalog: Catalog,
+    team: Team,
+    *,
+    wanted: ImageFilter = EVERYTHING,
+    order: str = "",
+    access: Access | None = None,
+) -> list[ImageId]:
+    """The ids of all pages, two pictures on each."""
+    ids: list[ImageId] = []
+    after: Position | None = None
+    sorted_by = read_order(order)
+    assert sorted_by is not None
+    async with catalog.uow.begin(team.id) as conn:
+        while True:
+            page = await cases.list_images(
+                conn,
+                access or team.access(READ),
+                team.project_id,
+                wanted,
+                order=sorted_by,
+                after=after,
+                limit=2,
+            )
+            if not page:
+                return ids
+            ids += [each.stored.value.id for each in page]
+            after = Position(value=page[-1].position, id=ids[-1])
+
+
 async def test_pictures_are_listed_newest_first_from_where_the_last_page_ended(
     catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
 ) -> None:
     made = [(await catalog.commit(team, make_commit(upload_profile=profile))).id for _ in range(5)]
-    listed: list[ImageId] = []
-    async with catalog.uow.begin(team.id) as conn:
-        while page := await cases.list_images(
-            conn,
-            team.access(READ),
-            team.project_id,
-            state=None,
-            before=listed[-1] if listed else None,
-            limit=2,
-        ):
-            listed += [stored.value.id for stored in page]
 
-    assert listed == made[::-1]
+    assert await listed(catalog, team) == made[::-1]
 
 
 async def test_a_list_can_be_of_one_state(
@@ -78,17 +101,8 @@ async def test_a_list_can_be_of_one_state(
 ) -> None:
     ready, _ = [await catalog.commit(team, make_commit(upload_profile=profile)) for _ in range(2)]
     await make_ready(catalog, ready)
-    async with catalog.uow.begin(team.id) as conn:
-        page = await cases.list_images(
-            conn,
-            team.access(READ),
-            team.project_id,
-            state=ImageState.READY,
-            before=None,
-            limit=10,
-        )
 
-    assert [stored.value.id for stored in page] == [ready.id]
+    assert await listed(catalog, team, wanted=ImageFilter(state=ImageState.READY)) == [ready.id]
 
 
 async def test_a_lookup_finds_the_newest_usable_picture_of_each_hash(
@@ -110,22 +124,24 @@ async def test_a_lookup_finds_the_newest_usable_picture_of_each_hash(
     assert [stored.value.id for stored in found] == [newer.id, other.id]
 
 
-@pytest.mark.parametrize(("by", "known"), [("id", True), ("another", False), ("", True)])
+@pytest.mark.parametrize("by", ["id", "short name", "none"])
 async def test_a_lookup_can_leave_out_what_came_by_another_profile(
-    catalog: Catalog, team: Team, committed: Image, by: str, known: bool
+    catalog: Catalog, team: Team, committed: Image, by: str
 ) -> None:
     assert committed.original is not None
-    upload_profile = committed.upload_profile_id if by == "id" else by
-    async with catalog.uow.begin(team.id) as conn:
-        found = await cases.look_up_images(
-            conn,
-            team.access(READ),
-            team.project_id,
-            [committed.original.sha256],
-            upload_profile=upload_profile,
-        )
-
-    assert [stored.value.id for stored in found] == ([committed.id] if known else [])
+    await catalog.add_profile(team, CHEAP, name="other")
+    name = {"id": committed.upload_profile_id, "short name": "cheap", "none": ""}[by]
+    for project_id in (team.project_id, None):
+        async with catalog.uow.begin(team.id) as conn:
+            for upload_profile, known in ((name, [committed.id]), ("other", [])):
+                found = await cases.look_up_images(
+                    conn,
+                    team.access(READ),
+                    project_id,
+                    [committed.original.sha256],
+                    upload_profile=upload_profile,
+                )
+                assert [stored.value.id for stored in found] == known
 
 
 async def test_a_hash_that_another_team_knows_is_unknown(
@@ -154,7 +170,7 @@ async def test_a_lookup_of_many_hashes_uses_the_index(
             conn, team.access(READ), team.project_id, [bytes([n]) * 32 for n in range(250)]
         )
         cursor = await conn.execute(
-            "SELECT pg_stat_get_xact_numscans('images_project_sha256'::regclass)"
+            "SELECT pg_stat_get_xact_numscans('images_by_sha256'::regclass)"
         )
         assert await cursor.fetchone() == (250,)
 
@@ -167,14 +183,21 @@ async def test_a_picture_of_a_project_without_the_permission_is_refused_or_out_o
     async with catalog.uow.begin(team.id) as conn:
         with pytest.raises(PermissionDenied if sees else NotFound):
             await cases.get_image(conn, access, committed.id)
-        with pytest.raises(PermissionDenied if sees else NotFound):
-            await cases.list_images(
-                conn, access, team.project_id, state=None, before=None, limit=10
-            )
         assert (
-            await images.find_all(conn, access, team.project_id, state=None, before=None, limit=10)
+            await image_list.find(
+                conn,
+                access,
+                team.project_id,
+                EVERYTHING,
+                upload_profile_id=None,
+                order=ImageOrder(),
+                after=None,
+                limit=10,
+            )
             == []
         )
+    with pytest.raises(PermissionDenied if sees else NotFound):
+        await listed(catalog, team, access=access)
 
 
 async def test_a_picture_of_another_team_is_not_found_even_behind_the_first_wall(
@@ -193,30 +216,43 @@ async def test_describing_a_picture_changes_its_etag(
     catalog: Catalog, team: Team, committed: Image
 ) -> None:
     access = team.access(Permission.IMAGE_EDIT)
+    change = DescriptionChange(new=Description(alt_text="A lake"), fields={"alt_text"})
     async with catalog.uow.begin(team.id) as conn:
         seen = await images.fetch(conn, access, committed.id)
-        described = await cases.describe_image(
-            conn, access, committed.id, etag=seen.etag, alt_text="A lake"
-        )
+        described = await cases.describe_image(conn, access, committed.id, change, etag=seen.etag)
         unchanged = await cases.describe_image(
-            conn, access, committed.id, etag=described.etag, alt_text="A lake"
+            conn, access, committed.id, change, etag=described.etag
         )
 
-    assert described.value.alt_text == "A lake"
+    assert described.value.description.alt_text == "A lake"
     assert len(described.value.outputs) == 4
     assert described.etag != seen.etag
     assert unchanged.etag == described.etag
     with pytest.raises(Aborted) as refused:
         async with catalog.uow.begin(team.id) as conn:
-            await cases.describe_image(conn, access, committed.id, etag=seen.etag, alt_text="A sea")
+            await cases.describe_image(conn, access, committed.id, change, etag=seen.etag)
     assert refused.value.reason is Reason.ETAG_MISMATCH
 
 
-async def test_a_description_is_limited(catalog: Catalog, team: Team, committed: Image) -> None:
+async def test_changes_of_two_entries_at_the_same_time_both_stay(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
     access = team.access(Permission.IMAGE_EDIT)
-    with pytest.raises(InvalidFields, match="alt_text"):
+
+    async def describe(change: DescriptionChange) -> None:
         async with catalog.uow.begin(team.id) as conn:
-            await cases.describe_image(conn, access, committed.id, etag="", alt_text="x" * 2001)
+            await cases.describe_image(conn, access, committed.id, change)
+
+    keys = [f"key-{number}" for number in range(8)]
+    async with asyncio.TaskGroup() as group:
+        for key in keys:
+            new = Description(metadata={key: "x"}, alt_texts={"de": "Ein See"})
+            group.create_task(describe(DescriptionChange(new=new, metadata_keys={key})))
+        group.create_task(describe(DescriptionChange(new=new, locales={"de"})))
+
+    description = (await catalog.image(team, committed.id)).description
+    assert description.metadata == dict.fromkeys(keys, "x")
+    assert description.alt_texts == {"de": "Ein See"}
 
 
 async def test_a_ready_picture_has_a_tag_of_its_ready_outputs(
