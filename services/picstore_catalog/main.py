@@ -14,6 +14,7 @@ from picstore.catalog.v1 import (
     image_pb2_grpc,
     ingest_pb2_grpc,
     project_pb2_grpc,
+    reference_pb2_grpc,
     storage_location_pb2_grpc,
     upload_profile_pb2_grpc,
 )
@@ -24,6 +25,7 @@ from picstore_catalog.servicer.image import ImageServicer
 from picstore_catalog.servicer.ingest import IngestServicer
 from picstore_catalog.servicer.job import JobServicer
 from picstore_catalog.servicer.project import ProjectServicer
+from picstore_catalog.servicer.reference import ReferenceServicer
 from picstore_catalog.servicer.storage_location import StorageLocationServicer
 from picstore_catalog.servicer.upload_profile import UploadProfileServicer
 from picstore_catalog.settings import CatalogSettings
@@ -132,6 +134,11 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
             job_pb2_grpc.add_JobServiceServicer_to_server,
             JobServicer(work, on_retry=sweeper.wake),
             "picstore.jobs.v1.JobService",
+        ),
+        (
+            reference_pb2_grpc.add_ReferenceServiceServicer_to_server,
+            ReferenceServicer(work),
+            "picstore.catalog.v1.ReferenceService",
         ),
         (
             bootstrap_pb2_grpc.add_BootstrapServiceServicer_to_server,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
+
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.catalog.v1 import conversion_profile_pb2
 from picstore_catalog.mapping.conversion import (
@@ -13,8 +16,13 @@ from picstore_catalog.mapping.conversion import (
     size_messages,
     size_rules,
 )
+from picstore_catalog.mapping.field_mask import read_mask
 from picstore_catalog.mapping.timestamps import timestamp
-from picstore_catalog.model.conversion_profile import DEFAULT_BACKGROUND, ConversionProfile
+from picstore_catalog.model.conversion_profile import (
+    DEFAULT_BACKGROUND,
+    ConversionProfile,
+    ConversionProfileRevision,
+)
 from picstore_catalog.model.names import display_name_fault, short_name_fault
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.profile import Profile, validate
@@ -49,25 +57,28 @@ def new_conversion_profile(
     )
 
 
-def changed_conversion_profile(
-    profile: ConversionProfile,
-    message: conversion_profile_pb2.ConversionProfile,
-    fields: AbstractSet[str],
-) -> ConversionProfile:
-    """Take the named fields from the message of an `UpdateConversionProfileRequest`.
+def conversion_profile_change(
+    message: conversion_profile_pb2.ConversionProfile, mask: FieldMask, violations: Violations
+) -> Callable[[ConversionProfile], ConversionProfile]:
+    """Read what an `UpdateConversionProfileRequest` changes.
 
-    Raises:
-        InvalidFields: A new value is wrong, or does not go with one that stays.
+    Whether a new value is right depends on those that stay, so the change itself raises
+    `InvalidFields`.
     """
-    with all_at_once() as violations:
-        changed = replace(
-            profile,
-            display_name=(
-                message.display_name if "display_name" in fields else profile.display_name
-            ),
-            profile=read_profile(message, violations, _PATH, fields, profile.profile),
-        )
-        violations.add(f"{_PATH}.display_name", display_name_fault(changed.display_name))
+    fields = read_mask(mask, message, violations, changeable=CHANGEABLE)
+
+    def changed(profile: ConversionProfile) -> ConversionProfile:
+        with all_at_once() as violations:
+            wanted = replace(
+                profile,
+                display_name=(
+                    message.display_name if "display_name" in fields else profile.display_name
+                ),
+                profile=read_profile(message, violations, _PATH, fields, profile.profile),
+            )
+            violations.add(f"{_PATH}.display_name", display_name_fault(wanted.display_name))
+        return wanted
+
     return changed
 
 
@@ -120,4 +131,18 @@ def conversion_profile_message(
         etag=stored.etag,
         create_time=timestamp(stored.created_at),
         update_time=timestamp(stored.updated_at),
+    )
+
+
+def revision_message(
+    revision: ConversionProfileRevision,
+) -> conversion_profile_pb2.ConversionProfileRevision:
+    """Return a revision as callers see it."""
+    return conversion_profile_pb2.ConversionProfileRevision(
+        revision=revision.revision,
+        formats=format_messages(revision.profile.formats),
+        sizes=size_messages(revision.profile.sizes),
+        background=revision.profile.background,
+        creator=revision.creator,
+        create_time=timestamp(revision.created_at),
     )

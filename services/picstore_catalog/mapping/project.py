@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from picstore.catalog.v1 import project_pb2
+from picstore_catalog.mapping.field_mask import read_mask
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.names import (
     display_name_fault,
@@ -17,7 +20,7 @@ from picstore_catalog.model.names import (
 from picstore_catalog.model.project import Project
 from picstore_catalog.model.stored import Stored
 from picstore_kit.ids import ProjectId
-from picstore_kit.violations import Violations, all_at_once
+from picstore_kit.violations import Violations
 
 CHANGEABLE: Final = frozenset({"display_name", "max_bytes", "max_pixels"})
 """What `UpdateProject` can change."""
@@ -38,27 +41,18 @@ def new_project(
     violations.add(f"{path}.short_name", short_name_fault(project.short_name))
     if message.base_path:
         violations.add(f"{path}.base_path", path_fault(project.base_path))
-    _check(project, violations, path)
+    _check(message, violations, path)
     return project
 
 
-def changed_project(
-    project: Project, message: project_pb2.Project, fields: AbstractSet[str]
-) -> Project:
-    """Take the named fields from the message of an `UpdateProjectRequest`.
-
-    Raises:
-        InvalidFields: A new value is wrong.
-    """
-    changed = replace(
-        project,
-        display_name=message.display_name if "display_name" in fields else project.display_name,
-        max_bytes=message.max_bytes if "max_bytes" in fields else project.max_bytes,
-        max_pixels=message.max_pixels if "max_pixels" in fields else project.max_pixels,
-    )
-    with all_at_once() as violations:
-        _check(changed, violations, "project")
-    return changed
+def project_change(
+    message: project_pb2.Project, mask: FieldMask, violations: Violations
+) -> Callable[[Project], Project]:
+    """Read what an `UpdateProjectRequest` changes."""
+    fields = read_mask(mask, message, violations, changeable=CHANGEABLE)
+    values = {field: getattr(message, field) for field in fields}
+    _check(project_pb2.Project(**values), violations, "project")
+    return lambda project: replace(project, **values)
 
 
 def project_message(stored: Stored[Project]) -> project_pb2.Project:
@@ -77,7 +71,7 @@ def project_message(stored: Stored[Project]) -> project_pb2.Project:
     )
 
 
-def _check(project: Project, violations: Violations, path: str) -> None:
+def _check(project: project_pb2.Project, violations: Violations, path: str) -> None:
     violations.add(f"{path}.display_name", display_name_fault(project.display_name))
     for field, limit in (("max_bytes", project.max_bytes), ("max_pixels", project.max_pixels)):
         violations.add(f"{path}.{field}", "must not be negative" if limit < 0 else None)

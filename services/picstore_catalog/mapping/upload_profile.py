@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
+
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.catalog.v1 import upload_profile_pb2
+from picstore_catalog.mapping.field_mask import read_mask
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.model.names import (
     display_name_fault,
@@ -44,32 +48,22 @@ def new_upload_profile(
     """
     with all_at_once() as violations:
         violations.add(f"{_PATH}.short_name", short_name_fault(message.short_name))
-        blank = UploadProfile(
+        profile = UploadProfile(
             id=profile_id,
             project_id=violations.id(ProjectId, message.project_id, f"{_PATH}.project_id"),
             short_name=message.short_name,
-            display_name="",
-            originals_location_id=LocationId(""),
-            originals_path="",
-            outputs_location_id=LocationId(""),
-            outputs_path="",
-            conversion_profile_id=ConversionProfileId(""),
+            **_values(message, CHANGEABLE, violations),
         )
-        profile = _with(blank, message, CHANGEABLE, violations)
     return profile
 
 
-def changed_upload_profile(
-    profile: UploadProfile, message: upload_profile_pb2.UploadProfile, fields: AbstractSet[str]
-) -> UploadProfile:
-    """Take the named fields from the message of an `UpdateUploadProfileRequest`.
-
-    Raises:
-        InvalidFields: A new value is wrong.
-    """
-    with all_at_once() as violations:
-        changed = _with(profile, message, fields, violations)
-    return changed
+def upload_profile_change(
+    message: upload_profile_pb2.UploadProfile, mask: FieldMask, violations: Violations
+) -> Callable[[UploadProfile], UploadProfile]:
+    """Read what an `UpdateUploadProfileRequest` changes."""
+    fields = read_mask(mask, message, violations, changeable=CHANGEABLE)
+    values = _values(message, fields, violations)
+    return lambda profile: replace(profile, **values)
 
 
 def upload_profile_message(stored: Stored[UploadProfile]) -> upload_profile_pb2.UploadProfile:
@@ -91,33 +85,21 @@ def upload_profile_message(stored: Stored[UploadProfile]) -> upload_profile_pb2.
     )
 
 
-def _with(
-    profile: UploadProfile,
-    message: upload_profile_pb2.UploadProfile,
-    fields: AbstractSet[str],
-    violations: Violations,
-) -> UploadProfile:
-    if "display_name" in fields:
-        violations.add(f"{_PATH}.display_name", display_name_fault(message.display_name))
-        profile = replace(profile, display_name=message.display_name)
-    if "originals_location_id" in fields:
-        field = f"{_PATH}.originals_location_id"
-        originals = violations.id(LocationId, message.originals_location_id, field)
-        profile = replace(profile, originals_location_id=originals)
-    if "originals_path" in fields:
-        path = normalised_path(message.originals_path)
-        violations.add(f"{_PATH}.originals_path", path_fault(path))
-        profile = replace(profile, originals_path=path)
-    if "outputs_location_id" in fields:
-        field = f"{_PATH}.outputs_location_id"
-        outputs = violations.id(LocationId, message.outputs_location_id, field)
-        profile = replace(profile, outputs_location_id=outputs)
-    if "outputs_path" in fields:
-        path = normalised_path(message.outputs_path)
-        violations.add(f"{_PATH}.outputs_path", path_fault(path))
-        profile = replace(profile, outputs_path=path)
-    if "conversion_profile_id" in fields:
-        field = f"{_PATH}.conversion_profile_id"
-        conversion = violations.id(ConversionProfileId, message.conversion_profile_id, field)
-        profile = replace(profile, conversion_profile_id=conversion)
-    return profile
+def _values(
+    message: upload_profile_pb2.UploadProfile, fields: AbstractSet[str], violations: Violations
+) -> dict[str, Any]:
+    """Read the named fields, in the order of the contract."""
+    values: dict[str, Any] = {}
+    for field in (found.name for found in message.DESCRIPTOR.fields if found.name in fields):
+        path, value = f"{_PATH}.{field}", getattr(message, field)
+        if field == "display_name":
+            violations.add(path, display_name_fault(value))
+        elif field == "conversion_profile_id":
+            value = violations.id(ConversionProfileId, value, path)
+        elif field.endswith("_location_id"):
+            value = violations.id(LocationId, value, path)
+        else:
+            value = normalised_path(value)
+            violations.add(path, path_fault(value))
+        values[field] = value
+    return values

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from picstore_catalog.model.conversion_profile import (
-    ConversionProfile,
-    formats_to_json,
-    sizes_to_json,
-)
-from picstore_catalog.model.project import Project
 from picstore_catalog.model.storage_location import LocalDirectory, S3Bucket, StorageLocation
-from picstore_catalog.model.upload_profile import UploadProfile
 from picstore_imaging.profile import Profile
 from picstore_kit.changes import Change
 from picstore_kit.ids import (
@@ -125,20 +117,10 @@ class Outcome:
     changes: tuple[Change, ...]
 
 
-def describe_project(project: Project) -> dict[str, str]:
-    """Say in words what can differ between two projects of one short name."""
-    return {
-        "display_name": project.display_name,
-        "base_path": project.base_path,
-        "max_bytes": str(project.max_bytes),
-        "max_pixels": str(project.max_pixels),
-    }
-
-
 def describe_location(location: StorageLocation, names: Mapping[str, str]) -> dict[str, str]:
     """Say in words what can differ between two locations, but not their secrets.
 
-    `names` are short names by id, as in all of these; what is not among them is told by its id.
+    `names` are short names by id; what is not among them is told by its id.
     """
     described = {
         "project_id": _name(location.project_id, names),
@@ -158,31 +140,6 @@ def describe_location(location: StorageLocation, names: Mapping[str, str]) -> di
         case LocalDirectory() as local:
             described["local.directory"] = local.directory
     return described
-
-
-def describe_conversion_profile(
-    profile: ConversionProfile, names: Mapping[str, str]
-) -> dict[str, str]:
-    """Say in words what can differ between two conversion profiles."""
-    return {
-        "project_id": _name(profile.project_id, names),
-        "display_name": profile.display_name,
-        "formats": json.dumps(formats_to_json(profile.profile.formats)),
-        "sizes": json.dumps(sizes_to_json(profile.profile.sizes)),
-        "background": profile.profile.background,
-    }
-
-
-def describe_upload_profile(profile: UploadProfile, names: Mapping[str, str]) -> dict[str, str]:
-    """Say in words what can differ between two upload profiles."""
-    return {
-        "display_name": profile.display_name,
-        "originals_location_id": _name(profile.originals_location_id, names),
-        "originals_path": profile.originals_path,
-        "outputs_location_id": _name(profile.outputs_location_id, names),
-        "outputs_path": profile.outputs_path,
-        "conversion_profile_id": _name(profile.conversion_profile_id, names),
-    }
 
 
 def _name(id: str | None, names: Mapping[str, str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from picstore_imaging.formats import Format, SourceFormat
@@ -27,6 +29,34 @@ class ConversionProfile:
     revision: int
     """Counts the changes of `profile`, from 1."""
     profile: Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionProfileRevision:
+    """What a conversion profile made from one change to the next; it never changes."""
+
+    revision: int
+    profile: Profile
+    creator: str
+    """The id of a user, or the name of a service; empty where that was not kept yet."""
+    created_at: datetime
+
+
+def describe_conversion_profile(
+    profile: ConversionProfile, names: Mapping[str, str]
+) -> dict[str, str]:
+    """Say in words what can differ between two conversion profiles of one short name.
+
+    `names` are short names by id; what is not among them is told by its id.
+    """
+    project_id = profile.project_id or ""
+    return {
+        "project_id": names.get(project_id, project_id),
+        "display_name": profile.display_name,
+        "formats": json.dumps(formats_to_json(profile.profile.formats)),
+        "sizes": json.dumps(sizes_to_json(profile.profile.sizes)),
+        "background": profile.profile.background,
+    }
 
 
 def formats_to_json(formats: Sequence[FormatRule]) -> list[dict[str, Any]]:

@@ -21,3 +21,13 @@ class Project:
     """The largest original; 0 for the installation's limit."""
     max_pixels: int
     """The largest original, summed over frames; 0 for the installation's limit."""
+
+
+def describe_project(project: Project) -> dict[str, str]:
+    """Say in words what can differ between two projects of one short name."""
+    return {
+        "display_name": project.display_name,
+        "base_path": project.base_path,
+        "max_bytes": str(project.max_bytes),
+        "max_pixels": str(project.max_pixels),
+    }

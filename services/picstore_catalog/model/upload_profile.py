@@ -1,7 +1,13 @@
-"""Upload profiles: where the pictures of an upload go, and what is made of them."""
+"""Upload profiles: where the pictures of an upload go, and what is made of them.
+
+Originals and outputs may share a storage location. Keys of originals cannot be guessed, but whether
+a location is readable by everybody is the store's own setting, which no rule here can see: whoever
+wants originals private gives them a location of their own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
@@ -34,3 +40,24 @@ class Reference:
     kind: str
     """Such as `StorageLocation`."""
     id: str
+    elsewhere: bool
+    """It is there, but for another project only."""
+
+
+def describe_upload_profile(profile: UploadProfile, names: Mapping[str, str]) -> dict[str, str]:
+    """Say in words what can differ between two upload profiles of one short name.
+
+    `names` are short names by id; what is not among them is told by its id.
+    """
+    return {
+        "display_name": profile.display_name,
+        "originals_location_id": names.get(
+            profile.originals_location_id, profile.originals_location_id
+        ),
+        "originals_path": profile.originals_path,
+        "outputs_location_id": names.get(profile.outputs_location_id, profile.outputs_location_id),
+        "outputs_path": profile.outputs_path,
+        "conversion_profile_id": names.get(
+            profile.conversion_profile_id, profile.conversion_profile_id
+        ),
+    }

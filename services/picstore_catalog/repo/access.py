@@ -103,6 +103,7 @@ class Access:
         """Return what the conditions in the module's docstring name."""
         return {
             "team_id": self.team_id,
+            "caller": self.caller,
             "allowed_everywhere": self.allowed.everywhere,
             "allowed_on": list(self.allowed.project_ids),
             "allowed_on_shared": self._allowed_on_shared,
@@ -192,3 +193,21 @@ async def write_one(
     if row is None:
         raise otherwise or access.denied(resource)
     return row
+
+
+async def delete_one(
+    conn: AsyncConnection[TupleRow],
+    statement: LiteralString,
+    parameters: Mapping[str, Any],
+    *,
+    access: Access,
+    resource: Resource,
+) -> None:
+    """Run `statement`, which deletes only where it is allowed.
+
+    Raises:
+        PermissionDenied: It deleted nothing.
+    """
+    cursor = await conn.execute(statement, {**access.parameters(), **parameters})
+    if not cursor.rowcount:
+        raise access.denied(resource)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from picstore_kit.errors import Aborted, AlreadyExists, Reason, Resource
-from picstore_kit.pg.errors import UniqueViolated, translated
+from picstore_kit.errors import Aborted, AlreadyExists, NotFound, Reason, Resource
+from picstore_kit.pg.errors import ReferenceViolated, UniqueViolated, translated
 
 
 @contextmanager
@@ -30,6 +30,25 @@ def conflicts_named(kind: str, keys: Mapping[str, tuple[str, str]]) -> Iterator[
             f"there is a {kind} with the {field} {value} already",
             metadata={"resource_type": kind, "field": field, "value": value},
         ) from violated
+
+
+@contextmanager
+def references_named(references: Mapping[str, Resource]) -> Iterator[None]:
+    """Say what is gone that a statement in the block refers to: it was deleted just now.
+
+    `references` are by the name of the constraint. The transaction is lost.
+
+    Raises:
+        NotFound: It names the object.
+    """
+    try:
+        with translated():
+            yield
+    except ReferenceViolated as violated:
+        if violated.constraint not in references:
+            raise
+        gone = references[violated.constraint]
+        raise NotFound.of(gone.type, gone.name) from violated
 
 
 def overtaken(resource: Resource) -> Aborted:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from picstore_catalog.model.project import Project
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, fetch_all, fetch_one, write_one
+from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken
 from picstore_kit.errors import Resource
 from picstore_kit.ids import ProjectId
+from picstore_kit.usage import NAMED, Usage
+
+_ONE: Final = """
+    SELECT p.id, p.short_name, p.display_name, p.base_path, p.max_bytes, p.max_pixels,
+           p.version, p.created_at, p.updated_at,
+           (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s)) AS allowed
+    FROM projects p
+    WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
+      AND (%(visible_everywhere)s OR p.id = ANY(%(visible_on)s))
+"""
+_ONE_LOCKED: Final = _ONE + " FOR UPDATE OF p"
 
 
 def resource(project_id: str) -> Resource:
@@ -23,9 +34,9 @@ def resource(project_id: str) -> Resource:
 
 
 async def fetch(
-    conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId
+    conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId, *, lock: bool = False
 ) -> Stored[Project]:
-    """Return a project.
+    """Return a project; `lock` keeps others from changing it, or beginning to use it, meanwhile.
 
     Raises:
         NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
@@ -33,14 +44,7 @@ async def fetch(
     return await fetch_one(
         conn,
         _stored,
-        """
-        SELECT p.id, p.short_name, p.display_name, p.base_path, p.max_bytes, p.max_pixels,
-               p.version, p.created_at, p.updated_at,
-               (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s)) AS allowed
-        FROM projects p
-        WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
-          AND (%(visible_everywhere)s OR p.id = ANY(%(visible_on)s))
-        """,
+        _ONE_LOCKED if lock else _ONE,
         {"project_id": project_id},
         access=access,
         resource=resource(project_id),
@@ -152,6 +156,65 @@ async def update(
         {**_columns(project), "version": seen.version},
         access=access,
         otherwise=overtaken(resource(project.id)),
+    )
+
+
+async def find_usages(
+    conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId
+) -> list[Usage]:
+    """Return what belongs to a project; nothing joins it while the project is locked."""
+    async with conn.cursor(row_factory=class_row(Usage)) as cursor:
+        await cursor.execute(
+            """
+            SELECT 'upload profiles' AS what,
+                   ARRAY(SELECT u.id FROM upload_profiles u
+                         WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s
+                         ORDER BY u.id LIMIT %(named)s) AS ids,
+                   (SELECT count(*) FROM upload_profiles u
+                    WHERE u.team_id = %(team_id)s AND u.project_id = %(project_id)s) AS count
+            UNION ALL
+            SELECT 'conversion profiles',
+                   ARRAY(SELECT c.id FROM conversion_profiles c
+                         WHERE c.team_id = %(team_id)s AND c.project_id = %(project_id)s
+                         ORDER BY c.id LIMIT %(named)s),
+                   (SELECT count(*) FROM conversion_profiles c
+                    WHERE c.team_id = %(team_id)s AND c.project_id = %(project_id)s)
+            UNION ALL
+            SELECT 'storage locations',
+                   ARRAY(SELECT l.id FROM storage_locations l
+                         WHERE l.team_id = %(team_id)s AND l.project_id = %(project_id)s
+                         ORDER BY l.id LIMIT %(named)s),
+                   (SELECT count(*) FROM storage_locations l
+                    WHERE l.team_id = %(team_id)s AND l.project_id = %(project_id)s)
+            UNION ALL
+            SELECT 'pictures',
+                   ARRAY(SELECT i.id FROM images i
+                         WHERE i.team_id = %(team_id)s AND i.project_id = %(project_id)s
+                         ORDER BY i.id LIMIT %(named)s),
+                   (SELECT count(*) FROM images i
+                    WHERE i.team_id = %(team_id)s AND i.project_id = %(project_id)s)
+            """,
+            {"team_id": access.team_id, "project_id": project_id, "named": NAMED},
+        )
+        return await cursor.fetchall()
+
+
+async def delete(conn: AsyncConnection[TupleRow], access: Access, project_id: ProjectId) -> None:
+    """Delete a project that is locked and that nothing belongs to.
+
+    Raises:
+        PermissionDenied: The caller must not.
+    """
+    await delete_one(
+        conn,
+        """
+        DELETE FROM projects p
+        WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
+          AND (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s))
+        """,
+        {"project_id": project_id},
+        access=access,
+        resource=resource(project_id),
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from google.protobuf.empty_pb2 import Empty
+
 from picstore.catalog.v1 import project_pb2, project_pb2_grpc
-from picstore_catalog.mapping.field_mask import masked_fields
-from picstore_catalog.mapping.project import (
-    CHANGEABLE,
-    changed_project,
-    new_project,
-    project_message,
-)
+from picstore_catalog.mapping.project import new_project, project_change, project_message
+from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import project as repo
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
-from picstore_catalog.usecases.projects import update_project
+from picstore_catalog.usecases.projects import (
+    create_project,
+    delete_project,
+    update_project,
+)
 from picstore_kit.ids import ProjectId, new_id, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
@@ -38,7 +39,7 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
             project = new_project(request.project, new_id(ProjectId), violations, "project")
 
         async def create(transaction: Transaction) -> project_pb2.Project:
-            return project_message(await repo.insert(transaction, access, project))
+            return project_message(await create_project(transaction, access, project))
 
         return await self._work.once(
             access,
@@ -63,6 +64,9 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
         access.require_somewhere()
+        if request.short_name:
+            with all_at_once() as violations:
+                violations.add("short_name", short_name_fault(request.short_name))
         asked = self._pager.open(
             page_size=request.page_size,
             page_token=request.page_token,
@@ -88,14 +92,21 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_WRITE)
         message = request.project
-        project_id = parse_id(ProjectId, message.id, field="project.id")
-        fields = masked_fields(request.update_mask, message, changeable=CHANGEABLE)
+        with all_at_once() as violations:
+            project_id = violations.id(ProjectId, message.id, "project.id")
+            change = project_change(message, request.update_mask, violations)
         async with self._work.begin(access.team_id) as transaction:
             updated = await update_project(
-                transaction,
-                access,
-                project_id,
-                lambda project: changed_project(project, message, fields),
-                etag=message.etag,
+                transaction, access, project_id, change, etag=message.etag
             )
         return project_message(updated)
+
+    async def DeleteProject(
+        self, request: project_pb2.DeleteProjectRequest, context: Context
+    ) -> Empty:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.PROJECT_WRITE)
+        project_id = parse_id(ProjectId, request.project_id, field="project_id")
+        async with self._work.begin(access.team_id) as transaction:
+            await delete_project(transaction, access, project_id, etag=request.etag)
+        return Empty()

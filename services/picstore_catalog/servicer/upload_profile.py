@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from google.protobuf.empty_pb2 import Empty
+
 from picstore.catalog.v1 import upload_profile_pb2, upload_profile_pb2_grpc
-from picstore_catalog.mapping.field_mask import masked_fields
 from picstore_catalog.mapping.upload_profile import (
-    CHANGEABLE,
-    changed_upload_profile,
     new_upload_profile,
+    upload_profile_change,
     upload_profile_message,
 )
+from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import upload_profile as repo
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.upload_profiles import (
     create_upload_profile,
+    delete_upload_profile,
     list_upload_profiles,
     update_upload_profile,
 )
@@ -23,6 +25,7 @@ from picstore_kit.ids import ProjectId, UploadProfileId, new_id, parse_id
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class UploadProfileServicer(upload_profile_pb2_grpc.UploadProfileServiceServicer):
@@ -64,17 +67,21 @@ class UploadProfileServicer(upload_profile_pb2_grpc.UploadProfileServiceServicer
     ) -> upload_profile_pb2.ListUploadProfilesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.PROJECT_READ)
-        project_id = parse_id(ProjectId, request.project_id, field="project_id")
+        with all_at_once() as violations:
+            project_id = violations.id(ProjectId, request.project_id, "project_id")
+            if request.short_name:
+                violations.add("short_name", short_name_fault(request.short_name))
         asked = self._pager.open(
             page_size=request.page_size,
             page_token=request.page_token,
-            scope=("ListUploadProfiles", access.team_id, project_id),
+            scope=("ListUploadProfiles", access.team_id, project_id, request.short_name),
         )
         async with self._work.begin(access.team_id) as transaction:
             found = await list_upload_profiles(
                 transaction,
                 access,
                 project_id,
+                short_name=request.short_name,
                 after=UploadProfileId(asked.after[0]) if asked.after else None,
                 limit=asked.limit,
             )
@@ -90,14 +97,21 @@ class UploadProfileServicer(upload_profile_pb2_grpc.UploadProfileServiceServicer
         """See the contract."""
         access = Access.of(require_principal(), Permission.UPLOAD_PROFILE_WRITE)
         message = request.upload_profile
-        profile_id = parse_id(UploadProfileId, message.id, field="upload_profile.id")
-        fields = masked_fields(request.update_mask, message, changeable=CHANGEABLE)
+        with all_at_once() as violations:
+            profile_id = violations.id(UploadProfileId, message.id, "upload_profile.id")
+            change = upload_profile_change(message, request.update_mask, violations)
         async with self._work.begin(access.team_id) as transaction:
             updated = await update_upload_profile(
-                transaction,
-                access,
-                profile_id,
-                lambda profile: changed_upload_profile(profile, message, fields),
-                etag=message.etag,
+                transaction, access, profile_id, change, etag=message.etag
             )
         return upload_profile_message(updated)
+
+    async def DeleteUploadProfile(
+        self, request: upload_profile_pb2.DeleteUploadProfileRequest, context: Context
+    ) -> Empty:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.UPLOAD_PROFILE_WRITE)
+        profile_id = parse_id(UploadProfileId, request.upload_profile_id, field="upload_profile_id")
+        async with self._work.begin(access.team_id) as transaction:
+            await delete_upload_profile(transaction, access, profile_id, etag=request.etag)
+        return Empty()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from picstore_catalog.model.bootstrap import (
     ConversionProfileEntry,
     Document,
@@ -12,20 +10,20 @@ from picstore_catalog.model.bootstrap import (
     ProjectEntry,
     S3Entry,
     UploadProfileEntry,
-    describe_conversion_profile,
     describe_location,
-    describe_project,
-    describe_upload_profile,
 )
-from picstore_catalog.model.conversion_profile import ConversionProfile
-from picstore_catalog.model.project import Project
+from picstore_catalog.model.conversion_profile import (
+    ConversionProfile,
+    describe_conversion_profile,
+)
+from picstore_catalog.model.project import Project, describe_project
 from picstore_catalog.model.storage_location import (
     LocalDirectory,
     Provider,
     S3Bucket,
     StorageLocation,
 )
-from picstore_catalog.model.upload_profile import UploadProfile
+from picstore_catalog.model.upload_profile import UploadProfile, describe_upload_profile
 from picstore_catalog.repo import bootstrap as repo
 from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import project as projects
@@ -35,7 +33,9 @@ from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.bootstrap_existing import Existing, check_document, load_existing
 from picstore_catalog.usecases.locations import LocationSecrets
-from picstore_kit.changes import Change, FieldChange, action_of, differences
+from picstore_kit import audit
+from picstore_kit.changes import Action, Change, FieldChange, action_of, differences
+from picstore_kit.errors import Resource
 from picstore_kit.ids import (
     ConversionProfileId,
     LocationId,
@@ -112,7 +112,11 @@ class _Run:
         elif stored.value != wanted:
             await projects.update(self._transaction, self._access, stored, wanted)
         before = describe_project(stored.value) if stored else None
-        self._note("project", entry.short_name, before, describe_project(wanted))
+        await self._note(
+            projects.resource(wanted.id),
+            wanted.id,
+            Change.between("project", entry.short_name, before, describe_project(wanted)),
+        )
 
     async def _apply_location(self, entry: LocationEntry) -> None:
         stored = self._existing.locations.get(entry.short_name)
@@ -135,12 +139,17 @@ class _Run:
             await locations.update(self._transaction, self._access, stored, wanted)
         names = self._existing.names()
         before = describe_location(kept, names) if kept else None
-        self._note(
-            "storage_location",
-            entry.short_name,
-            before,
-            describe_location(wanted, names),
-            _secret_changes(kept, wanted),
+        fields = differences(before or {}, describe_location(wanted, names))
+        fields += _secret_changes(kept, wanted)
+        await self._note(
+            locations.resource(wanted.id),
+            wanted.project_id,
+            Change(
+                kind="storage_location",
+                name=entry.short_name,
+                action=action_of(before, fields),
+                fields=fields,
+            ),
         )
 
     def _provider(
@@ -179,11 +188,15 @@ class _Run:
             await conversion_profiles.update(self._transaction, self._access, stored, wanted)
         names = self._existing.names()
         before = describe_conversion_profile(stored.value, names) if stored else None
-        self._note(
-            "conversion_profile",
-            entry.short_name,
-            before,
-            describe_conversion_profile(wanted, names),
+        await self._note(
+            conversion_profiles.resource(wanted.id),
+            wanted.project_id,
+            Change.between(
+                "conversion_profile",
+                entry.short_name,
+                before,
+                describe_conversion_profile(wanted, names),
+            ),
         )
 
     async def _apply_upload_profile(self, entry: UploadProfileEntry) -> None:
@@ -208,20 +221,25 @@ class _Run:
             await upload_profiles.update(self._transaction, self._access, stored, wanted)
         names = self._existing.names()
         before = describe_upload_profile(stored.value, names) if stored else None
-        self._note("upload_profile", entry.name, before, describe_upload_profile(wanted, names))
-
-    def _note(
-        self,
-        kind: str,
-        name: str,
-        before: Mapping[str, str] | None,
-        after: Mapping[str, str],
-        more: tuple[FieldChange, ...] = (),
-    ) -> None:
-        fields = differences(before or {}, after) + more
-        self._changes.append(
-            Change(kind=kind, name=name, action=action_of(before, fields), fields=fields)
+        await self._note(
+            upload_profiles.resource(wanted.id),
+            wanted.project_id,
+            Change.between(
+                "upload_profile", entry.name, before, describe_upload_profile(wanted, names)
+            ),
         )
+
+    async def _note(self, resource: Resource, project_id: ProjectId | None, change: Change) -> None:
+        self._changes.append(change)
+        if change.action is not Action.UNCHANGED:
+            await audit.record(
+                self._transaction,
+                team_id=self._access.team_id,
+                resource_type=resource.type,
+                resource_id=resource.name,
+                project_id=project_id,
+                changes=change.fields,
+            )
 
 
 def _secret_changes(

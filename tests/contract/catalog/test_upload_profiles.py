@@ -148,18 +148,33 @@ async def test_what_belongs_to_another_team_is_not_found_by_its_field(
     assert refused.value.metadata["resource_name"] == getattr(foreign, field)
 
 
-async def test_what_is_for_another_project_is_not_found_by_its_field(team: Team) -> None:
+async def test_what_is_for_another_project_is_a_wrong_field(team: Team) -> None:
     wanted = team.profile()
     wanted.outputs_location_id = team.locations["shop-store"]
     wanted.conversion_profile_id = team.conversion_profiles["shop-web"]
 
-    with pytest.raises(NotFound) as refused:
+    with pytest.raises(InvalidFields) as refused:
         await create(team.admin, wanted)
 
-    assert [violation.field for violation in refused.value.violations] == [
-        "upload_profile.outputs_location_id",
-        "upload_profile.conversion_profile_id",
+    assert [(found.field, found.description) for found in refused.value.violations] == [
+        ("upload_profile.outputs_location_id", "names a StorageLocation of another project"),
+        ("upload_profile.conversion_profile_id", "names a ConversionProfile of another project"),
     ]
+
+
+async def test_what_is_for_a_project_that_one_does_not_see_is_not_found(
+    catalog: Catalog, team: Team, team_id: TeamId
+) -> None:
+    blogger = await catalog.user(
+        team_id, [Grant(permission="upload_profile:write", project_id=team.projects["blog"])]
+    )
+    wanted = team.profile()
+    wanted.conversion_profile_id = team.conversion_profiles["shop-web"]
+
+    with pytest.raises(NotFound) as refused:
+        await create(blogger, wanted)
+
+    assert refused.value.metadata["resource_type"] == "ConversionProfile"
 
 
 async def test_a_profile_is_not_made_in_another_teams_project(team: Team, other_team: Team) -> None:
@@ -206,13 +221,13 @@ async def test_an_update_cannot_refer_to_what_the_project_cannot_use(
 ) -> None:
     made = await create(team.admin, team.profile())
 
-    for location_id in (
-        other_team.locations["store"],
-        team.locations["shop-store"],
-        new_id(LocationId),
+    for location_id, refusal in (
+        (other_team.locations["store"], NotFound),
+        (team.locations["shop-store"], InvalidFields),
+        (new_id(LocationId), NotFound),
     ):
         made.outputs_location_id = location_id
-        with pytest.raises(NotFound) as refused:
+        with pytest.raises(refusal) as refused:
             await update(team.admin, made)
         assert refused.value.violations[0].field == "upload_profile.outputs_location_id"
 
