@@ -20,6 +20,7 @@ from picstore.catalog.v1 import reference_pb2_grpc
 from picstore_auth.audit_log import LocalAuditLog
 from picstore_auth.callers import LocalAuthenticator, LocalServiceCredentials, LocalVerificationKeys
 from picstore_auth.catalog import CatalogReferences
+from picstore_auth.model.session import SessionLifetimes
 from picstore_auth.servicer.api_key import ApiKeyServicer
 from picstore_auth.servicer.audit import AuditServicer
 from picstore_auth.servicer.authentication import AuthenticationServicer, TokenServicer
@@ -32,14 +33,15 @@ from picstore_auth.servicer.user import UserServicer
 from picstore_auth.settings import AuthSettings
 from picstore_auth.throttle import Throttle
 from picstore_auth.usecases.audit import Audit
-from picstore_auth.usecases.authentication import Authentication
+from picstore_auth.usecases.authentication import Authentication, CredentialThrottles
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.invitations import Invitations
 from picstore_auth.usecases.keys import Keys
 from picstore_auth.usecases.last_uses import LastUses
+from picstore_auth.usecases.logins import Logins, LoginThrottles
 from picstore_auth.usecases.passwords import Passwords
 from picstore_auth.usecases.roles import Roles
-from picstore_auth.usecases.sessions import Lifetimes, LoginThrottles, Sessions
+from picstore_auth.usecases.sessions import Sessions
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.teams import Teams
 from picstore_auth.usecases.tokens import Tokens
@@ -81,24 +83,32 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
     last_uses = await lifecycle.enter(LastUses(database))
     lifecycle.spawn("last uses", last_uses.run())
     limits = settings.rate_limits
-    bad_credentials = Throttle(limits.bad_credentials)
+    lifetimes = SessionLifetimes(idle=settings.sessions.idle, absolute=settings.sessions.absolute)
     authentication = Authentication(
-        database, last_uses, bad_credentials, session_idle=settings.sessions.idle
-    )
-    passwords = Passwords(
-        time_cost=settings.passwords.time_cost,
-        memory_kib=settings.passwords.memory_kib,
-        parallelism=settings.passwords.parallelism,
-    )
-    sessions = Sessions(
         database,
-        pager,
+        last_uses,
+        CredentialThrottles(
+            credential=Throttle(limits.credential_id), address=Throttle(limits.credential_address)
+        ),
+        session_idle=lifetimes.idle,
+    )
+    passwords = await lifecycle.enter(
+        Passwords(
+            time_cost=settings.passwords.time_cost,
+            memory_kib=settings.passwords.memory_kib,
+            parallelism=settings.passwords.parallelism,
+        )
+    )
+    logins = Logins(
+        database,
         passwords,
         throttles=LoginThrottles(
             account=Throttle(limits.login_account), address=Throttle(limits.login_address)
         ),
-        lifetimes=Lifetimes(idle=settings.sessions.idle, absolute=settings.sessions.absolute),
+        lifetimes=lifetimes,
     )
+    invitations = Invitations(database, pager, passwords, Throttle(limits.invitation_address))
+    sessions = Sessions(database, pager, lifetimes=lifetimes)
     lifecycle.spawn("ended sessions", sessions.sweep())
     signing_keys = SigningKeys(
         database, Sealer(settings.sealing), pager, rotate_after=settings.rotate_after
@@ -132,12 +142,12 @@ async def build(settings: AuthSettings, lifecycle: Lifecycle) -> None:
                 ),
                 (
                     session_pb2_grpc.add_SessionServiceServicer_to_server,
-                    SessionServicer(sessions),
+                    SessionServicer(sessions, logins),
                     "picstore.auth.v1.SessionService",
                 ),
                 (
                     invitation_pb2_grpc.add_InvitationServiceServicer_to_server,
-                    InvitationServicer(Invitations(database, pager, passwords, bad_credentials)),
+                    InvitationServicer(invitations),
                     "picstore.auth.v1.InvitationService",
                 ),
                 (

@@ -55,16 +55,24 @@ class SessionSettings(SettingsGroup):
 
 
 class RateLimitSettings(SettingsGroup):
-    """How often somebody may fail, in the words of the `limits` library: `10 per 15 minutes`."""
+    """How often somebody may fail, in the words of the `limits` library: `10 per 15 minutes`.
+
+    Each replica of auth counts for itself. An IPv6 address is counted by its first 64 bits.
+    """
 
     login_account: str = "10 per 15 minutes"
-    """Failed logins of one user from one network address."""
+    """Failed logins of one user, after which the user is let in only from network addresses that
+    the user has logged in from before."""
     login_address: str = "50 per 15 minutes"
-    """Failed logins from one network address."""
-    bad_credentials: str = "100 per 1 minute"
-    """Keys, sessions and invitations that are not good, from one network address."""
+    """Failed logins from one network address, after which nobody is let in from it."""
+    credential_id: str = "20 per 1 minute"
+    """Wrong secrets of one API key or session; the right one is accepted all the same."""
+    credential_address: str = "100 per 1 minute"
+    """Bad credentials from one network address; good ones are accepted all the same."""
+    invitation_address: str = "20 per 15 minutes"
+    """Bad invitations from one network address; good ones are accepted all the same."""
 
-    @field_validator("login_account", "login_address", "bad_credentials")
+    @field_validator("*")
     @classmethod
     def _can_be_read(cls, limit: str) -> str:
         parse(limit)

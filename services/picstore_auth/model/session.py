@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
 
 from picstore_kit.ids import SessionId, UserId
-
-MAX_USER_AGENT: Final = 300
-"""Characters that are kept of a `User-Agent`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +29,13 @@ class Session:
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLifetimes:
+    """How long sessions live."""
+
+    idle: timedelta
+    """Without being used."""
+    absolute: timedelta
+    """However much they are used."""

@@ -55,12 +55,12 @@ def etag_of(revision: int) -> str:
     return str(revision)
 
 
-def password_fault(password: str, *, email: str = "") -> str | None:
-    """Say what is wrong with a password to set, if anything."""
+def password_fault(password: str, *, email: str = "", team: str = "") -> str | None:
+    """Say what is wrong with a password for the user `email` of `team`, if anything."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         return f"must be {MIN_PASSWORD} to {MAX_PASSWORD} characters"
-    if email and password.casefold() == email.casefold():
-        return "must not be the e-mail address"
+    if password.casefold() in (email.casefold(), email.partition("@")[0].casefold(), team):
+        return "must not be the e-mail address, its name, or the team's name"
     if len(set(password)) == 1:
         return "must not be one character again and again"
     return None

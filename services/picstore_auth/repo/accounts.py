@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
+from picstore_kit.errors import NotFound
 from picstore_kit.ids import TeamId, UserId
 
 
@@ -46,10 +48,12 @@ async def find_by_email(
         return await cursor.fetchall()
 
 
-async def fetch(
-    conn: AsyncConnection[TupleRow], team_id: TeamId, user_id: UserId
-) -> Account | None:
-    """Return a user of the team and keep others from changing it meanwhile."""
+async def fetch(conn: AsyncConnection[TupleRow], team_id: TeamId, user_id: UserId) -> Account:
+    """Return a user of the team and keep others from changing it meanwhile.
+
+    Raises:
+        NotFound: The team has no such user any more.
+    """
     async with conn.cursor(row_factory=class_row(Account)) as cursor:
         await cursor.execute(
             """
@@ -62,24 +66,75 @@ async def fetch(
             """,
             (team_id, user_id),
         )
-        return await cursor.fetchone()
+        row = await cursor.fetchone()
+    if row is None:
+        raise NotFound.of("User", user_id)
+    return row
+
+
+async def team_named(conn: AsyncConnection[TupleRow], short_name: str) -> TeamId | None:
+    """Return the id of a team, in a system transaction."""
+    cursor = await conn.execute("SELECT id FROM teams WHERE short_name = %s", (short_name,))
+    row = await cursor.fetchone()
+    return TeamId(row[0]) if row is not None else None
+
+
+async def familiar(
+    conn: AsyncConnection[TupleRow], found: Sequence[Account], *, client_address: str
+) -> set[str]:
+    """Return the ids of those who have begun a session from the network address, lately."""
+    cursor = await conn.execute(
+        """
+        SELECT DISTINCT user_id FROM sessions
+        WHERE team_id = ANY(%(teams)s) AND user_id = ANY(%(users)s)
+          AND client_address = %(address)s AND client_address <> ''
+        """,
+        {
+            "teams": [account.team_id for account in found],
+            "users": [account.user_id for account in found],
+            "address": client_address,
+        },
+    )
+    return {user_id for (user_id,) in await cursor.fetchall()}
 
 
 async def set_password(
-    conn: AsyncConnection[TupleRow], team_id: TeamId, user_id: UserId, password_hash: str
-) -> None:
-    """Store the hash of a new password."""
-    await conn.execute(
-        "UPDATE users SET password_hash = %s WHERE team_id = %s AND id = %s",
-        (password_hash, team_id, user_id),
+    conn: AsyncConnection[TupleRow], account: Account, password_hash: str
+) -> bool:
+    """Store the hash of a new password, unless it has changed since the account was read."""
+    cursor = await conn.execute(
+        """
+        UPDATE users SET password_hash = %(new)s
+        WHERE team_id = %(team)s AND id = %(id)s AND password_hash IS NOT DISTINCT FROM %(old)s
+        """,
+        {
+            "new": password_hash,
+            "team": account.team_id,
+            "id": account.user_id,
+            "old": account.password_hash,
+        },
     )
+    return cursor.rowcount == 1
 
 
 async def note_login(
-    conn: AsyncConnection[TupleRow], team_id: TeamId, user_id: UserId, at: datetime
-) -> None:
-    """Store when a user logged in."""
-    await conn.execute(
-        "UPDATE users SET last_login_at = %s WHERE team_id = %s AND id = %s",
-        (at, team_id, user_id),
+    conn: AsyncConnection[TupleRow], account: Account, at: datetime, *, password_hash: str
+) -> bool:
+    """Store when a user logged in, and the password's hash as it is made today.
+
+    Returns whether the user may still log in: with the password that was read, and not disabled.
+    """
+    cursor = await conn.execute(
+        """
+        UPDATE users SET last_login_at = %(at)s, password_hash = %(new)s
+        WHERE team_id = %(team)s AND id = %(id)s AND password_hash = %(old)s AND NOT disabled
+        """,
+        {
+            "at": at,
+            "new": password_hash,
+            "team": account.team_id,
+            "id": account.user_id,
+            "old": account.password_hash,
+        },
     )
+    return cursor.rowcount == 1

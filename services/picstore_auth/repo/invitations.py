@@ -10,9 +10,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
 from picstore_auth.model.caller import Caller
-from picstore_auth.model.grant import Permission
+from picstore_auth.model.grant import Permission, uncovered
 from picstore_auth.model.invitation import Invitation
 from picstore_auth.repo.access import checked, require
+from picstore_auth.repo.grants import GrantPairs, from_pairs
 from picstore_kit.ids import InvitationId, TeamId, UserId
 
 _COLUMNS: Final = (
@@ -34,7 +35,7 @@ _PAGE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presented:
-    """What decides whether the token of an invitation is good."""
+    """An invitation with all that decides whether its token is good."""
 
     team_id: TeamId
     user_id: UserId
@@ -42,6 +43,22 @@ class Presented:
     expires_at: datetime
     accepted_at: datetime | None
     revoked_at: datetime | None
+    inviter_enabled: bool
+    inviter_grants: GrantPairs
+    user_grants: GrantPairs
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it may be accepted: nobody did so or withdrew it, and it is not too old."""
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > now
+
+    def is_backed(self) -> bool:
+        """Whether its inviter could still invite the user.
+
+        Whoever has made a link may have kept it, and with it could become the user: one who has
+        been disabled since, or may do less than the user by now.
+        """
+        held = from_pairs(self.inviter_grants)
+        return self.inviter_enabled and not uncovered(from_pairs(self.user_grants), held)
 
 
 async def insert(
@@ -139,20 +156,39 @@ async def revoke(
 async def find_presented(
     conn: AsyncConnection[TupleRow], invitation_id: InvitationId
 ) -> Presented | None:
-    """Return and lock an invitation of any team, in a system transaction."""
+    """Return an invitation of any team, in a system transaction."""
     async with conn.cursor(row_factory=class_row(Presented)) as cursor:
         await cursor.execute(
             """
-            SELECT team_id, user_id, digest, expires_at, accepted_at, revoked_at
-            FROM invitations
-            WHERE id = %s
-            FOR UPDATE
+            SELECT i.team_id, i.user_id, i.digest, i.expires_at, i.accepted_at, i.revoked_at,
+                   EXISTS (SELECT FROM users u
+                           WHERE u.team_id = i.team_id AND u.id = i.inviter_id
+                             AND NOT u.disabled) AS inviter_enabled,
+                   (SELECT coalesce(jsonb_agg(jsonb_build_array(g.permission, g.project_id)), '[]')
+                    FROM user_roles ur
+                    JOIN role_grants g ON g.team_id = ur.team_id AND g.role_id = ur.role_id
+                    WHERE ur.team_id = i.team_id AND ur.user_id = i.inviter_id) AS inviter_grants,
+                   (SELECT coalesce(jsonb_agg(jsonb_build_array(g.permission, g.project_id)), '[]')
+                    FROM user_roles ur
+                    JOIN role_grants g ON g.team_id = ur.team_id AND g.role_id = ur.role_id
+                    WHERE ur.team_id = i.team_id AND ur.user_id = i.user_id) AS user_grants
+            FROM invitations i
+            WHERE i.id = %s
             """,
             (invitation_id,),
         )
         return await cursor.fetchone()
 
 
-async def accept(conn: AsyncConnection[TupleRow], invitation_id: InvitationId) -> None:
-    """Use an invitation up."""
-    await conn.execute("UPDATE invitations SET accepted_at = now() WHERE id = %s", (invitation_id,))
+async def accept(
+    conn: AsyncConnection[TupleRow], invitation_id: InvitationId, *, now: datetime
+) -> bool:
+    """Use an invitation up; of those who do so at the same time one alone is told True."""
+    cursor = await conn.execute(
+        """
+        UPDATE invitations SET accepted_at = %(now)s
+        WHERE id = %(id)s AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > %(now)s
+        """,
+        {"id": invitation_id, "now": now},
+    )
+    return cursor.rowcount == 1

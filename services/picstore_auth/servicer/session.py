@@ -7,6 +7,7 @@ from google.protobuf import empty_pb2
 from picstore.auth.v1 import session_pb2, session_pb2_grpc
 from picstore_auth.mapping.session import login_from, session_message
 from picstore_auth.servicer.calling import calling
+from picstore_auth.usecases.logins import Logins
 from picstore_auth.usecases.sessions import Sessions
 from picstore_kit.ids import SessionId, UserId, parse_id
 from picstore_kit.rpc.call import Context
@@ -15,14 +16,15 @@ from picstore_kit.rpc.call import Context
 class SessionServicer(session_pb2_grpc.SessionServiceServicer):
     """Serves `SessionService`."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, logins: Logins) -> None:
         self._sessions = sessions
+        self._logins = logins
 
     async def Login(
         self, request: session_pb2.LoginRequest, context: Context
     ) -> session_pb2.LoginResponse:
         """Begin a session."""
-        begun = await self._sessions.log_in(login_from(request))
+        begun = await self._logins.log_in(login_from(request))
         return session_pb2.LoginResponse(
             session=session_message(begun.session, current=begun.session.id),
             credential=begun.credential,
@@ -82,7 +84,7 @@ class SessionServicer(session_pb2_grpc.SessionServiceServicer):
         self, request: session_pb2.ChangePasswordRequest, context: Context
     ) -> empty_pb2.Empty:
         """Change the caller's password."""
-        await self._sessions.change_password(
+        await self._logins.change_password(
             calling(), current=request.current_password, new=request.new_password
         )
         return empty_pb2.Empty()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from picstore_auth.clock import Clock, utc_now
@@ -14,11 +13,11 @@ from picstore_auth.model.text import password_fault
 from picstore_auth.model.user import User
 from picstore_auth.repo import accounts, invitations, users
 from picstore_auth.repo.invitations import Presented
-from picstore_auth.throttle import Throttle
+from picstore_auth.throttle import Throttle, network_of
 from picstore_auth.usecases.granting import refuse_giving_unheld
 from picstore_auth.usecases.passwords import Passwords
 from picstore_auth.usecases.repeats import Once
-from picstore_auth.usecases.sessions import set_password
+from picstore_auth.usecases.sessions import password_changed
 from picstore_kit import audit
 from picstore_kit.changes import FieldChange
 from picstore_kit.credentials import (
@@ -31,6 +30,7 @@ from picstore_kit.errors import FailedPrecondition, InvalidField, Reason
 from picstore_kit.ids import InvitationId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Page, Pager
+from picstore_kit.rpc.auth import Principal, acting_as
 from picstore_kit.rpc.origin import current_origin
 
 _CREATE_ONCE: Final = Once("CreateInvitation", NewInvitation, Invitation)
@@ -57,7 +57,7 @@ class Invitations:
         *,
         clock: Clock = utc_now,
     ) -> None:
-        """`throttle` counts tokens that are not good."""
+        """`throttle` counts tokens that are not good, by network address."""
         self._database = database
         self._pager = pager
         self._passwords = passwords
@@ -163,55 +163,59 @@ class Invitations:
         Raises:
             InvalidField: The password is too weak; the link stays good.
             FailedPrecondition: The link is not good (INVITATION_INVALID); why, is not told.
-            ResourceExhausted: Too many bad links came from the address (RATE_LIMITED).
+            ResourceExhausted: Nor were many others from the address (RATE_LIMITED). A good link is
+                never refused for that.
         """
-        address = f"address {current_origin().client_address}"
-        self._throttle.refuse(address)
-        token = self._parsed(text, address)
-        if (fault := password_fault(password)) is not None:
+        token, presented = await self._presented(text)
+        if not (presented.is_open(self._clock()) and presented.is_backed()):
+            raise _invalid()
+        async with self._database.transaction(team=presented.team_id) as conn:
+            account = await accounts.fetch(conn, presented.team_id, presented.user_id)
+        if account.disabled:
+            raise _invalid()
+        fault = password_fault(password, email=account.email, team=account.team)
+        if fault is not None:
             raise InvalidField("password", fault)
         hashed = await self._passwords.hash(password)
-        async with self._database.system_transaction() as conn:
-            # The lock lets one of those who accept at the same time find it unused.
-            presented = await invitations.find_presented(conn, token.invitation_id)
-            if presented is None or not _is_good(presented, token, self._clock()):
-                self._throttle.count(address)
+        user = Principal(team_id=account.team_id, user_id=account.user_id)
+        async with self._database.transaction(team=account.team_id) as conn:
+            if not await invitations.accept(conn, token.invitation_id, now=self._clock()):
                 raise _invalid()
-            known = await accounts.fetch(conn, presented.team_id, presented.user_id)
-            if known is None or known.disabled:
+            if not await accounts.set_password(conn, account, hashed):
                 raise _invalid()
-            if (fault := password_fault(password, email=known.email)) is not None:
-                raise InvalidField("password", fault)
-            await invitations.accept(conn, token.invitation_id)
-            await set_password(conn, presented.team_id, presented.user_id, hashed)
-            await audit.record(
-                conn,
-                team_id=presented.team_id,
-                resource_type="Invitation",
-                resource_id=token.invitation_id,
-                changes=[FieldChange(field="state", old="OPEN", new="ACCEPTED")],
-            )
-            return await users.read(conn, presented.team_id, presented.user_id)
+            with acting_as(user):
+                await password_changed(conn, account)
+                await audit.record(
+                    conn,
+                    team_id=account.team_id,
+                    resource_type="Invitation",
+                    resource_id=token.invitation_id,
+                    changes=[FieldChange(field="state", old="OPEN", new="ACCEPTED")],
+                )
+            return await users.read(conn, account.team_id, account.user_id)
 
     def state_of(self, invitation: Invitation) -> str:
         """Return how far an invitation is, as the contract calls it."""
         return invitation.state(self._clock()).name
 
-    def _parsed(self, text: str, address: str) -> InvitationToken:
+    async def _presented(self, text: str) -> tuple[InvitationToken, Presented]:
+        """Return the invitation that the text is the token of."""
         try:
-            return parse_invitation_token(text)
+            token = parse_invitation_token(text)
         except MalformedCredential:
-            self._throttle.count(address)
-            raise _invalid() from None
+            raise self._bad() from None
+        async with self._database.system_transaction() as conn:
+            presented = await invitations.find_presented(conn, token.invitation_id)
+        if presented is None or not token.matches(presented.digest):
+            raise self._bad()
+        return token, presented
 
-
-def _is_good(presented: Presented, token: InvitationToken, now: datetime) -> bool:
-    return (
-        token.matches(presented.digest)
-        and presented.accepted_at is None
-        and presented.revoked_at is None
-        and presented.expires_at > now
-    )
+    def _bad(self) -> FailedPrecondition:
+        """Count a text that is the token of nothing, and return what to say of it."""
+        network = network_of(current_origin().client_address)
+        self._throttle.refuse(network)
+        self._throttle.count(network)
+        return _invalid()
 
 
 def _invalid() -> FailedPrecondition:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import unicodedata
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from picstore_kit.blobs.threads import Threads
 
 AT_ONCE: Final = 2
 """Hashes computed at the same time; each takes the memory of the settings."""
@@ -22,17 +24,26 @@ class Passwords:
         )
         # Verified where there is no user, so that the time taken does not tell who is one.
         self._nobodys = self._hasher.hash("nobody has this password")
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._threads = Threads(AT_ONCE, name="passwords")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._threads.close()
 
     async def hash(self, password: str) -> str:
         """Return the hash to store, in the PHC string format."""
-        async with self._slots:
-            return await asyncio.to_thread(self._hasher.hash, _prepared(password))
+        return await self._threads.run(self._hasher.hash, _prepared(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether `password` is the one that was stored; never where none was."""
-        async with self._slots:
-            same = await asyncio.to_thread(self._verified, stored or self._nobodys, password)
+        """Whether `password` is the one that was stored; never, but as slowly, where none was."""
+        same = await self._threads.run(self._verified, stored or self._nobodys, password)
         return same and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
@@ -47,5 +58,9 @@ class Passwords:
 
 
 def _prepared(password: str) -> str:
-    """Return one spelling for what is typed alike on different keyboards (RFC 8265, 4.2.2)."""
-    return unicodedata.normalize("NFC", password)
+    """Return one spelling for what is typed alike on different keyboards.
+
+    One machine sends `é` as one character, another as two, a third types in full width. NFKC makes
+    them one, as NIST SP 800-63B (5.1.1.2) advises.
+    """
+    return unicodedata.normalize("NFKC", password)

@@ -17,7 +17,9 @@ from picstore.auth.v1 import (
     authentication_pb2_grpc,
     bootstrap_pb2,
     bootstrap_pb2_grpc,
+    invitation_pb2_grpc,
     role_pb2_grpc,
+    session_pb2_grpc,
     team_pb2_grpc,
     user_pb2_grpc,
 )
@@ -53,6 +55,8 @@ class Client:
         self.users = user_pb2_grpc.UserServiceStub(channel)
         self.roles = role_pb2_grpc.RoleServiceStub(channel)
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
+        self.sessions = session_pb2_grpc.SessionServiceStub(channel)
+        self.invitations = invitation_pb2_grpc.InvitationServiceStub(channel)
         self.bootstrap = bootstrap_pb2_grpc.BootstrapServiceStub(channel)
 
     def rpc(self, method: str) -> Callable[[Message], Awaitable[Message]]:

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from picstore_auth.main import build
-from picstore_auth.settings import AuthSettings
+from picstore_auth.settings import AuthSettings, PasswordSettings
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.credentials import BearerCredentials
@@ -53,6 +53,7 @@ async def address(auth_dsn: str, infra: Infrastructure, tmp_path: Path) -> Async
             for name, secret in SECRETS.items()
         },
         rpc=RPCSettings(listen=address),
+        passwords=PasswordSettings(time_cost=1, memory_kib=8, parallelism=1),
     )
     async with Lifecycle() as lifecycle:
         assert await lifecycle.build(partial(build, settings))

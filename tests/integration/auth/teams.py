@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from picstore_auth.document import Document, KeyEntry, TeamEntry, UserEntry
 from picstore_auth.model.caller import Caller
@@ -18,6 +18,7 @@ from picstore_auth.usecases.last_uses import LastUses
 from picstore_kit.credentials import APIKey, new_api_key
 from picstore_kit.ids import KeyId, TeamId, new_id
 from picstore_kit.pg.database import Database
+from tests.integration.auth.throttles import out_of_reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +65,22 @@ async def found_team(
         ),
     )
     outcome = await Bootstrap(database).apply_bootstrap(document, dry_run=False)
-    authentication = Authentication(database, LastUses(database))
+    authentication = authentication_of(database)
     return FoundedTeam(
         id=outcome.team_id,
         members={
             name: Member(
-                caller=caller_of(await authentication.identify(api_key.key_id)), api_key=api_key
+                caller=caller_of(await authentication.identify_key(api_key.key_id)), api_key=api_key
             )
             for name, api_key in api_keys.items()
         },
+    )
+
+
+def authentication_of(database: Database) -> Authentication:
+    """Return what looks credentials up, as the service does."""
+    return Authentication(
+        database, LastUses(database), out_of_reach(), session_idle=timedelta(days=14)
     )
 
 
@@ -87,5 +95,6 @@ def caller_of(identity: Identity) -> Caller:
         team_id=identity.team_id,
         user_id=identity.user_id,
         key_id=identity.key_id,
+        session_id=identity.session_id,
         grants=identity.grants,
     )

@@ -20,6 +20,7 @@ from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
 from tests.integration.auth.clocks import SettableClock
 from tests.integration.auth.teams import FoundedTeam, caller_of, found_team
+from tests.integration.auth.throttles import out_of_reach
 
 NOW = datetime(2100, 11, 1, 12, 0, tzinfo=UTC)
 MEMBERS = {"admin": [Permission.TEAM_ADMIN], "reader": [Permission.IMAGE_READ]}
@@ -37,7 +38,9 @@ def last_uses(database: Database) -> LastUses:
 
 @pytest.fixture
 def authentication(database: Database, last_uses: LastUses, clock: SettableClock) -> Authentication:
-    return Authentication(database, last_uses, clock=clock)
+    return Authentication(
+        database, last_uses, out_of_reach(), session_idle=timedelta(days=14), clock=clock
+    )
 
 
 @pytest.fixture

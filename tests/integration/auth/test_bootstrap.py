@@ -23,16 +23,15 @@ from picstore_auth.model.grant import Grant, Permission, normalised
 from picstore_auth.model.role import NewRole
 from picstore_auth.model.user import NewUser
 from picstore_auth.repo import users
-from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.bootstrap import Bootstrap
 from picstore_auth.usecases.keys import Keys
-from picstore_auth.usecases.last_uses import LastUses
 from picstore_kit.changes import Action, Change, FieldChange
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import InvalidFields, Unauthenticated
 from picstore_kit.ids import KeyId, ProjectId, TeamId, UploadProfileId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
+from tests.integration.auth.teams import authentication_of
 
 PROJECT = new_id(ProjectId)
 PROFILE = new_id(UploadProfileId)
@@ -134,8 +133,7 @@ async def test_key_works_as_the_document_says(
 ) -> None:
     outcome = await apply(bootstrap, document)
     entry = document.keys[0]
-    authentication = Authentication(database, LastUses(database))
-    identity = await authentication.authenticate(entry.api_key.text)
+    identity = await authentication_of(database).authenticate(entry.api_key.text)
     assert identity.team_id == outcome.team_id
     assert identity.grants == (CREATE,)
     assert identity.default_upload_profile_id == PROFILE
@@ -167,7 +165,7 @@ async def test_dry_run_tells_the_same_and_leaves_nothing(
 ) -> None:
     dry = await bootstrap.apply_bootstrap(document, dry_run=True)
     with pytest.raises(Unauthenticated):
-        await Authentication(database, LastUses(database)).identify(document.keys[0].api_key.key_id)
+        await authentication_of(database).identify_key(document.keys[0].api_key.key_id)
     wet = await apply(bootstrap, document)
     assert dry.changes == wet.changes
 
