@@ -28,7 +28,14 @@ _SELECT: Final = """
 """
 _ONE: Final = _SELECT + " WHERE r.team_id = %(team)s AND r.id = %(id)s"
 _ONE_LOCKED: Final = _ONE + " FOR UPDATE OF r"
-_SOME: Final = _SELECT + " WHERE r.team_id = %(team)s AND r.id = ANY(%(ids)s)"
+_SOME_KEPT: Final = (
+    _SELECT
+    + """
+    WHERE r.team_id = %(team)s AND r.id = ANY(%(ids)s)
+    ORDER BY r.id
+    FOR KEY SHARE OF r
+    """
+)
 _ALL_LOCKED: Final = _SELECT + " WHERE r.team_id = %(team)s ORDER BY r.id FOR UPDATE OF r"
 _PAGE: Final = (
     _SELECT
@@ -89,14 +96,14 @@ async def fetch_some(
     role_ids: Sequence[RoleId],
     permission: Permission,
 ) -> list[Role]:
-    """Return those of the roles that the caller's team has.
+    """Return those of the roles that the caller's team has, and keep them from being deleted.
 
     Raises:
         PermissionDenied: The caller lacks the permission.
     """
     require(caller, permission)
     async with conn.cursor(row_factory=class_row(_Row)) as cursor:
-        await cursor.execute(_SOME, {"team": caller.team_id, "ids": list(role_ids)})
+        await cursor.execute(_SOME_KEPT, {"team": caller.team_id, "ids": list(role_ids)})
         return [row.role() for row in await cursor.fetchall()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
@@ -10,22 +12,25 @@ from picstore_auth.model.team import Team
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import TeamId
 
+_ONE: Final = """
+    SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
+    FROM teams
+    WHERE id = %(team)s AND id = %(callers)s
+"""
+_ONE_LOCKED: Final = _ONE + " FOR UPDATE"
 
-async def fetch(conn: AsyncConnection[TupleRow], caller: Caller, team_id: TeamId) -> Team:
-    """Return the caller's team, which needs no permission.
+
+async def fetch(
+    conn: AsyncConnection[TupleRow], caller: Caller, team_id: TeamId, *, lock: bool = False
+) -> Team:
+    """Return the caller's team, which needs no permission; `lock` keeps it as it is meanwhile.
 
     Raises:
         NotFound: It is not the caller's, or there is none.
     """
     async with conn.cursor(row_factory=class_row(Team)) as cursor:
-        await cursor.execute(
-            """
-            SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
-            FROM teams
-            WHERE id = %(team)s AND id = %(callers)s
-            """,
-            {"team": team_id, "callers": caller.team_id},
-        )
+        query = _ONE_LOCKED if lock else _ONE
+        await cursor.execute(query, {"team": team_id, "callers": caller.team_id})
         team = await cursor.fetchone()
     if team is None:
         raise NotFound.of("Team", team_id)
@@ -35,13 +40,14 @@ async def fetch(conn: AsyncConnection[TupleRow], caller: Caller, team_id: TeamId
 async def find(
     conn: AsyncConnection[TupleRow], *, team_id: TeamId | None, short_name: str
 ) -> list[Team]:
-    """Return the teams that have the id or the short name: none, one, or two at odds."""
+    """Return and lock the teams that have the id or the short name: none, one, or two at odds."""
     async with conn.cursor(row_factory=class_row(Team)) as cursor:
         await cursor.execute(
             """
             SELECT id, short_name, display_name, disabled, revision, created_at, updated_at
             FROM teams
             WHERE id = %(team)s OR short_name = %(short_name)s
+            FOR UPDATE
             """,
             {"team": team_id, "short_name": short_name},
         )
@@ -70,14 +76,6 @@ async def insert(
     return team
 
 
-async def rename(conn: AsyncConnection[TupleRow], team_id: TeamId, *, display_name: str) -> None:
-    """Change a team's name for people, in a system transaction."""
-    await conn.execute(
-        "UPDATE teams SET display_name = %s, updated_at = now() WHERE id = %s",
-        (display_name, team_id),
-    )
-
-
 async def fetch_page(
     conn: AsyncConnection[TupleRow], *, short_name: str, after: str | None, limit: int
 ) -> list[Team]:
@@ -98,10 +96,10 @@ async def fetch_page(
 
 
 async def lock_one(conn: AsyncConnection[TupleRow], team_id: TeamId) -> Team:
-    """Return a team and keep others from changing it meanwhile.
+    """Return any team and keep others from changing it meanwhile, in a system transaction.
 
     Raises:
-        NotFound: There is none, or it is out of the transaction's reach.
+        NotFound: There is none.
     """
     async with conn.cursor(row_factory=class_row(Team)) as cursor:
         await cursor.execute(

@@ -128,6 +128,8 @@ async def fetch_grants(
 ) -> Grants | None:
     """Return what the roles of a user of the caller's team grant; None if there is no such user.
 
+    The user is kept from being deleted meanwhile.
+
     Raises:
         PermissionDenied: The caller lacks the permission.
     """
@@ -140,6 +142,7 @@ async def fetch_grants(
                 WHERE ur.team_id = u.team_id AND ur.user_id = u.id)
         FROM users u
         WHERE u.team_id = %(team)s AND u.id = %(id)s
+        FOR KEY SHARE OF u
         """,
         {"team": caller.team_id, "id": user_id},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
+from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -17,14 +18,18 @@ from picstore_auth.model.grant import Grants, Permission, uncovered
 from picstore_auth.model.role import NewRole, Role
 from picstore_auth.model.team import Team
 from picstore_auth.model.user import NewUser, User
-from picstore_auth.repo import identities, keys, live_credentials, roles, teams, users
-from picstore_kit.changes import Change
+from picstore_auth.repo import admins, identities, keys, live_credentials, roles, teams, users
+from picstore_kit import audit
+from picstore_kit.changes import Action, Change
 from picstore_kit.ids import KeyId, RoleId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.violations import Violations
 
 Fields = Mapping[str, str]
 """An object's fields as text, by name."""
+
+_RESOURCE_TYPES: Final = {"team": "Team", "role": "Role", "user": "User", "api_key": "ApiKey"}
+"""What the audit log calls each kind of object of a document."""
 
 
 class Bootstrap:
@@ -62,6 +67,8 @@ class _Run:
 
     async def apply(self) -> Outcome:
         caller = operator_of(await self._apply_team())
+        # Before a user or a role is locked, as whoever else changes them does it.
+        await admins.lock(self._conn, caller.team_id)
         stored = await roles.fetch_all_locked(self._conn, caller, Permission.TEAM_ADMIN)
         self._roles = {role.short_name: role for role in stored}
         for role in self._document.roles:
@@ -87,10 +94,12 @@ class _Run:
         else:
             team = replace(stored, display_name=entry.display_name or stored.display_name)
             if team != stored:
-                await teams.rename(self._conn, team.id, display_name=team.display_name)
-        self._note(
+                team = await teams.update(self._conn, team)
+        await self._note(
+            team.id,
             "team",
             team.short_name,
+            team.id,
             None if stored is None else _team_fields(stored),
             _team_fields(team),
         )
@@ -122,9 +131,11 @@ class _Run:
             if role != stored:
                 role = await roles.update(self._conn, caller, role)
         self._roles[role.short_name] = role
-        self._note(
+        await self._note(
+            caller.team_id,
             "role",
             role.short_name,
+            role.id,
             None if stored is None else self._role_fields(stored),
             self._role_fields(role),
         )
@@ -145,9 +156,11 @@ class _Run:
                 self._affected.update(await live_credentials.of_user(self._conn, caller, user.id))
             if user != stored:
                 user = await users.update(self._conn, caller, user)
-        self._note(
+        await self._note(
+            caller.team_id,
             "user",
             entry.email,
+            user.id,
             None if stored is None else self._user_fields(stored),
             self._user_fields(user),
         )
@@ -173,7 +186,7 @@ class _Run:
         known = await identities.find(self._conn, entry.api_key.key_id)
         if known is None:
             key = await keys.insert(self._conn, caller, entry.api_key, new)
-            self._note("api_key", key.id, None, self._key_fields(key, user))
+            await self._note_key(caller, key.id, None, self._key_fields(key, user))
         elif known.team_id != caller.team_id:
             self._violations.add(f"{path}.credential", "has the id of another team's key")
         elif not entry.api_key.matches(known.digest):
@@ -203,7 +216,9 @@ class _Run:
         if key != stored:
             self._affected.add(key.id)
             await keys.update(self._conn, caller, key)
-        self._note("api_key", key.id, self._key_fields(stored, owner), self._key_fields(key, user))
+        await self._note_key(
+            caller, key.id, self._key_fields(stored, owner), self._key_fields(key, user)
+        )
 
     def _role_ids(self, entry: UserEntry, path: str) -> tuple[RoleId, ...]:
         found = []
@@ -216,8 +231,30 @@ class _Run:
                 )
         return tuple(sorted(set(found)))
 
-    def _note(self, kind: str, name: str, before: Fields | None, after: Fields) -> None:
-        self._changes.append(Change.between(kind, name, before, after))
+    async def _note(
+        self,
+        team_id: TeamId,
+        kind: str,
+        name: str,
+        resource_id: str,
+        before: Fields | None,
+        after: Fields,
+    ) -> None:
+        change = Change.between(kind, name, before, after)
+        self._changes.append(change)
+        if change.action is not Action.UNCHANGED:
+            await audit.record(
+                self._conn,
+                team_id=team_id,
+                resource_type=_RESOURCE_TYPES[kind],
+                resource_id=resource_id,
+                changes=change.fields,
+            )
+
+    async def _note_key(
+        self, caller: Caller, key_id: KeyId, before: Fields | None, after: Fields
+    ) -> None:
+        await self._note(caller.team_id, "api_key", key_id, key_id, before, after)
 
     def _role_fields(self, role: Role) -> Fields:
         return {"display_name": role.display_name, "grants": self._grants_text(role.grants)}

@@ -141,6 +141,7 @@ class Keys:
             InvalidFields: It would have grants that its user lacks, or none at all, or expire in
                 the past.
         """
+        await self._refuse_missing(caller, update)
         async with self._database.transaction(team=caller.team_id) as conn:
             before = await keys.fetch(conn, caller, update.key_id, Permission.TEAM_WRITE, lock=True)
             _refuse_revoked(before)
@@ -148,12 +149,6 @@ class Keys:
             after = update.applied_to(before)
             if after == before:
                 return before
-            await refuse_missing(
-                self._references,
-                caller.team_id,
-                grants=() if after.grants == before.grants else after.grants,
-                upload_profile_id=update.default_upload_profile_id,
-            )
             wanted = after.as_new()
             await self._refuse_wrong(
                 conn, caller, wanted, expiry_is_new=after.expires_at != before.expires_at
@@ -225,6 +220,20 @@ class Keys:
                 changes=differences(_described(key), _described(revoked)),
             )
             return revoked
+
+    async def _refuse_missing(self, caller: Caller, update: KeyUpdate) -> None:
+        """Ask for what an update adds before the change, so that no lock waits for it."""
+        async with self._database.transaction(team=caller.team_id) as conn:
+            before = await keys.fetch(conn, caller, update.key_id, Permission.TEAM_WRITE)
+        after = update.applied_to(before)
+        profile_id = after.default_upload_profile_id
+        is_new = profile_id != before.default_upload_profile_id
+        await refuse_missing(
+            self._references,
+            caller.team_id,
+            grants=uncovered(after.grants, before.grants),
+            upload_profile_id=profile_id if is_new else None,
+        )
 
     async def _refuse_wrong(
         self,

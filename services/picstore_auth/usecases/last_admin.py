@@ -18,7 +18,8 @@ async def keeping_an_admin(conn: AsyncConnection[TupleRow], team_id: TeamId) -> 
     """Refuse what is done in the block if it takes away the last administrator.
 
     Only one such block at a time runs for a team: of two administrators who disable each other at
-    once, the second sees what the first did.
+    once, the second sees what the first did. Enter it before rows are locked: whoever waits for it
+    holds nothing that the one inside may want.
 
     Raises:
         FailedPrecondition: Nobody enabled would hold team:admin on the whole team (LAST_ADMIN).

@@ -101,12 +101,16 @@ class Roles:
         """Change a role, and have caches forget the keys of its users if it grants other things.
 
         Raises:
-            NotFound: The team has none with that id.
+            NotFound: The team has none with that id, or lacks a project of the added grants.
             PermissionDenied: The caller lacks team:write, or an added grant.
             Aborted: The role has changed since (ETAG_MISMATCH).
             FailedPrecondition: Nobody else could administer the team (LAST_ADMIN).
         """
-        async with self._database.transaction(team=caller.team_id) as conn:
+        await self._refuse_missing_projects(caller, update)
+        async with (
+            self._database.transaction(team=caller.team_id) as conn,
+            keeping_an_admin(conn, caller.team_id),
+        ):
             before = await roles.fetch(
                 conn, caller, update.role_id, Permission.TEAM_WRITE, lock=True
             )
@@ -115,13 +119,10 @@ class Roles:
             if after == before:
                 return before
             if after.grants != before.grants:
-                added = uncovered(after.grants, before.grants)
-                await refuse_missing(self._references, caller.team_id, grants=added)
-                refuse_giving_unheld(caller, added)
+                refuse_giving_unheld(caller, uncovered(after.grants, before.grants))
                 affected = await live_credentials.of_role(conn, caller, before.id)
                 await tell_revoked(conn, caller.team_id, affected)
-            async with keeping_an_admin(conn, caller.team_id):
-                stored = await roles.update(conn, caller, after)
+            stored = await roles.update(conn, caller, after)
             await audit.record(
                 conn,
                 team_id=caller.team_id,
@@ -154,6 +155,15 @@ class Roles:
                 resource_id=role_id,
                 changes=differences(_described(before), {}),
             )
+
+    async def _refuse_missing_projects(self, caller: Caller, update: RoleUpdate) -> None:
+        """Ask for the projects of added grants before the change, so that no lock waits for it."""
+        if not update.grants:
+            return
+        async with self._database.transaction(team=caller.team_id) as conn:
+            role = await roles.fetch(conn, caller, update.role_id, Permission.TEAM_WRITE)
+        added = uncovered(update.grants, role.grants)
+        await refuse_missing(self._references, caller.team_id, grants=added)
 
 
 def _applied(role: Role, update: RoleUpdate) -> Role:

@@ -104,7 +104,7 @@ class Teams:
             Aborted: The team has changed since (ETAG_MISMATCH).
         """
         async with self._database.transaction(team=caller.team_id) as conn:
-            before = await teams.lock_one(conn, update.team_id)
+            before = await teams.fetch(conn, caller, update.team_id, lock=True)
             require(
                 caller,
                 Permission.TEAM_ADMIN,

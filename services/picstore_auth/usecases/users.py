@@ -116,7 +116,10 @@ class Users:
             Aborted: The user has changed since (ETAG_MISMATCH).
             FailedPrecondition: Nobody else can administer the team (LAST_ADMIN).
         """
-        async with self._database.transaction(team=caller.team_id) as conn:
+        async with (
+            self._database.transaction(team=caller.team_id) as conn,
+            keeping_an_admin(conn, caller.team_id),
+        ):
             before = await users.fetch(
                 conn, caller, update.user_id, Permission.TEAM_WRITE, lock=True
             )
@@ -128,8 +131,7 @@ class Users:
             if (after.role_ids, after.disabled) != (before.role_ids, before.disabled):
                 affected = await live_credentials.of_user(conn, caller, before.id)
                 await tell_revoked(conn, caller.team_id, affected)
-            async with keeping_an_admin(conn, caller.team_id):
-                stored = await users.update(conn, caller, after)
+            stored = await users.update(conn, caller, after)
             await audit.record(
                 conn,
                 team_id=caller.team_id,
@@ -148,13 +150,15 @@ class Users:
             Aborted: The user has changed since (ETAG_MISMATCH).
             FailedPrecondition: Nobody else can administer the team (LAST_ADMIN).
         """
-        async with self._database.transaction(team=caller.team_id) as conn:
+        async with (
+            self._database.transaction(team=caller.team_id) as conn,
+            keeping_an_admin(conn, caller.team_id),
+        ):
             before = await users.fetch(conn, caller, user_id, Permission.TEAM_WRITE, lock=True)
             refuse_stale(etag, revision=before.revision, kind="User", name=before.id)
             affected = await live_credentials.of_user(conn, caller, user_id)
             await tell_revoked(conn, caller.team_id, affected)
-            async with keeping_an_admin(conn, caller.team_id):
-                await users.delete(conn, caller, user_id)
+            await users.delete(conn, caller, user_id)
             await audit.record(
                 conn,
                 team_id=caller.team_id,
