@@ -17,6 +17,7 @@ from picstore_kit.pg.migrate import migrate
 from picstore_kit.pg.provision import login_dsn, provision
 from picstore_kit.sealing import Sealer
 from picstore_kit.settings import PostgresSettings, SealingSettings
+from tests.integration.catalog.projects.teams import Team
 
 PASSWORD = "not a secret"
 
@@ -46,3 +47,9 @@ def secrets() -> LocationSecrets:
 @pytest.fixture
 def team_id() -> TeamId:
     return new_id(TeamId)
+
+
+@pytest.fixture
+async def team(work: UnitOfWork, secrets: LocationSecrets) -> Team:
+    """A team that has one of everything."""
+    return await Team.set_up(work, secrets)
