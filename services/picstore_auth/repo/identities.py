@@ -122,23 +122,21 @@ async def find_session(conn: AsyncConnection[TupleRow], session_id: SessionId) -
 
 async def note_uses(conn: AsyncConnection[TupleRow], uses: Mapping[str, datetime]) -> None:
     """Store when keys and sessions were last used, to the minute, in a system transaction."""
-    used = (list(uses.keys()), list(uses.values()))
     await conn.execute(
         """
-        UPDATE api_keys AS k
-        SET last_used_at = used.at
-        FROM unnest(%s::text[], %s::timestamptz[]) AS used(id, at)
-        WHERE k.id = used.id
-          AND (k.last_used_at IS NULL OR k.last_used_at <= used.at - interval '1 minute')
-        """,
-        used,
-    )
-    await conn.execute(
-        """
+        WITH used AS (
+            SELECT id, at FROM unnest(%s::text[], %s::timestamptz[]) AS used(id, at)
+        ), keys AS (
+            UPDATE api_keys AS k
+            SET last_used_at = used.at
+            FROM used
+            WHERE k.id = used.id
+              AND (k.last_used_at IS NULL OR k.last_used_at <= used.at - interval '1 minute')
+        )
         UPDATE sessions AS s
         SET last_used_at = used.at
-        FROM unnest(%s::text[], %s::timestamptz[]) AS used(id, at)
+        FROM used
         WHERE s.id = used.id AND s.last_used_at <= used.at - interval '1 minute'
         """,
-        used,
+        (list(uses.keys()), list(uses.values())),
     )

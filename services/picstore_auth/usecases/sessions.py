@@ -120,11 +120,15 @@ class Sessions:
         """Delete sessions that ended long ago, again and again, until cancelled."""
         while True:
             try:
-                async with self._database.system_transaction() as conn:
-                    await sessions.delete_ended(conn, self._clock() - KEEP_ENDED)
+                await self.delete_ended()
             except PicstoreError as error:
                 log.warning("sessions.not_swept", reason=error.reason)
             await asyncio.sleep(SWEEP_S)
+
+    async def delete_ended(self) -> None:
+        """Delete sessions that ended long ago, of all teams."""
+        async with self._database.system_transaction() as conn:
+            await sessions.delete_ended(conn, self._clock() - KEEP_ENDED)
 
     async def _page(
         self,
