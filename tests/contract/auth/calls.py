@@ -47,5 +47,11 @@ async def update_role(client: Client, role: role_pb2.Role, *paths: str) -> role_
     )
 
 
+async def update_key(client: Client, key: api_key_pb2.ApiKey, *paths: str) -> api_key_pb2.ApiKey:
+    return await client.keys.UpdateApiKey(
+        api_key_pb2.UpdateApiKeyRequest(api_key=key, update_mask=FieldMask(paths=paths))
+    )
+
+
 async def create_key(client: Client, key: api_key_pb2.ApiKey) -> api_key_pb2.CreateApiKeyResponse:
     return await client.keys.CreateApiKey(api_key_pb2.CreateApiKeyRequest(api_key=key))

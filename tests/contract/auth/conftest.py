@@ -18,8 +18,15 @@ from picstore_auth.settings import AuthSettings, PasswordSettings
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.credentials import BearerCredentials
-from picstore_kit.settings import NATSSettings, PostgresSettings, RPCSettings, SealingSettings
+from picstore_kit.settings import (
+    NATSSettings,
+    PostgresSettings,
+    RPCSettings,
+    SealingSettings,
+    TargetsSettings,
+)
 from picstore_local.infrastructure import Infrastructure
+from tests.contract.auth.catalog import Catalog
 from tests.contract.auth.clients import (
     ADMIN_AND_WRITER,
     SECRETS,
@@ -39,7 +46,15 @@ def auth_dsn(infra: Infrastructure) -> Iterator[str]:
 
 
 @pytest.fixture
-async def address(auth_dsn: str, infra: Infrastructure, tmp_path: Path) -> AsyncIterator[str]:
+def catalog(tmp_path: Path) -> Catalog:
+    """The catalog that the service asks for projects and upload profiles."""
+    return Catalog(tmp_path)
+
+
+@pytest.fixture
+async def address(
+    auth_dsn: str, infra: Infrastructure, catalog: Catalog, tmp_path: Path
+) -> AsyncIterator[str]:
     """Where the service listens while the test runs."""
     address = f"unix:{tmp_path / 'auth.sock'}"
     settings = AuthSettings(
@@ -53,10 +68,12 @@ async def address(auth_dsn: str, infra: Infrastructure, tmp_path: Path) -> Async
             for name, secret in SECRETS.items()
         },
         rpc=RPCSettings(listen=address),
+        targets=TargetsSettings(catalog=catalog.address),
         passwords=PasswordSettings(time_cost=1, memory_kib=8, parallelism=1),
     )
     async with Lifecycle() as lifecycle:
         assert await lifecycle.build(partial(build, settings))
+        await catalog.serve(lifecycle, auth=address)
         serving = asyncio.create_task(lifecycle.serve())
         yield address
         lifecycle.stop()

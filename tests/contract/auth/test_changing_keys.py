@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.auth.v1 import api_key_pb2, authentication_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
@@ -27,7 +26,7 @@ from picstore_kit.errors import (
     Unauthenticated,
 )
 from picstore_kit.ids import KeyId, new_id
-from tests.contract.auth.calls import create_key, create_role, create_user, refusal
+from tests.contract.auth.calls import create_key, create_role, create_user, refusal, update_key
 from tests.contract.auth.clients import ADMIN_AND_WRITER, Client, Connect, Team, found_team
 
 PRINCIPAL = authentication_pb2.GetPrincipalRequest()
@@ -47,12 +46,6 @@ async def made(admin: Client, user: user_pb2.User) -> api_key_pb2.CreateApiKeyRe
     """A key of that user which only reads."""
     key = api_key_pb2.ApiKey(user_id=user.id, display_name="blog", grants=[READ])
     return await create_key(admin, key)
-
-
-async def update_key(client: Client, key: api_key_pb2.ApiKey, *paths: str) -> api_key_pb2.ApiKey:
-    return await client.keys.UpdateApiKey(
-        api_key_pb2.UpdateApiKeyRequest(api_key=key, update_mask=FieldMask(paths=paths))
-    )
 
 
 async def rotate(

@@ -21,11 +21,12 @@ from picstore_kit.errors import (
 )
 from picstore_kit.ids import ProjectId, new_id
 from tests.contract.auth.calls import create_role, refusal, update_role
+from tests.contract.auth.catalog import Catalog
 from tests.contract.auth.clients import Client, Team
 
 
-async def test_created_role_is_found_again(admin: Client) -> None:
-    project_id = new_id(ProjectId)
+async def test_created_role_is_found_again(admin: Client, catalog: Catalog) -> None:
+    project_id = catalog.project()
     made = await create_role(
         admin,
         "editor",
@@ -76,8 +77,8 @@ async def test_repeated_create_of_a_role_answers_alike(admin: Client) -> None:
     assert error.reason is Reason.REQUEST_ID_REUSED
 
 
-async def test_nobody_makes_a_role_above_their_own(team: Team) -> None:
-    grant = Grant(permission=PERMISSION_IMAGE_EDIT, project_id=new_id(ProjectId))
+async def test_nobody_makes_a_role_above_their_own(team: Team, catalog: Catalog) -> None:
+    grant = Grant(permission=PERMISSION_IMAGE_EDIT, project_id=catalog.project())
     error = await refusal(create_role(team["writer"], "editor", grant))
     assert isinstance(error, PermissionDenied)
     assert error.metadata == {"permission": "image:edit"}

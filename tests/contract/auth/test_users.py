@@ -11,6 +11,7 @@ from picstore_kit.errors import (
     Aborted,
     AlreadyExists,
     InvalidFields,
+    NotFound,
     PermissionDenied,
     Reason,
 )
@@ -72,8 +73,8 @@ async def test_role_of_another_team_is_no_role(
     foreign = await create_role(other["admin"], "viewer")
     for role_id in (foreign.id, new_id(RoleId)):
         error = await refusal(create_user(admin, "ann@example.org", role_ids=[role_id]))
-        assert isinstance(error, InvalidFields)
-        assert error.metadata == {"fields": "user.role_ids[0]"}
+        assert isinstance(error, NotFound)
+        assert error.metadata == {"resource_type": "Role", "resource_name": role_id}
 
 
 async def test_repeated_create_of_a_user_answers_alike(admin: Client) -> None:
