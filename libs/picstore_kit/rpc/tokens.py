@@ -38,7 +38,10 @@ _RENEW_BEFORE_S: Final = 60
 _KEYS_FRESH_S: Final = 300
 _REFETCH_AFTER_S: Final = 5
 """Seconds between two fetches at least: anybody can send tokens with key ids that nobody knows."""
-_REQUIRED_CLAIMS: Final = ["iss", "aud", "sub", "iat", "exp"]
+_REQUIRED_CLAIMS: Final = ["iss", "aud", "sub", "iat", "exp", "jti"]
+_HEADER: Final = frozenset({"alg", "typ", "kid"})
+"""All that a header says. Others, such as `jwk`, `jku`, `x5u` or `crit`, would only tell us how to
+verify the token, and that is not for the token to tell."""
 
 Clock = Callable[[], float]
 
@@ -127,8 +130,8 @@ class ServiceTokenVerifier:
             raise _refused("is too long")
         try:
             header = jwt.get_unverified_header(token)
-            if header.get("typ") != "JWT" or not isinstance(header.get("kid"), str):
-                raise _refused("does not say which key signed it")
+            if header.keys() != _HEADER or header["typ"] != "JWT":
+                raise _refused("has another header than ours")
             key = await self._key(header["kid"])
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -137,7 +140,7 @@ class ServiceTokenVerifier:
                 issuer=ISSUER,
                 audience=AUDIENCE,
                 leeway=_LEEWAY_S,
-                options={"require": _REQUIRED_CLAIMS},
+                options={"require": _REQUIRED_CLAIMS, "strict_aud": True},
             )
             _refuse_repeated_claims(token)
         except jwt.ExpiredSignatureError as error:

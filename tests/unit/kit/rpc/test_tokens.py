@@ -87,6 +87,7 @@ def _forge(
         "sub": "upload",
         "iat": now,
         "exp": now + 300,
+        "jti": "1",
     }
     claims |= changes
     claims = {name: value for name, value in claims.items() if value is not None}
@@ -99,7 +100,14 @@ def _unsigned(header: dict[str, Any], payload: str) -> str:
 
 
 def _signed(header: dict[str, Any], payload: str) -> str:
-    signing_input = _unsigned(header, payload)[:-1]
+    return _signed_text(json.dumps(header), payload)
+
+
+def _signed_text(header: str, payload: str) -> str:
+    parts = [header.encode(), payload.encode()]
+    signing_input = b".".join(
+        base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts
+    ).decode()
     signature = base64.urlsafe_b64encode(OURS.sign(signing_input.encode())).rstrip(b"=")
     return f"{signing_input}.{signature.decode()}"
 
@@ -108,7 +116,7 @@ def _payload(*, repeat: str = "") -> str:
     now = int(time.time())
     return (
         f'{{"iss":"picstore-auth","aud":"picstore","sub":"upload"{repeat},'
-        f'"iat":{now},"exp":{now + 300}}}'
+        f'"iat":{now},"exp":{now + 300},"jti":"1"}}'
     )
 
 
@@ -133,7 +141,9 @@ async def test_hand_made_token_is_good_if_it_is_right(verifier: ServiceTokenVeri
         pytest.param(lambda: _forge({}, headers={"kid": "k1", "typ": "at+jwt"}), id="another type"),
         pytest.param(lambda: _forge({"aud": "elsewhere"}), id="another audience"),
         pytest.param(lambda: _forge({"aud": None}), id="no audience"),
+        pytest.param(lambda: _forge({"aud": ["picstore", "elsewhere"]}), id="two audiences"),
         pytest.param(lambda: _forge({"iss": "elsewhere"}), id="another issuer"),
+        pytest.param(lambda: _forge({"jti": None}), id="no id"),
         pytest.param(lambda: _forge({"iss": None}), id="no issuer"),
         pytest.param(lambda: _forge({"sub": None}), id="no subject"),
         pytest.param(lambda: _forge({"sub": 7}), id="subject that is no text"),
@@ -161,8 +171,38 @@ async def test_hand_made_token_is_good_if_it_is_right(verifier: ServiceTokenVeri
             id="brings its own key",
         ),
         pytest.param(
+            lambda: _forge({}, headers={"kid": "k1", "jwk": {"kty": "OKP"}}), id="names its key"
+        ),
+        pytest.param(
+            lambda: _forge({}, headers={"kid": "k1", "jku": "https://elsewhere.example/keys"}),
+            id="says where its key is",
+        ),
+        pytest.param(
+            lambda: _forge({}, headers={"kid": "k1", "x5u": "https://elsewhere.example/chain"}),
+            id="says where its certificate is",
+        ),
+        pytest.param(
+            lambda: _forge({}, headers={"kid": "k1", "crit": ["exp"]}), id="demands extensions"
+        ),
+        pytest.param(
             lambda: _unsigned({"alg": "none", "typ": "JWT", "kid": "k1"}, _payload()),
             id="not signed",
+        ),
+        pytest.param(
+            lambda: _signed({"alg": "none", "typ": "JWT", "kid": "k1"}, _payload()),
+            id="signed, and says that it is not",
+        ),
+        pytest.param(
+            lambda: _signed({"alg": "HS256", "typ": "JWT", "kid": "k1"}, _payload()),
+            id="another algorithm",
+        ),
+        pytest.param(
+            lambda: _signed({"alg": "EdDSA", "typ": "JWT", "kid": ["k1"]}, _payload()),
+            id="kid that is no text",
+        ),
+        pytest.param(
+            lambda: _signed_text('{"alg":"EdDSA","typ":"JWT","kid":"k2","kid":"k1"}', _payload()),
+            id="repeats a header",
         ),
         pytest.param(
             lambda: _signed(
