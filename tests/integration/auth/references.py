@@ -7,7 +7,7 @@ from collections.abc import Collection
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
 
 
-class EverythingExists:
+class Everything:
     """Misses nothing."""
 
     async def missing(
