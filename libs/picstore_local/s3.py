@@ -56,6 +56,12 @@ class S3Access:
     outputs_bucket: str
     """Anyone may read its objects by their full name, and nothing else."""
 
+    @property
+    def host(self) -> str:
+        """`host:port` of the endpoint."""
+        url = urlsplit(self.endpoint)
+        return url.netloc if url.port else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"
+
     def client(self) -> Minio:
         """Return a client that fails at once instead of retrying for minutes."""
         url = urlsplit(self.endpoint)

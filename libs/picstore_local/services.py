@@ -29,6 +29,8 @@ class Need(StrEnum):
     TARGETS = auto()
     """Where the other services are."""
     SEALING = auto()
+    EGRESS = auto()
+    """What teams may reach beyond the public internet."""
     SERVICE_SECRETS = auto()
     """The digests of all services' secrets."""
 
@@ -82,6 +84,7 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
                 Need.IDENTITY,
                 Need.TARGETS,
                 Need.SEALING,
+                Need.EGRESS,
             }
         ),
         after=("auth",),
@@ -89,14 +92,14 @@ SERVICES: Final[tuple[ServiceSpec, ...]] = (
     ServiceSpec(
         name="upload",
         module="picstore_upload.main",
-        needs=frozenset({Need.POSTGRES, Need.NATS, Need.IDENTITY, Need.TARGETS}),
+        needs=frozenset({Need.POSTGRES, Need.NATS, Need.IDENTITY, Need.TARGETS, Need.EGRESS}),
         work_dir_variable="PICSTORE_INGEST__SPOOL_DIR",
         after=("auth",),
     ),
     ServiceSpec(
         name="converter",
         module="picstore_converter.main",
-        needs=frozenset({Need.NATS, Need.IDENTITY, Need.TARGETS}),
+        needs=frozenset({Need.NATS, Need.IDENTITY, Need.TARGETS, Need.EGRESS}),
         work_dir_variable="PICSTORE_CONVERSION__WORK_DIR",
         after=("auth",),
     ),
@@ -117,6 +120,8 @@ class Surroundings:
     database_dsn: str
     """An administrator's, of Pic Store's database."""
     nats_url: str
+    s3_host: str
+    """`host:port` of the S3 store."""
     targets: Mapping[str, str]
     """gRPC target by service."""
     work_dir: Path
@@ -156,6 +161,8 @@ def environment(
         key = base64.b64encode(bytes.fromhex(around.secret(f"sealing.{spec.name}")))
         variables["PICSTORE_SEALING__KEYS"] = json.dumps({"local": key.decode()})
         variables["PICSTORE_SEALING__CURRENT"] = "local"
+    if Need.EGRESS in spec.needs:
+        variables["PICSTORE_EGRESS__ALLOWED"] = json.dumps([around.s3_host])
     if Need.SERVICE_SECRETS in spec.needs:
         variables["PICSTORE_SERVICE_SECRETS"] = json.dumps(
             {

@@ -212,6 +212,7 @@ class Stack:
         surroundings = Surroundings(
             database_dsn=await create_database(self._infra.postgres_dsn),
             nats_url=self._infra.nats_url,
+            s3_host=self._infra.s3.host,
             targets={
                 name: self._listen[name]
                 for name in ("auth", "catalog", "upload")

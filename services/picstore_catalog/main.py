@@ -19,6 +19,7 @@ from picstore.catalog.v1 import (
     upload_profile_pb2_grpc,
 )
 from picstore.jobs.v1 import job_pb2_grpc
+from picstore_catalog.mapping.storage_location import TeamRules
 from picstore_catalog.servicer.bootstrap import BootstrapServicer
 from picstore_catalog.servicer.conversion_profile import ConversionProfileServicer
 from picstore_catalog.servicer.image import ImageServicer
@@ -29,8 +30,10 @@ from picstore_catalog.servicer.reference import ReferenceServicer
 from picstore_catalog.servicer.storage_location import StorageLocationServicer
 from picstore_catalog.servicer.upload_profile import UploadProfileServicer
 from picstore_catalog.settings import CatalogSettings
+from picstore_catalog.stores import GuardedReach
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_catalog.usecases.storage_test import LocationTester
 from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.dlq import DeadLetterKeeper
@@ -38,6 +41,7 @@ from picstore_kit.bus.publisher import Publisher
 from picstore_kit.denials import Denials
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.audit_relay import AuditRelay
 from picstore_kit.pg.database import Database
@@ -98,6 +102,7 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
     # The pager derives a key of its own from it, and all replicas have the same.
     pager = Pager(settings.identity.secret.get_secret_value().encode())
     secrets = LocationSecrets(Sealer(settings.sealing))
+    egress = EgressPolicy(settings.egress)
     local_roots = tuple(PurePosixPath(root) for root in settings.allowed_local_roots)
     return [
         (
@@ -107,7 +112,13 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
         ),
         (
             storage_location_pb2_grpc.add_StorageLocationServiceServicer_to_server,
-            StorageLocationServicer(work, pager),
+            StorageLocationServicer(
+                work,
+                pager,
+                secrets=secrets,
+                tester=LocationTester(GuardedReach(secrets, egress)),
+                rules=TeamRules(egress=egress, local_roots=local_roots),
+            ),
             "picstore.catalog.v1.StorageLocationService",
         ),
         (

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PositiveFloat
 
 from picstore_kit.settings import (
+    EgressSettings,
     NATSSettings,
     PostgresSettings,
     SealingSettings,
@@ -36,7 +37,10 @@ class CatalogSettings(ServiceSettings):
     """Where auth is."""
     sealing: SealingSettings
     """Keys for the secrets of storage locations."""
+    egress: EgressSettings = EgressSettings()
+    """Where the storage locations of teams may be; upload and converter need the same."""
     allowed_local_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = ()
-    """JSON list of directories under which `local` storage locations may lie; none by default."""
+    """JSON list of directories under which `local` storage locations may lie; none by default.
+    Those of a team lie in the subdirectory that has the team's id for its name."""
     sweep_interval_s: PositiveFloat = 30
     """Seconds between looks for lost jobs, and the time that a queued one has to find a worker."""

@@ -54,6 +54,26 @@ class UnitOfWork:
         """Begin a transaction that reaches all rows: for what no team asked for, such as sweeps."""
         return self._database.system_transaction()
 
+    async def answered(
+        self,
+        access: Access,
+        *,
+        method: str,
+        request: RepeatableRequest,
+        answer: type[AnswerT],
+    ) -> AnswerT | None:
+        """Return the answer that `once` gave to the same request before, if it did.
+
+        For what is done before the work and must not be in its transaction, as it takes long.
+
+        Raises:
+            AlreadyExists: The request id was used with another request (REQUEST_ID_REUSED).
+        """
+        key, payload = _keyed(access, method, request)
+        async with self.begin(access.team_id) as transaction:
+            earlier = await recall(transaction, key, payload)
+        return None if earlier is None else answer.FromString(earlier)
+
     async def once(
         self,
         access: Access,
@@ -68,8 +88,7 @@ class UnitOfWork:
         Raises:
             AlreadyExists: The request id was used with another request (REQUEST_ID_REUSED).
         """
-        key = RequestKey(principal=access.caller, method=method, request_id=request.request_id)
-        payload = request.SerializeToString(deterministic=True)
+        key, payload = _keyed(access, method, request)
         async with self.begin(access.team_id) as transaction:
             earlier = await recall(transaction, key, payload)
             if earlier is not None:
@@ -77,3 +96,8 @@ class UnitOfWork:
             given = await work(transaction)
             await remember(transaction, key, payload, given.SerializeToString())
             return given
+
+
+def _keyed(access: Access, method: str, request: RepeatableRequest) -> tuple[RequestKey, bytes]:
+    key = RequestKey(principal=access.caller, method=method, request_id=request.request_id)
+    return key, request.SerializeToString(deterministic=True)

@@ -17,6 +17,7 @@ from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.worker import Worker
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.peers import meet_peers
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.server import RPCServer
@@ -40,7 +41,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         )
     )
     locations = RPCLocations(IngestServiceStub(catalog))
-    stores = await lifecycle.enter(LocationStores(locations.get))
+    stores = await lifecycle.enter(LocationStores(locations.get, EgressPolicy(settings.egress)))
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,

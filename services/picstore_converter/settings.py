@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode
 
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.settings import (
+    EgressSettings,
     NATSSettings,
     ServiceIdentitySettings,
     ServiceSettings,
@@ -53,6 +54,8 @@ class ConverterSettings(ServiceSettings):
     """Where the jobs come from."""
     targets: TargetsSettings = TargetsSettings()
     """Where auth and the catalog are."""
+    egress: EgressSettings = EgressSettings()
+    """Where the storage locations of teams may be."""
     lanes: Annotated[tuple[Lane, ...], NoDecode] = tuple(Lane)
     """The lanes to take jobs from, separated by commas, such as `interactive,fast`."""
     conversion: ConversionSettings = ConversionSettings()

@@ -11,6 +11,7 @@ from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.main import service_main
+from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.peers import follow_revocations, meet_peers
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.channel import open_channel
@@ -45,7 +46,9 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         open_channel(settings.targets.catalog, services=[_INGEST], credentials=peers.credentials)
     )
     catalog = RPCCatalog(IngestServiceStub(channel))
-    stores = await lifecycle.enter(LocationStores(catalog.get_location))
+    stores = await lifecycle.enter(
+        LocationStores(catalog.get_location, EgressPolicy(settings.egress))
+    )
     spool_dir = await lifecycle.enter(
         scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import PositiveFloat, PositiveInt
 
 from picstore_kit.settings import (
+    EgressSettings,
     NATSSettings,
     PostgresSettings,
     ServiceIdentitySettings,
@@ -62,6 +63,8 @@ class UploadSettings(ServiceSettings):
     """Where revoked keys are heard of."""
     targets: TargetsSettings = TargetsSettings()
     """Where auth and the catalog are."""
+    egress: EgressSettings = EgressSettings()
+    """Where the storage locations of teams may be."""
     ingest: IngestSettings = IngestSettings()
     """How much is taken in."""
     probe: ProbeSettings = ProbeSettings()

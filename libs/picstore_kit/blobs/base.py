@@ -66,12 +66,16 @@ class BlobStoreUnavailable(Unavailable):
 class BlobStoreDenied(FailedPrecondition):
     """The store refuses: wrong credentials, no right, no such bucket. Repeating does not help."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, action: str = "") -> None:
         super().__init__(
             Reason.STORAGE_DENIED,
             f"the storage location refuses: {code}",
             metadata={"storage_code": code},
         )
+        self.storage_code = code
+        """As the store calls it, such as `AccessDenied`."""
+        self.action = action
+        """What was refused, by the name that policies have for it, such as `s3:PutObject`."""
 
 
 class BlobDigestMismatch(InvalidArgument):

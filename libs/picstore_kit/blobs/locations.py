@@ -11,17 +11,21 @@ from types import TracebackType
 from typing import Final, Self
 
 from picstore.catalog.v1.storage_location_pb2 import StorageLocation
-from picstore_kit.blobs.base import BlobStore
+from picstore_kit.blobs.base import BlobStore, BlobStoreDenied
 from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import LocationId
+from picstore_kit.net.egress import EgressPolicy
 
 _FRESH_S: Final = 60.0
 """Rotated credentials are taken up within this time."""
 
 
-def open_location(location: StorageLocation) -> BlobStore:
+def open_location(location: StorageLocation, egress: EgressPolicy) -> BlobStore:
     """Open the store that `location` describes, secrets and all.
+
+    What a team has set up is reached only as far as `egress` lets it, and never with the ambient
+    credentials; what the operator has set up may be anywhere.
 
     Raises:
         FailedPrecondition: It is of a kind that this version does not know.
@@ -30,6 +34,8 @@ def open_location(location: StorageLocation) -> BlobStore:
     match location.WhichOneof("provider"):
         case "s3":
             s3 = location.s3
+            if not location.operator_managed and not s3.access_key_id:
+                raise BlobStoreDenied("NoCredentialsFound")
             return open_store(
                 S3Config(
                     endpoint=s3.endpoint,
@@ -38,6 +44,7 @@ def open_location(location: StorageLocation) -> BlobStore:
                     prefix=s3.prefix,
                     access_key=s3.access_key_id or None,
                     secret_key=s3.secret_access_key or None,
+                    egress=None if location.operator_managed else egress,
                 )
             )
         case "local":
@@ -60,8 +67,11 @@ class _Entry:
 class LocationStores:
     """Opens stores by location id; asks for a location again when what it knows grows old."""
 
-    def __init__(self, fetch: Callable[[LocationId], Awaitable[StorageLocation]]) -> None:
+    def __init__(
+        self, fetch: Callable[[LocationId], Awaitable[StorageLocation]], egress: EgressPolicy
+    ) -> None:
         self._fetch = fetch
+        self._egress = egress
         self._entries: dict[LocationId, _Entry] = {}
         # All that were opened, also those that a newer one replaced: somebody may be using them.
         self._opened = AsyncExitStack()
@@ -97,7 +107,7 @@ class LocationStores:
         if known is not None and known.etag == location.etag:
             store = known.store
         else:
-            store = open_location(location)
+            store = open_location(location, self._egress)
             self._opened.push_async_callback(store.close)
         entry = _Entry(store=store, etag=location.etag, fresh_until=time.monotonic() + _FRESH_S)
         self._entries[location_id] = entry

@@ -46,6 +46,11 @@ _THREADS: Final = 16
 _STREAMS: Final = 32
 _LIST_PAGE: Final = 1000
 _META: Final = "x-amz-meta-"
+# As policies call what is allowed.
+_PUT: Final = "s3:PutObject"
+_GET: Final = "s3:GetObject"
+_LIST: Final = "s3:ListBucket"
+_DELETE: Final = "s3:DeleteObject"
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
@@ -128,7 +133,7 @@ class S3BlobStore(BlobStore):
             with part.open("wb") as target:
 
                 def pump() -> int:
-                    with _mapped(key):
+                    with _mapped(key, _GET):
                         chunk = response.read(CHUNK_BYTES)
                     return target.write(chunk)
 
@@ -154,7 +159,7 @@ class S3BlobStore(BlobStore):
             return
 
         def read() -> bytes:
-            with _mapped(key):
+            with _mapped(key, _GET):
                 return response.read(CHUNK_BYTES)
 
         try:
@@ -172,7 +177,7 @@ class S3BlobStore(BlobStore):
         name = self._name(key)
 
         def delete() -> None:
-            with _mapped(key):
+            with _mapped(key, _DELETE):
                 self._client.remove_object(self._bucket, name)
 
         await self._threads.run(delete)
@@ -182,7 +187,7 @@ class S3BlobStore(BlobStore):
         name = self._name(key)
 
         def discard() -> None:
-            with _mapped(key):
+            with _mapped(key, _DELETE):
                 for upload_id in self._unfinished(name):
                     self._abort(name, upload_id)
                 self._client.remove_object(self._bucket, name)
@@ -194,7 +199,7 @@ class S3BlobStore(BlobStore):
         origin, name = self._name(source), self._name(target)
 
         def copy() -> BlobStat:
-            with _mapped(source):
+            with _mapped(source, _PUT):
                 self._client.copy_object(self._bucket, name, CopySource(self._bucket, origin))
             return self._stat(target)
 
@@ -207,7 +212,7 @@ class S3BlobStore(BlobStore):
         )
 
         def page() -> list[str]:
-            with _mapped(prefix):
+            with _mapped(prefix, _LIST):
                 return [
                     cast(str, item.object_name).removeprefix(self._prefix)
                     for item in islice(found, _LIST_PAGE)
@@ -257,7 +262,7 @@ class S3BlobStore(BlobStore):
         content_type: str,
         headers: dict[str, str],
     ) -> None:
-        with _mapped(key):
+        with _mapped(key, _PUT):
             self._client.put_object(
                 self._bucket,
                 name,
@@ -277,7 +282,7 @@ class S3BlobStore(BlobStore):
 
     def _stat(self, key: str) -> BlobStat:
         name = self._name(key)
-        with _mapped(key):
+        with _mapped(key, _GET):
             return _stat_of(self._client.stat_object(self._bucket, name).metadata or {})
 
     def _unfinished(self, name: str) -> Iterator[str]:
@@ -297,14 +302,14 @@ class S3BlobStore(BlobStore):
 
     def _open(self, key: str, offset: int, length: int | None) -> BaseHTTPResponse:
         name = self._name(key)
-        with _mapped(key):
+        with _mapped(key, _GET):
             return self._client.get_object(self._bucket, name, offset, length or 0)
 
     async def _presign(self, method: str, key: str, expires_s: int) -> str:
         name = self._name(key)
 
         def presign() -> str:
-            with _mapped(key):
+            with _mapped(key, _GET if method == "GET" else _PUT):
                 return self._client.get_presigned_url(
                     method, self._bucket, name, expires=timedelta(seconds=expires_s)
                 )
@@ -345,16 +350,17 @@ def _release(response: BaseHTTPResponse) -> None:
 
 
 @contextmanager
-def _mapped(key: str) -> Iterator[None]:
+def _mapped(key: str, action: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours; `action` is the permission that the call needs."""
     try:
         yield
     except S3Error as error:
-        raise _translate(error, key) from error
+        raise _translate(error, key, action) from error
     except (MinioException, urllib3.exceptions.HTTPError) as error:
         raise BlobStoreUnavailable from error
 
 
-def _translate(error: S3Error, key: str) -> Exception:
+def _translate(error: S3Error, key: str, action: str) -> Exception:
     status, code = error.response.status, error.code or ""
     if code == "NoSuchKey":
         return BlobNotFound(key)
@@ -362,4 +368,4 @@ def _translate(error: S3Error, key: str) -> Exception:
         return _BeyondEnd()
     if status >= 500 or status in (408, 429):
         return BlobStoreUnavailable()
-    return BlobStoreDenied(code if _PLAIN_CODE.fullmatch(code) else str(status))
+    return BlobStoreDenied(code if _PLAIN_CODE.fullmatch(code) else str(status), action=action)

@@ -6,24 +6,20 @@ followed, as an endpoint is somebody's input.
 
 from __future__ import annotations
 
-import ssl
+import os
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-import certifi
 import urllib3
 from minio import Minio
-from minio.credentials.credentials import Credentials
-from minio.credentials.providers import (
-    ChainedProvider,
-    EnvAWSProvider,
-    IamAwsProvider,
-    Provider,
-)
 from minio.helpers import check_bucket_name
 
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.base import BlobStoreDenied
+from picstore_kit.net.egress import EgressPolicy
+from picstore_kit.net.fetch import ca_certificates
+from picstore_kit.net.guarded import GuardedPoolManager
 
 _AMAZON: Final = "s3.amazonaws.com"
 
@@ -40,15 +36,18 @@ class S3Config:
     prefix: str = ""
     """Put before every key, with a slash between."""
     access_key: str | None = None
-    """None takes credentials from the surroundings: environment, web identity, container or
-    instance metadata, in this order."""
+    """None takes credentials from the surroundings (`picstore_kit.blobs.ambient`)."""
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     virtual_host_style: bool = False
     """Whether the bucket is a part of the host name; Amazon's always is."""
+    egress: EgressPolicy | None = None
+    """What may be connected to; None for what the operator has set up, which may be anywhere."""
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 20.0
     """Longest silence of the server, not the longest transfer."""
+    answer_timeout_s: float = 60.0
+    """Longest time to an answer, where `egress` says that the server is not to be trusted."""
 
 
 def connect(config: S3Config, *, connections: int) -> Minio:
@@ -70,7 +69,6 @@ def _client(config: S3Config, connections: int) -> Minio:
     )
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError("an endpoint is an http or https URL")
-    http = _http(config, connections)
     client = Minio(
         url.netloc,
         access_key=config.access_key,
@@ -78,35 +76,22 @@ def _client(config: S3Config, connections: int) -> Minio:
         session_token=config.session_token,
         secure=url.scheme == "https",
         region=config.region or (None if url.netloc.endswith(".amazonaws.com") else "us-east-1"),
-        http_client=http,
-        credentials=None if config.access_key else _Ambient(http),
+        http_client=_http(config, connections),
+        # Amazon's variables, and not settings of ours: they are where all of its tools look.
+        credentials=None if config.access_key else AmbientCredentials(os.environ),
     )
     if config.virtual_host_style:
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK's gap
     return client
 
 
-class _Ambient(Provider):
-    """Credentials from the surroundings, and one clear error where there are none."""
-
-    def __init__(self, http: urllib3.PoolManager) -> None:
-        self._chain = ChainedProvider([EnvAWSProvider(), IamAwsProvider(http_client=http)])
-
-    def retrieve(self) -> Credentials:
-        try:
-            return self._chain.retrieve()
-        except (ValueError, OSError, urllib3.exceptions.HTTPError) as error:
-            raise BlobStoreDenied("NoCredentialsFound") from error
-
-
 def _http(config: S3Config, connections: int) -> urllib3.PoolManager:
-    return urllib3.PoolManager(
-        maxsize=connections,
-        timeout=urllib3.Timeout(connect=config.connect_timeout_s, read=config.read_timeout_s),
-        cert_reqs="CERT_REQUIRED",
-        # SSL_CERT_FILE or the system's own, where there is one.
-        ca_certs=ssl.get_default_verify_paths().cafile or certifi.where(),
-        retries=urllib3.Retry(
+    options: dict[str, Any] = {
+        "maxsize": connections,
+        "timeout": urllib3.Timeout(connect=config.connect_timeout_s, read=config.read_timeout_s),
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_certs": ca_certificates(),
+        "retries": urllib3.Retry(
             total=3,
             connect=1,
             read=1,
@@ -115,4 +100,7 @@ def _http(config: S3Config, connections: int) -> urllib3.PoolManager:
             raise_on_status=False,
             backoff_factor=0.2,
         ),
-    )
+    }
+    if config.egress is None:
+        return urllib3.PoolManager(**options)
+    return GuardedPoolManager(config.egress, answer_s=config.answer_timeout_s, **options)

@@ -13,29 +13,20 @@ from picstore.catalog.v1 import (
     upload_profile_pb2,
 )
 from picstore_catalog.mapping.conversion_profile import read_profile
+from picstore_catalog.mapping.storage_location import read_provider, read_public
 from picstore_catalog.model.bootstrap import (
     ConversionProfileEntry,
     Document,
-    LocalEntry,
     LocationEntry,
     Outcome,
     ProjectEntry,
-    S3Entry,
     UploadProfileEntry,
 )
 from picstore_catalog.model.names import (
-    directory_fault,
     display_name_fault,
     normalised_path,
     path_fault,
     short_name_fault,
-    url_fault,
-)
-from picstore_catalog.model.storage_location import (
-    bucket_fault,
-    cache_control_fault,
-    credential_fault,
-    region_fault,
 )
 from picstore_kit.ids import ConversionProfileId, LocationId, ProjectId, UploadProfileId
 from picstore_kit.rpc.changes import change_to_proto
@@ -112,17 +103,8 @@ def _location(
     local_roots: tuple[PurePosixPath, ...],
 ) -> LocationEntry:
     _check_names(message, violations, path)
-    provider: S3Entry | LocalEntry
-    if message.WhichOneof("provider") == "local":
-        directory = message.local.directory
-        violations.add(f"{path}.local.directory", directory_fault(directory, local_roots))
-        provider = LocalEntry(directory=str(PurePosixPath(directory)))
-    else:
-        provider = _bucket(message.s3, violations, f"{path}.s3")
-    base_url = message.public_base_url.rstrip("/")
-    if base_url:
-        violations.add(f"{path}.public_base_url", url_fault(base_url, with_path=True))
-    violations.add(f"{path}.cache_control", cache_control_fault(message.cache_control))
+    provider = read_provider(message, violations, path, local_roots)
+    base_url, cache_control = read_public(message, violations, path)
     return LocationEntry(
         id=violations.optional_id(LocationId, message.id, f"{path}.id"),
         project=message.project_id,
@@ -130,30 +112,8 @@ def _location(
         display_name=message.display_name,
         provider=provider,
         public_base_url=base_url,
-        cache_control=message.cache_control,
+        cache_control=cache_control,
     )
-
-
-def _bucket(message: storage_location_pb2.S3Provider, violations: Violations, path: str) -> S3Entry:
-    entry = S3Entry(
-        endpoint=message.endpoint.rstrip("/"),
-        region=message.region,
-        bucket=message.bucket,
-        prefix=normalised_path(message.prefix),
-        access_key_id=message.access_key_id,
-        secret_access_key=message.secret_access_key,
-    )
-    violations.add(f"{path}.endpoint", url_fault(entry.endpoint, with_path=False))
-    violations.add(f"{path}.region", region_fault(entry.region))
-    violations.add(f"{path}.bucket", bucket_fault(entry.bucket))
-    violations.add(f"{path}.prefix", path_fault(entry.prefix))
-    if entry.access_key_id:
-        violations.add(f"{path}.access_key_id", credential_fault(entry.access_key_id))
-    if entry.secret_access_key:
-        field = f"{path}.secret_access_key"
-        violations.add(field, credential_fault(entry.secret_access_key))
-        violations.add(field, None if entry.access_key_id else "needs an access_key_id")
-    return entry
 
 
 def _conversion_profile(

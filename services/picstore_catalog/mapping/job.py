@@ -14,10 +14,9 @@ from picstore_catalog.mapping.ingest import facts_message, read_sha256
 from picstore_catalog.model.image import Placeholder
 from picstore_catalog.model.job import LEASE, Failure
 from picstore_catalog.model.output import StoredFile
+from picstore_catalog.model.storage_location import DEFAULT_CACHE_CONTROL
 from picstore_catalog.model.work import Claim
 from picstore_kit.errors import InvalidField, Reason
-
-DEFAULT_CACHE_CONTROL: Final = "public, max-age=31536000, immutable"
 
 _MAX_MESSAGE: Final = 1000
 _MAX_THUMBHASH_BYTES: Final = 64

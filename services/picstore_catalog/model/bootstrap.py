@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from picstore_catalog.model.storage_location import LocalDirectory, S3Bucket, StorageLocation
+from picstore_catalog.model.storage_location import GivenProvider
 from picstore_imaging.profile import Profile
 from picstore_kit.changes import Change
 from picstore_kit.ids import (
@@ -32,26 +32,6 @@ class ProjectEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3Entry:
-    """A bucket of a document."""
-
-    endpoint: str
-    region: str
-    bucket: str
-    prefix: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    """Empty leaves the one that is there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalEntry:
-    """A directory of a document."""
-
-    directory: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LocationEntry:
     """A storage location of a document."""
 
@@ -60,7 +40,7 @@ class LocationEntry:
     """Short name; empty for all of the team's. So in all entries."""
     short_name: str
     display_name: str
-    provider: S3Entry | LocalEntry
+    provider: GivenProvider
     public_base_url: str
     cache_control: str
 
@@ -115,32 +95,3 @@ class Outcome:
     upload_profile_ids: Mapping[str, UploadProfileId]
     """By `UploadProfileEntry.name`."""
     changes: tuple[Change, ...]
-
-
-def describe_location(location: StorageLocation, names: Mapping[str, str]) -> dict[str, str]:
-    """Say in words what can differ between two locations, but not their secrets.
-
-    `names` are short names by id; what is not among them is told by its id.
-    """
-    described = {
-        "project_id": _name(location.project_id, names),
-        "display_name": location.display_name,
-        "public_base_url": location.public_base_url,
-        "cache_control": location.cache_control,
-    }
-    match location.provider:
-        case S3Bucket() as s3:
-            described |= {
-                "s3.endpoint": s3.endpoint,
-                "s3.region": s3.region,
-                "s3.bucket": s3.bucket,
-                "s3.prefix": s3.prefix,
-                "s3.access_key_id": s3.access_key_id,
-            }
-        case LocalDirectory() as local:
-            described["local.directory"] = local.directory
-    return described
-
-
-def _name(id: str | None, names: Mapping[str, str]) -> str:
-    return names.get(id, id) if id else ""

@@ -8,9 +8,7 @@ from picstore_catalog.model.bootstrap import (
     LocationEntry,
     Outcome,
     ProjectEntry,
-    S3Entry,
     UploadProfileEntry,
-    describe_location,
 )
 from picstore_catalog.model.conversion_profile import (
     ConversionProfile,
@@ -18,10 +16,9 @@ from picstore_catalog.model.conversion_profile import (
 )
 from picstore_catalog.model.project import Project, describe_project
 from picstore_catalog.model.storage_location import (
-    LocalDirectory,
-    Provider,
-    S3Bucket,
     StorageLocation,
+    describe_location,
+    describe_secret_change,
 )
 from picstore_catalog.model.upload_profile import UploadProfile, describe_upload_profile
 from picstore_catalog.repo import bootstrap as repo
@@ -34,7 +31,7 @@ from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.bootstrap_existing import Existing, check_document, load_existing
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_kit import audit
-from picstore_kit.changes import Action, Change, FieldChange, action_of, differences
+from picstore_kit.changes import Action, Change, action_of, differences
 from picstore_kit.errors import Resource
 from picstore_kit.ids import (
     ConversionProfileId,
@@ -122,15 +119,15 @@ class _Run:
         stored = self._existing.locations.get(entry.short_name)
         kept = stored.value if stored else None
         location_id = kept.id if kept else entry.id or new_id(LocationId)
-        provider = self._provider(location_id, entry, kept)
         wanted = StorageLocation(
             id=location_id,
             project_id=self._existing.project_id(entry.project),
             short_name=entry.short_name,
             display_name=entry.display_name or (kept.display_name if kept else ""),
-            provider=provider,
+            provider=self._secrets.sealed_provider(location_id, entry.provider, kept),
             public_base_url=entry.public_base_url,
             cache_control=entry.cache_control,
+            operator_managed=True,
         )
         if stored is None:
             made = await locations.insert(self._transaction, self._access, wanted)
@@ -140,7 +137,7 @@ class _Run:
         names = self._existing.names()
         before = describe_location(kept, names) if kept else None
         fields = differences(before or {}, describe_location(wanted, names))
-        fields += _secret_changes(kept, wanted)
+        fields += describe_secret_change(kept, wanted)
         await self._note(
             locations.resource(wanted.id),
             wanted.project_id,
@@ -149,25 +146,6 @@ class _Run:
                 name=entry.short_name,
                 action=action_of(before, fields),
                 fields=fields,
-            ),
-        )
-
-    def _provider(
-        self, location_id: LocationId, entry: LocationEntry, kept: StorageLocation | None
-    ) -> Provider:
-        if not isinstance(entry.provider, S3Entry):
-            return LocalDirectory(directory=entry.provider.directory)
-        given = entry.provider
-        return S3Bucket(
-            endpoint=given.endpoint,
-            region=given.region,
-            bucket=given.bucket,
-            prefix=given.prefix,
-            access_key_id=given.access_key_id,
-            sealed_secret=(
-                self._secrets.sealed_again(location_id, given.secret_access_key, kept)
-                if given.access_key_id
-                else None
             ),
         )
 
@@ -240,20 +218,3 @@ class _Run:
                 project_id=project_id,
                 changes=change.fields,
             )
-
-
-def _secret_changes(
-    kept: StorageLocation | None, wanted: StorageLocation
-) -> tuple[FieldChange, ...]:
-    """Say that a secret is another one, and no more."""
-    old = kept.provider.sealed_secret if kept and isinstance(kept.provider, S3Bucket) else None
-    new = wanted.provider.sealed_secret if isinstance(wanted.provider, S3Bucket) else None
-    if old == new:
-        return ()
-    return (
-        FieldChange(
-            field="s3.secret_access_key",
-            old="(a secret)" if old else "",
-            new="(another secret)" if old and new else "(a secret)" if new else "",
-        ),
-    )

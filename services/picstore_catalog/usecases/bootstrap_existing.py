@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from picstore_catalog.model.bootstrap import Document, LocationEntry, S3Entry
+from picstore_catalog.model.bootstrap import Document, LocationEntry
 from picstore_catalog.model.conversion_profile import ConversionProfile
 from picstore_catalog.model.project import Project
-from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
+from picstore_catalog.model.storage_location import GivenBucket, S3Bucket, StorageLocation
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload_profile import UploadProfile
 from picstore_catalog.repo import conversion_profile as conversion_profiles
@@ -191,7 +191,7 @@ def _project_names(document: Document, existing: Existing) -> set[str]:
 
 def _lacks_secret(entry: LocationEntry, stored: StorageLocation | None) -> bool:
     """Whether the entry has an access key id of which the secret is nowhere."""
-    if not isinstance(entry.provider, S3Entry) or entry.provider.secret_access_key:
+    if not isinstance(entry.provider, GivenBucket) or entry.provider.secret_access_key:
         return False
     known = stored.provider if stored else None
     known_key = known.access_key_id if isinstance(known, S3Bucket) else ""

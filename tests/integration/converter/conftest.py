@@ -26,11 +26,12 @@ from picstore_kit.bus.lanes import Lane
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.topology import JOBS, TOPOLOGY, apply_topology
 from picstore_kit.bus.worker import Worker
+from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
-from picstore_kit.settings import NATSSettings
+from picstore_kit.settings import EgressSettings, NATSSettings
 from picstore_local.infrastructure import Infrastructure
 from tests.integration.upload.installation import Installation, installation
 from tests.integration.upload.pictures import jpeg, quick
@@ -126,7 +127,9 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
             open_channel(
                 installed.catalog_address, credentials=installed.credentials("converter")
             ) as channel,
-            LocationStores(RPCLocations(IngestServiceStub(channel)).get) as stores,
+            LocationStores(
+                RPCLocations(IngestServiceStub(channel)).get, EgressPolicy(EgressSettings())
+            ) as stores,
             ChildPool(
                 target="picstore_imaging.sandboxed:convert",
                 size=1,

@@ -39,6 +39,7 @@ from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.blobs.s3 import S3BlobStore
 from picstore_kit.blobs.s3_client import S3Config
 from picstore_kit.ids import TeamId, new_id
+from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.migrate import migrate
 from picstore_kit.pg.provision import login_dsn, provision
@@ -49,6 +50,7 @@ from picstore_kit.rpc.tokens import ServiceTokenSource, ServiceTokenVerifier
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.settings import (
+    EgressSettings,
     PostgresSettings,
     RPCSettings,
     SealingSettings,
@@ -202,7 +204,9 @@ async def installation(
             )
         )
         catalog = catalog_type(IngestServiceStub(channel))
-        stores = await stack.enter_async_context(LocationStores(catalog.get_location))
+        stores = await stack.enter_async_context(
+            LocationStores(catalog.get_location, EgressPolicy(EgressSettings()))
+        )
         children = await stack.enter_async_context(
             ChildPool(
                 target="picstore_imaging.sandboxed:probe_file",

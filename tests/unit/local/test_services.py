@@ -17,6 +17,7 @@ def surroundings() -> Surroundings:
     return Surroundings(
         database_dsn="postgresql://admin:root-password@127.0.0.1:5432/picstore",
         nats_url="nats://user:bus-password@127.0.0.1:4222",
+        s3_host="127.0.0.1:8333",
         targets={"auth": "127.0.0.1:1", "catalog": "127.0.0.1:2"},
         work_dir=Path("/data/work"),
         secret=lambda name: hashlib.sha256(name.encode()).hexdigest(),

@@ -7,11 +7,11 @@ from picstore_catalog.model.bootstrap import (
     Document,
     LocationEntry,
     ProjectEntry,
-    S3Entry,
     UploadProfileEntry,
 )
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.project import Project
+from picstore_catalog.model.storage_location import GivenBucket
 from picstore_catalog.repo.access import Access
 from picstore_imaging.formats import Format
 from picstore_imaging.profile import Profile
@@ -58,7 +58,7 @@ def document() -> Document:
                 project="",
                 short_name="store",
                 display_name="",
-                provider=S3Entry(
+                provider=GivenBucket(
                     endpoint="https://s3.example.com",
                     region="",
                     bucket="pictures",

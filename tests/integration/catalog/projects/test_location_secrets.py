@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from picstore_catalog.model.bootstrap import S3Entry
-from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
+from picstore_catalog.model.storage_location import GivenBucket, S3Bucket, StorageLocation
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
@@ -42,7 +41,7 @@ async def apply(
     """Apply the document with this secret, and return what became of the location."""
     wanted = document()
     [entry] = wanted.storage_locations
-    assert isinstance(entry.provider, S3Entry)
+    assert isinstance(entry.provider, GivenBucket)
     provider = replace(entry.provider, secret_access_key=secret)
     wanted = replace(wanted, storage_locations=(replace(entry, provider=provider),))
     async with work.begin(team_id) as transaction:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from picstore_catalog.model.bootstrap import (
-    S3Entry,
+from picstore_catalog.model.storage_location import (
+    GivenBucket,
+    S3Bucket,
+    StorageLocation,
     describe_location,
 )
-from picstore_catalog.model.storage_location import S3Bucket, StorageLocation
 from picstore_kit.changes import FieldChange, differences
 from picstore_kit.ids import LocationId, ProjectId, new_id
 
@@ -44,6 +45,7 @@ def test_a_location_is_described_by_names_and_without_its_secret() -> None:
         ),
         public_base_url="",
         cache_control="",
+        operator_managed=True,
     )
 
     described = describe_location(location, {project_id: "blog"})
@@ -54,7 +56,7 @@ def test_a_location_is_described_by_names_and_without_its_secret() -> None:
 
 
 def test_a_secret_of_the_document_is_not_in_its_repr() -> None:
-    entry = S3Entry(
+    entry = GivenBucket(
         endpoint="https://s3.example.com",
         region="",
         bucket="pictures",
