@@ -19,7 +19,7 @@ from picstore_kit.ids import KeyId, ProjectId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
 from tests.integration.auth.clocks import SettableClock
-from tests.integration.auth.references import Everything
+from tests.integration.auth.references import EverythingExists
 from tests.integration.auth.teams import FoundedTeam, caller_of, found_team
 from tests.integration.auth.throttles import out_of_reach
 
@@ -78,7 +78,7 @@ async def test_revoked_key_is_refused(
     authentication: Authentication, team: FoundedTeam, database: Database, pager: Pager
 ) -> None:
     api_key = team.members["reader"].api_key
-    await Keys(database, pager, Everything()).revoke_key(team.caller("admin"), api_key.key_id)
+    await Keys(database, pager, EverythingExists()).revoke_key(team.caller("admin"), api_key.key_id)
     assert (await refusal(authentication, api_key.text)).reason is Reason.CREDENTIAL_REVOKED
 
 
@@ -86,7 +86,7 @@ async def test_wrong_secret_of_a_revoked_key_is_not_told_that_it_was_revoked(
     authentication: Authentication, team: FoundedTeam, database: Database, pager: Pager
 ) -> None:
     key_id = team.members["reader"].api_key.key_id
-    await Keys(database, pager, Everything()).revoke_key(team.caller("admin"), key_id)
+    await Keys(database, pager, EverythingExists()).revoke_key(team.caller("admin"), key_id)
     error = await refusal(authentication, new_api_key(key_id).text)
     assert error.reason is Reason.CREDENTIAL_INVALID
 
@@ -126,7 +126,7 @@ async def test_limited_key_loses_what_its_user_loses(
     reader = team.caller("reader")
     assert reader.user_id is not None
     on_one_project = Grant(permission=Permission.IMAGE_READ, project_id=new_id(ProjectId))
-    made = await Keys(database, pager, Everything()).create_key(
+    made = await Keys(database, pager, EverythingExists()).create_key(
         team.caller("admin"),
         NewKey(user_id=reader.user_id, grants=(on_one_project,)),
         request_id="",

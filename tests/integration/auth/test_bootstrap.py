@@ -31,6 +31,7 @@ from picstore_kit.errors import InvalidFields, Unauthenticated
 from picstore_kit.ids import KeyId, ProjectId, TeamId, UploadProfileId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
+from tests.integration.auth.references import EverythingExists
 from tests.integration.auth.teams import authentication_of
 
 PROJECT = new_id(ProjectId)
@@ -314,7 +315,7 @@ async def test_revoked_key_does_not_come_back(
     bootstrap: Bootstrap, document: Document, database: Database, pager: Pager
 ) -> None:
     outcome = await apply(bootstrap, document)
-    await Keys(database, pager).revoke_key(
+    await Keys(database, pager, EverythingExists()).revoke_key(
         operator_of(outcome.team_id), document.keys[0].api_key.key_id
     )
     assert "revoked" in (await faults(bootstrap, document))["api_keys[0].credential"]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 import pytest
 
 from picstore.events.v1.event_pb2 import Event
-from picstore_auth.events import KEY_REVOKED, tell_keys_revoked
+from picstore_auth.events import KEY_REVOKED, tell_revoked
 from picstore_auth.model.api_key import NewKey
 from picstore_auth.model.caller import Caller
 from picstore_auth.model.grant import Grant, Permission
@@ -23,6 +23,7 @@ from picstore_kit.errors import Aborted, InvalidFields, PermissionDenied, Picsto
 from picstore_kit.ids import KeyId, ProjectId, RoleId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
+from tests.integration.auth.references import EverythingExists
 from tests.integration.auth.teams import FoundedTeam, found_team
 
 WRITER = [Permission.TEAM_READ, Permission.TEAM_WRITE, Permission.IMAGE_READ]
@@ -43,12 +44,12 @@ def directory(database: Database, pager: Pager) -> Users:
 
 @pytest.fixture
 def roles(database: Database, pager: Pager) -> Roles:
-    return Roles(database, pager)
+    return Roles(database, pager, EverythingExists())
 
 
 @pytest.fixture
 def keys(database: Database, pager: Pager) -> Keys:
-    return Keys(database, pager)
+    return Keys(database, pager, EverythingExists())
 
 
 def user_of(caller: Caller) -> UserId:
@@ -144,9 +145,9 @@ async def test_writer_makes_no_key_in_the_name_of_an_administrator(
 ) -> None:
     writer, admin = team.caller("writer"), team.caller("admin")
     inheriting = NewKey(user_id=user_of(admin), inherit=True)
-    assert await denied(keys.create_key(writer, inheriting)) == "team:admin"
+    assert await denied(keys.create_key(writer, inheriting, request_id="")) == "team:admin"
     limited = NewKey(user_id=user_of(admin), grants=(EDIT,))
-    assert await denied(keys.create_key(writer, limited)) == "image:edit"
+    assert await denied(keys.create_key(writer, limited, request_id="")) == "image:edit"
 
 
 async def test_writer_makes_keys_for_others_of_what_both_hold(
@@ -154,7 +155,7 @@ async def test_writer_makes_keys_for_others_of_what_both_hold(
 ) -> None:
     reader = team.caller("reader")
     new = NewKey(user_id=user_of(reader), grants=(READ,))
-    made = await keys.create_key(team.caller("writer"), new)
+    made = await keys.create_key(team.caller("writer"), new, request_id="")
     assert (made.key.user_id, made.key.grants) == (reader.user_id, (READ,))
 
 
@@ -162,22 +163,28 @@ async def test_writer_makes_an_inheriting_key_for_themselves_but_for_nobody_else
     team: FoundedTeam, keys: Keys
 ) -> None:
     writer, reader = team.caller("writer"), team.caller("reader")
-    made = await keys.create_key(writer, NewKey(user_id=user_of(writer), inherit=True))
+    made = await keys.create_key(
+        writer, NewKey(user_id=user_of(writer), inherit=True), request_id=""
+    )
     assert made.key.inherit
     # Whatever the reader is granted one day, the writer would get too.
     later = NewKey(user_id=user_of(reader), inherit=True)
-    assert await denied(keys.create_key(writer, later)) == "team:admin"
+    assert await denied(keys.create_key(writer, later, request_id="")) == "team:admin"
 
 
 async def test_limited_key_makes_no_inheriting_one(team: FoundedTeam, keys: Keys) -> None:
     writer = team.caller("writer")
     write_only = (Grant(permission=Permission.TEAM_WRITE),)
-    made = await keys.create_key(writer, NewKey(user_id=user_of(writer), grants=write_only))
+    made = await keys.create_key(
+        writer, NewKey(user_id=user_of(writer), grants=write_only), request_id=""
+    )
     limited = Caller(team_id=team.id, user_id=writer.user_id, key_id=made.key.id, grants=write_only)
     new = NewKey(user_id=user_of(writer), inherit=True)
-    assert await denied(keys.create_key(limited, new)) == "team:admin"
+    assert await denied(keys.create_key(limited, new, request_id="")) == "team:admin"
     assert (
-        await denied(keys.create_key(limited, NewKey(user_id=user_of(writer), grants=(READ,))))
+        await denied(
+            keys.create_key(limited, NewKey(user_id=user_of(writer), grants=(READ,)), request_id="")
+        )
         == "image:read"
     )
 
@@ -185,7 +192,7 @@ async def test_limited_key_makes_no_inheriting_one(team: FoundedTeam, keys: Keys
 async def test_key_is_part_of_what_its_user_holds(team: FoundedTeam, keys: Keys) -> None:
     new = NewKey(user_id=user_of(team.caller("reader")), grants=(EDIT,))
     with pytest.raises(InvalidFields, match="image:edit"):
-        await keys.create_key(team.caller("admin"), new)
+        await keys.create_key(team.caller("admin"), new, request_id="")
 
 
 # Who hears of it.
@@ -204,8 +211,12 @@ async def test_disabling_a_user_tells_of_all_their_keys_that_were_good(
     team: FoundedTeam, keys: Keys, directory: Users, database: Database
 ) -> None:
     admin, reader = team.caller("admin"), team.caller("reader")
-    second = await keys.create_key(admin, NewKey(user_id=user_of(reader), inherit=True))
-    revoked = await keys.create_key(admin, NewKey(user_id=user_of(reader), inherit=True))
+    second = await keys.create_key(
+        admin, NewKey(user_id=user_of(reader), inherit=True), request_id=""
+    )
+    revoked = await keys.create_key(
+        admin, NewKey(user_id=user_of(reader), inherit=True), request_id=""
+    )
     await keys.revoke_key(admin, revoked.key.id)
     await directory.update_user(admin, UserUpdate(user_id=user_of(reader), disabled=True))
     assert await revocations(database, team.id) == [
@@ -256,7 +267,7 @@ async def test_change_that_is_taken_back_tells_nobody(
         database.transaction(team=team.id) as conn,
         conn.transaction(force_rollback=True),
     ):
-        await tell_keys_revoked(conn, team.id, [key_of(team.caller("reader"))])
+        await tell_revoked(conn, team.id, [key_of(team.caller("reader"))])
     assert await revocations(database, team.id) == []
 
 
@@ -348,7 +359,9 @@ async def test_pages_show_every_user_once_oldest_first(team: FoundedTeam, direct
     seen: list[User] = []
     token = ""
     while True:
-        page = await directory.list_users(admin, page_size=2, page_token=token)
+        page = await directory.list_users(
+            admin, email="", role_id=None, page_size=2, page_token=token
+        )
         assert len(page.rows) <= 2
         seen.extend(page.rows)
         if not (token := page.next_page_token):
@@ -359,7 +372,9 @@ async def test_pages_show_every_user_once_oldest_first(team: FoundedTeam, direct
 
 async def test_keys_can_be_listed_by_user(team: FoundedTeam, keys: Keys) -> None:
     admin, reader = team.caller("admin"), team.caller("reader")
-    everyones = await keys.list_keys(admin, user_id=None, page_size=0, page_token="")
+    everyones = await keys.list_keys(admin, user_id=None, live=False, page_size=0, page_token="")
     assert len(everyones.rows) == 3
-    readers = await keys.list_keys(admin, user_id=user_of(reader), page_size=0, page_token="")
+    readers = await keys.list_keys(
+        admin, user_id=user_of(reader), live=False, page_size=0, page_token=""
+    )
     assert [key.id for key in readers.rows] == [reader.key_id]

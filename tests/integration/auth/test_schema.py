@@ -8,7 +8,7 @@ import pytest
 
 from picstore_auth.model.grant import Permission
 from picstore_auth.model.user import NewUser
-from picstore_auth.repo import keys, roles, teams, users
+from picstore_auth.repo import keys, live_credentials, roles, teams, users
 from picstore_auth.usecases.roles import Roles
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import TeamId, UserId, new_id
@@ -17,6 +17,7 @@ from picstore_kit.pg.database import Database
 from picstore_kit.pg.errors import ReferenceViolated
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.rls import unprotected_tables
+from tests.integration.auth.references import EverythingExists
 from tests.integration.auth.teams import found_team
 
 ADMIN = {"admin": [Permission.TEAM_ADMIN]}
@@ -77,16 +78,16 @@ async def test_every_repo_keeps_to_the_team_even_in_a_system_transaction(
         with pytest.raises(NotFound):
             await keys.fetch(conn, stranger, victim.key_id, Permission.TEAM_READ)
         assert await roles.fetch_some(conn, stranger, [role_id], Permission.TEAM_READ) == []
-        assert await keys.live_ids_of_user(conn, stranger, victim.user_id) == []
-        assert await keys.live_ids_of_role(conn, stranger, role_id) == []
+        assert await live_credentials.of_user(conn, stranger, victim.user_id) == []
+        assert await live_credentials.of_role(conn, stranger, role_id) == []
 
 
 async def test_two_teams_can_use_the_same_names(database: Database, pager: Pager) -> None:
     red = await found_team(database, members=ADMIN)
     blue = await found_team(database, members=ADMIN)
-    directory = Roles(database, pager)
+    directory = Roles(database, pager, EverythingExists())
     for caller in (red.caller("admin"), blue.caller("admin")):
-        page = await directory.list_roles(caller, page_size=0, page_token="")
+        page = await directory.list_roles(caller, short_name="", page_size=0, page_token="")
         assert [role.short_name for role in page.rows] == ["admin"]
 
 
