@@ -7,7 +7,7 @@ from collections.abc import Collection
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
 
 
-class Everything:
+class EverythingExists:
     """Misses nothing."""
 
     async def missing(
