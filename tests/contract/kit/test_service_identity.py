@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from picstore.auth.v1 import authentication_pb2, authentication_pb2_grpc
-from picstore_kit.errors import Reason, Unauthenticated, Unavailable
+from picstore_kit.errors import Reason, ResourceExhausted, Unauthenticated, Unavailable
 from picstore_kit.ids import KeyId, TeamId
 from picstore_kit.rpc.auth import Principal, acting_as, current_principal
 from picstore_kit.rpc.authenticator import RemoteAuthenticator
@@ -47,6 +47,8 @@ class Auth(
         self.callers: list[Principal | None] = []
         self.issued = 0
         self.broken = False
+        self.wait_s: float | None = None
+        """What whoever asks is told to wait; None if nobody has failed too often."""
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -59,6 +61,8 @@ class Auth(
         await self.gate.wait()
         if self.broken:
             raise Unavailable(Reason.DEPENDENCY_UNAVAILABLE, "no database")
+        if self.wait_s is not None:
+            raise ResourceExhausted(Reason.RATE_LIMITED, "too many failed", retry_after=self.wait_s)
         if principal is None:
             raise Unauthenticated(Reason.CREDENTIAL_INVALID, "not one of ours")
         return principal
@@ -252,6 +256,49 @@ async def test_refusal_is_believed_for_a_moment_only(
     _know(installation, "ps_a")
     installation.clock.now += 4
     assert (await authenticator.authenticate("ps_a")).key_id == "key_1"
+
+
+async def test_hammering_caller_does_not_reach_auth_each_time(
+    installation: Installation, authenticator: RemoteAuthenticator
+) -> None:
+    installation.auth.wait_s = 42
+    for _ in range(5):
+        with pytest.raises(ResourceExhausted) as caught:
+            await authenticator.authenticate("ps_a")
+        assert caught.value.reason is Reason.RATE_LIMITED
+        assert caught.value.retry_after == 42
+    assert len(installation.auth.asked) == 1
+
+
+async def test_bad_credentials_do_not_push_out_good_ones(
+    installation: Installation,
+    authenticator: RemoteAuthenticator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("picstore_kit.rpc.authenticator._CAPACITY", 2)
+    _know(installation, "ps_a")
+    await authenticator.authenticate("ps_a")
+    for number in range(5):
+        with pytest.raises(Unauthenticated):
+            await authenticator.authenticate(f"ps_made_up_{number}")
+    await authenticator.authenticate("ps_a")
+    assert installation.auth.asked.count("ps_a") == 1
+    with pytest.raises(Unauthenticated):
+        await authenticator.authenticate("ps_made_up_0")
+    assert installation.auth.asked.count("ps_made_up_0") == 2
+
+
+async def test_session_is_forgotten_by_its_id(
+    installation: Installation, authenticator: RemoteAuthenticator
+) -> None:
+    installation.auth.principals["pss_a"] = authentication_pb2.Principal(
+        team_id="tem_1", session_id="ses_1"
+    )
+    await authenticator.authenticate("pss_a")
+    del installation.auth.principals["pss_a"]
+    authenticator.forget("ses_1")
+    with pytest.raises(Unauthenticated):
+        await authenticator.authenticate("pss_a")
 
 
 async def test_outage_of_auth_is_not_remembered(
