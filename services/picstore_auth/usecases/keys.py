@@ -153,7 +153,8 @@ class Keys:
             await self._refuse_wrong(
                 conn, caller, wanted, expiry_is_new=after.expires_at != before.expires_at
             )
-            if (after.inherit, after.grants) != (before.inherit, before.grants):
+            allows_other = (after.inherit, after.grants) != (before.inherit, before.grants)
+            if allows_other or _ends_later(after.expires_at, before.expires_at):
                 await _refuse_giving(conn, caller, wanted)
             await tell_revoked(conn, caller.team_id, [before.id])
             stored = await keys.update(conn, caller, after)
@@ -301,6 +302,10 @@ def _stopped(key: Key, state: str, words: str) -> FailedPrecondition:
         metadata={"state": state},
         resource=Resource(type="ApiKey", name=key.id),
     )
+
+
+def _ends_later(one: datetime | None, other: datetime | None) -> bool:
+    return other is not None and (one is None or one > other)
 
 
 def _sooner(one: datetime | None, other: datetime) -> datetime:

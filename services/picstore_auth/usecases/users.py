@@ -112,7 +112,8 @@ class Users:
 
         Raises:
             NotFound: The team has none with that id, or a role is not the team's.
-            PermissionDenied: The caller lacks team:write, or what an added role grants.
+            PermissionDenied: The caller lacks team:write, or what an added role grants, or any
+                role of a user who is to be enabled.
             Aborted: The user has changed since (ETAG_MISMATCH).
             FailedPrecondition: Nobody else can administer the team (LAST_ADMIN).
         """
@@ -127,7 +128,13 @@ class Users:
             after = _applied(before, update)
             if after == before:
                 return before
-            await _refuse_giving_roles(conn, caller, update.role_ids or (), already=before.role_ids)
+            if before.disabled and not after.disabled:
+                # Whoever is enabled is given all of their roles again.
+                await _refuse_giving_roles(conn, caller, after.role_ids, already=())
+            else:
+                await _refuse_giving_roles(
+                    conn, caller, update.role_ids or (), already=before.role_ids
+                )
             if (after.role_ids, after.disabled) != (before.role_ids, before.disabled):
                 affected = await live_credentials.of_user(conn, caller, before.id)
                 await tell_revoked(conn, caller.team_id, affected)

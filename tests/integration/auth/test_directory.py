@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from picstore.events.v1.event_pb2 import Event
 from picstore_auth.events import KEY_REVOKED, tell_revoked
-from picstore_auth.model.api_key import NewKey
+from picstore_auth.model.api_key import KeyUpdate, NewKey
 from picstore_auth.model.caller import Caller
 from picstore_auth.model.grant import Grant, Permission
 from picstore_auth.model.role import NewRole, RoleUpdate
@@ -138,6 +140,33 @@ async def test_writer_may_change_others_of_a_role_above_their_own(
     update = UserUpdate(user_id=before.id, display_name="Boss", role_ids=before.role_ids)
     after = await directory.update_user(team.caller("writer"), update)
     assert after.display_name == "Boss"
+
+
+async def test_writer_enables_nobody_of_a_role_above_their_own(
+    team: FoundedTeam, directory: Users
+) -> None:
+    admin, writer = team.caller("admin"), team.caller("writer")
+    new = NewUser(
+        email="boss@example.org",
+        role_ids=(await role_of(directory, team, "admin"),),
+        disabled=True,
+    )
+    boss = await directory.create_user(admin, new, request_id="")
+    enabling = UserUpdate(user_id=boss.id, disabled=False)
+    assert await denied(directory.update_user(writer, enabling)) == "team:admin"
+    assert not (await directory.update_user(admin, enabling)).disabled
+
+
+async def test_writer_prolongs_no_key_above_their_own(team: FoundedTeam, keys: Keys) -> None:
+    admin, writer = team.caller("admin"), team.caller("writer")
+    end = datetime(2100, 1, 1, tzinfo=UTC)
+    new = NewKey(user_id=user_of(admin), grants=(EDIT,), expires_at=end)
+    key_id = (await keys.create_key(admin, new, request_id="")).key.id
+    for later in (end + timedelta(days=1), None):
+        update = KeyUpdate(key_id=key_id, fields=frozenset({"expire_time"}), expires_at=later)
+        assert await denied(keys.update_key(writer, update)) == "image:edit"
+    sooner = replace(update, expires_at=end - timedelta(days=1))
+    assert (await keys.update_key(writer, sooner)).expires_at == end - timedelta(days=1)
 
 
 async def test_writer_makes_no_key_in_the_name_of_an_administrator(
