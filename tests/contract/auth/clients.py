@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from picstore.auth.v1 import (
     api_key_pb2_grpc,
+    audit_pb2_grpc,
     authentication_pb2,
     authentication_pb2_grpc,
     bootstrap_pb2,
@@ -57,6 +58,7 @@ class Client:
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(channel)
         self.sessions = session_pb2_grpc.SessionServiceStub(channel)
         self.invitations = invitation_pb2_grpc.InvitationServiceStub(channel)
+        self.audit = audit_pb2_grpc.AuditServiceStub(channel)
         self.bootstrap = bootstrap_pb2_grpc.BootstrapServiceStub(channel)
 
     def rpc(self, method: str) -> Callable[[Message], Awaitable[Message]]:
