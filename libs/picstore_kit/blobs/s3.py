@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
+from xml.etree import ElementTree as ET
 
 import urllib3
 from minio.commonconfig import CopySource
@@ -330,6 +331,8 @@ def _headers(cache_control: str | None, metadata: Mapping[str, str]) -> dict[str
 
 def _stat_of(headers: Mapping[str, str]) -> BlobStat:
     lower = {name.lower(): value for name, value in headers.items()}
+    if not lower.get("content-length", "").isdecimal():
+        raise BlobStoreUnavailable  # no S3, or one that breaks off
     return BlobStat(
         size=int(lower["content-length"]),
         etag=lower.get("etag", "").strip('"'),
@@ -356,7 +359,13 @@ def _mapped(key: str, action: str) -> Iterator[None]:
         yield
     except S3Error as error:
         raise _translate(error, key, action) from error
-    except (MinioException, urllib3.exceptions.HTTPError) as error:
+    # The last two: the answer is nothing that an S3 says.
+    except (
+        MinioException,
+        urllib3.exceptions.HTTPError,
+        ET.ParseError,
+        ValueError,
+    ) as error:
         raise BlobStoreUnavailable from error
 
 

@@ -10,7 +10,7 @@ import certifi
 import urllib3
 
 from picstore_kit.net.egress import EgressPolicy
-from picstore_kit.net.guarded import AnswerTooLong, GuardedPoolManager
+from picstore_kit.net.guarded import AnswerTooLate, AnswerTooLong, GuardedPoolManager
 
 MAX_BYTES: Final = 1024 * 1024
 """Longest body that is looked at."""
@@ -72,7 +72,7 @@ def _fetched(http: urllib3.PoolManager, url: str) -> Fetched:
             answer.close()
     except urllib3.exceptions.NameResolutionError:
         raise Unreachable("its host is not known") from None
-    except urllib3.exceptions.TimeoutError:
+    except (urllib3.exceptions.TimeoutError, AnswerTooLate):
         raise Unreachable("it does not answer in time") from None
     except urllib3.exceptions.SSLError:
         raise Unreachable("its certificate is not valid") from None

@@ -30,6 +30,10 @@ ANSWER_BYTES: Final = 4 * 1024 * 1024
 _PIECE_BYTES: Final = 65536
 
 
+class AnswerTooLate(HTTPError):
+    """A server takes too long to say what it has to say."""
+
+
 class AnswerTooLong(HTTPError):
     """A server sends more than anybody asked for."""
 
@@ -76,18 +80,24 @@ class _GuardedConnection(HTTPConnection):
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        watchdog = threading.Timer(self._answer_s, self._hang_up)
+        late = threading.Event()
+        watchdog = threading.Timer(self._answer_s, self._hang_up, (late, self.sock))
         watchdog.daemon = True
         watchdog.start()
         try:
             yield
         finally:
             watchdog.cancel()
+            # Where the connection ends may look like the end of the header, or of the answer.
+            if late.is_set():
+                self.close()
+                raise AnswerTooLate("the answer takes too long")
 
-    def _hang_up(self) -> None:
-        if self.sock is not None:
-            with suppress(OSError):  # it ended by itself
-                self.sock.shutdown(socket.SHUT_RDWR)
+    @staticmethod
+    def _hang_up(late: threading.Event, sock: socket.socket) -> None:
+        late.set()
+        with suppress(OSError):  # it ended by itself
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
