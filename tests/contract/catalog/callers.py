@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
+from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
+from picstore.catalog.v1.reference_pb2_grpc import ReferenceServiceStub
 from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
 from picstore.catalog.v1.upload_profile_pb2_grpc import UploadProfileServiceStub
 from picstore_kit.errors import Reason, Unauthenticated
@@ -31,6 +33,8 @@ class Client:
         self.locations = StorageLocationServiceStub(channel)
         self.conversion_profiles = ConversionProfileServiceStub(channel)
         self.upload_profiles = UploadProfileServiceStub(channel)
+        self.images = ImageServiceStub(channel)
+        self.references = ReferenceServiceStub(channel)
         self.bootstrap = BootstrapServiceStub(channel)
 
 
