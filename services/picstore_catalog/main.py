@@ -32,6 +32,7 @@ from picstore_catalog.servicer.upload_profile import UploadProfileServicer
 from picstore_catalog.settings import CatalogSettings
 from picstore_catalog.stores import GuardedReach
 from picstore_catalog.uow import UnitOfWork
+from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.storage_test import LocationTester
 from picstore_catalog.usecases.sweep import Sweeper
@@ -133,7 +134,7 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
         ),
         (
             image_pb2_grpc.add_ImageServiceServicer_to_server,
-            ImageServicer(work, pager),
+            ImageServicer(work, pager, GatheredLookups(work)),
             "picstore.catalog.v1.ImageService",
         ),
         (

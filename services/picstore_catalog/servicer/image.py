@@ -20,6 +20,7 @@ from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
+from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.ingest import announce_image
 from picstore_kit.ids import ImageId, ProjectId, parse_id
 from picstore_kit.pg.paging import Pager
@@ -31,9 +32,10 @@ from picstore_kit.violations import all_at_once
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Shows and describes pictures."""
 
-    def __init__(self, work: UnitOfWork, pager: Pager) -> None:
+    def __init__(self, work: UnitOfWork, pager: Pager, lookups: GatheredLookups) -> None:
         self._work = work
         self._pager = pager
+        self._lookups = lookups
 
     async def CreateImage(
         self, request: image_pb2.CreateImageRequest, context: Context
@@ -112,12 +114,11 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             project_id = read_project(request.project_id, violations)
             sha256 = read_hash(request.sha256, "sha256", violations)
             check_name(request.upload_profile, "upload_profile", violations)
-        async with self._work.begin(access.team_id) as transaction:
-            return image_message(
-                await cases.look_up_image(
-                    transaction, access, project_id, sha256, upload_profile=request.upload_profile
-                )
+        return image_message(
+            await self._lookups.look_up(
+                access, project_id, sha256, upload_profile=request.upload_profile
             )
+        )
 
     async def LookupImages(
         self, request: image_pb2.LookupImagesRequest, context: Context

@@ -19,7 +19,7 @@ from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit.audit import record
 from picstore_kit.changes import differences
-from picstore_kit.errors import FailedPrecondition, NotFound, Reason
+from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import ImageId, ProjectId
 
 
@@ -103,28 +103,6 @@ async def look_up_images(
     return await image_lookup.find_everywhere(
         transaction, access, sha256s, upload_profile_ids=upload_profile_ids
     )
-
-
-async def look_up_image(
-    transaction: Transaction,
-    access: Access,
-    project_id: ProjectId | None,
-    sha256: bytes,
-    *,
-    upload_profile: str = "",
-) -> Stored[Image]:
-    """Return the best picture of one hash.
-
-    Raises:
-        NotFound, PermissionDenied: See `look_up_images`.
-        NotFound: The hash is not known.
-    """
-    found = await look_up_images(
-        transaction, access, project_id, [sha256], upload_profile=upload_profile
-    )
-    if not found:
-        raise NotFound.of("Image", sha256.hex())
-    return found[0]
 
 
 async def describe_image(
