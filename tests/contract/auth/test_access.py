@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from picstore.auth.v1 import (
@@ -45,6 +46,9 @@ class Objects:
 
 REQUESTS: dict[str, Callable[[Objects], Message]] = {
     "GetTeam": lambda ids: team_pb2.GetTeamRequest(team_id=ids.team_id),
+    "UpdateTeam": lambda ids: team_pb2.UpdateTeamRequest(
+        team=team_pb2.Team(id=ids.team_id, short_name="x", display_name="New")
+    ),
     "CreateUser": lambda ids: user_pb2.CreateUserRequest(
         user=user_pb2.User(email="new@example.org")
     ),
@@ -66,10 +70,20 @@ REQUESTS: dict[str, Callable[[Objects], Message]] = {
     ),
     "GetApiKey": lambda ids: api_key_pb2.GetApiKeyRequest(api_key_id=ids.key_id),
     "ListApiKeys": lambda ids: api_key_pb2.ListApiKeysRequest(),
+    "UpdateApiKey": lambda ids: api_key_pb2.UpdateApiKeyRequest(
+        api_key=api_key_pb2.ApiKey(id=ids.key_id, user_id=ids.user_id, display_name="New")
+    ),
+    "RotateApiKey": lambda ids: api_key_pb2.RotateApiKeyRequest(
+        api_key_id=ids.key_id, overlap=Duration(seconds=60)
+    ),
     "RevokeApiKey": lambda ids: api_key_pb2.RevokeApiKeyRequest(api_key_id=ids.key_id),
+    # Last, since the key goes with its user and the role is kept by its users.
+    "DeleteUser": lambda ids: user_pb2.DeleteUserRequest(user_id=ids.user_id),
+    "DeleteRole": lambda ids: role_pb2.DeleteRoleRequest(role_id=ids.role_id),
 }
 
 PERMISSIONS = {
+    "UpdateTeam": "team:admin",
     "CreateUser": "team:write",
     "GetUser": "team:read",
     "ListUsers": "team:read",
@@ -81,16 +95,25 @@ PERMISSIONS = {
     "CreateApiKey": "team:write",
     "GetApiKey": "team:read",
     "ListApiKeys": "team:read",
+    "UpdateApiKey": "team:write",
+    "RotateApiKey": "team:write",
     "RevokeApiKey": "team:write",
+    "DeleteUser": "team:write",
+    "DeleteRole": "team:write",
 }
 
 OBJECTS = {
     "GetTeam": "Team",
+    "UpdateTeam": "Team",
     "GetUser": "User",
     "UpdateUser": "User",
+    "DeleteUser": "User",
     "GetRole": "Role",
     "UpdateRole": "Role",
+    "DeleteRole": "Role",
     "GetApiKey": "ApiKey",
+    "UpdateApiKey": "ApiKey",
+    "RotateApiKey": "ApiKey",
     "RevokeApiKey": "ApiKey",
 }
 
