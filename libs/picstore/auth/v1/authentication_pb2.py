@@ -29,7 +29,7 @@ from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_o
 from picstore.options.v1 import permission_pb2 as picstore_dot_options_dot_v1_dot_permission__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%picstore/auth/v1/authentication.proto\x12\x10picstore.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!picstore/options/v1/options.proto\x1a$picstore/options/v1/permission.proto\"2\n\x13\x41uthenticateRequest\x12\x1b\n\ncredential\x18\x01 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"\x15\n\x13GetPrincipalRequest\"\xce\x01\n\tPrincipal\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\'\n\x06grants\x18\x04 \x03(\x0b\x32\x17.picstore.auth.v1.Grant\x12!\n\x19\x64\x65\x66\x61ult_upload_profile_id\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x07 \x01(\t\"P\n\x05Grant\x12\x33\n\npermission\x18\x01 \x01(\x0e\x32\x1f.picstore.options.v1.Permission\x12\x12\n\nproject_id\x18\x02 \x01(\t\"G\n\x18IssueServiceTokenRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x06secret\x18\x02 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"S\n\x0cServiceToken\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListSigningKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x17ListSigningKeysResponse\x12*\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.picstore.auth.v1.SigningKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\nSigningKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xfb\x01\n\x15\x41uthenticationService\x12t\n\x0c\x41uthenticate\x12%.picstore.auth.v1.AuthenticateRequest\x1a\x1b.picstore.auth.v1.Principal\" \x90\x02\x01\xca\xea\x1b\x19\x08\x04\"\x04\x61uth\"\x07\x63\x61talog\"\x06upload\x12l\n\x0cGetPrincipal\x12%.picstore.auth.v1.GetPrincipalRequest\x1a\x1b.picstore.auth.v1.Principal\"\x18\xca\xea\x1b\x02\x08\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me2\xed\x01\n\x0cTokenService\x12j\n\x11IssueServiceToken\x12*.picstore.auth.v1.IssueServiceTokenRequest\x1a\x1e.picstore.auth.v1.ServiceToken\"\t\x90\x02\x02\xca\xea\x1b\x02\x08\x01\x12q\n\x0fListSigningKeys\x12(.picstore.auth.v1.ListSigningKeysRequest\x1a).picstore.auth.v1.ListSigningKeysResponse\"\t\x90\x02\x01\xca\xea\x1b\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%picstore/auth/v1/authentication.proto\x12\x10picstore.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!picstore/options/v1/options.proto\x1a$picstore/options/v1/permission.proto\"2\n\x13\x41uthenticateRequest\x12\x1b\n\ncredential\x18\x01 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"\x15\n\x13GetPrincipalRequest\"\xce\x01\n\tPrincipal\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\'\n\x06grants\x18\x04 \x03(\x0b\x32\x17.picstore.auth.v1.Grant\x12!\n\x19\x64\x65\x66\x61ult_upload_profile_id\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x07 \x01(\t\"P\n\x05Grant\x12\x33\n\npermission\x18\x01 \x01(\x0e\x32\x1f.picstore.options.v1.Permission\x12\x12\n\nproject_id\x18\x02 \x01(\t\"G\n\x18IssueServiceTokenRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x06secret\x18\x02 \x01(\tB\x07\x80\x01\x01\xe2\x41\x01\x02\"S\n\x0cServiceToken\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListSigningKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x17ListSigningKeysResponse\x12*\n\x04keys\x18\x01 \x03(\x0b\x32\x1c.picstore.auth.v1.SigningKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x19\n\x17RotateSigningKeyRequest\"a\n\nSigningKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xfb\x01\n\x15\x41uthenticationService\x12t\n\x0c\x41uthenticate\x12%.picstore.auth.v1.AuthenticateRequest\x1a\x1b.picstore.auth.v1.Principal\" \x90\x02\x01\xca\xea\x1b\x19\x08\x04\"\x04\x61uth\"\x07\x63\x61talog\"\x06upload\x12l\n\x0cGetPrincipal\x12%.picstore.auth.v1.GetPrincipalRequest\x1a\x1b.picstore.auth.v1.Principal\"\x18\xca\xea\x1b\x02\x08\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/api/v1/me2\xdc\x02\n\x0cTokenService\x12j\n\x11IssueServiceToken\x12*.picstore.auth.v1.IssueServiceTokenRequest\x1a\x1e.picstore.auth.v1.ServiceToken\"\t\x90\x02\x02\xca\xea\x1b\x02\x08\x01\x12q\n\x0fListSigningKeys\x12(.picstore.auth.v1.ListSigningKeysRequest\x1a).picstore.auth.v1.ListSigningKeysResponse\"\t\x90\x02\x01\xca\xea\x1b\x02\x08\x01\x12m\n\x10RotateSigningKey\x12).picstore.auth.v1.RotateSigningKeyRequest\x1a\x1c.picstore.auth.v1.SigningKey\"\x10\xca\xea\x1b\x0c\x08\x04\"\x08operatorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKENSERVICE'].methods_by_name['IssueServiceToken']._serialized_options = b'\220\002\002\312\352\033\002\010\001'
   _globals['_TOKENSERVICE'].methods_by_name['ListSigningKeys']._loaded_options = None
   _globals['_TOKENSERVICE'].methods_by_name['ListSigningKeys']._serialized_options = b'\220\002\001\312\352\033\002\010\001'
+  _globals['_TOKENSERVICE'].methods_by_name['RotateSigningKey']._loaded_options = None
+  _globals['_TOKENSERVICE'].methods_by_name['RotateSigningKey']._serialized_options = b'\312\352\033\014\010\004\"\010operator'
   _globals['_AUTHENTICATEREQUEST']._serialized_start=228
   _globals['_AUTHENTICATEREQUEST']._serialized_end=278
   _globals['_GETPRINCIPALREQUEST']._serialized_start=280
@@ -68,10 +70,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSIGNINGKEYSREQUEST']._serialized_end=815
   _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_start=817
   _globals['_LISTSIGNINGKEYSRESPONSE']._serialized_end=911
-  _globals['_SIGNINGKEY']._serialized_start=913
-  _globals['_SIGNINGKEY']._serialized_end=1010
-  _globals['_AUTHENTICATIONSERVICE']._serialized_start=1013
-  _globals['_AUTHENTICATIONSERVICE']._serialized_end=1264
-  _globals['_TOKENSERVICE']._serialized_start=1267
-  _globals['_TOKENSERVICE']._serialized_end=1504
+  _globals['_ROTATESIGNINGKEYREQUEST']._serialized_start=913
+  _globals['_ROTATESIGNINGKEYREQUEST']._serialized_end=938
+  _globals['_SIGNINGKEY']._serialized_start=940
+  _globals['_SIGNINGKEY']._serialized_end=1037
+  _globals['_AUTHENTICATIONSERVICE']._serialized_start=1040
+  _globals['_AUTHENTICATIONSERVICE']._serialized_end=1291
+  _globals['_TOKENSERVICE']._serialized_start=1294
+  _globals['_TOKENSERVICE']._serialized_end=1642
 # @@protoc_insertion_point(module_scope)

@@ -168,6 +168,11 @@ class TokenServiceStub:
                 request_serializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysRequest.SerializeToString,
                 response_deserializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysResponse.FromString,
                 _registered_method=True)
+        self.RotateSigningKey = channel.unary_unary(
+                '/picstore.auth.v1.TokenService/RotateSigningKey',
+                request_serializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.RotateSigningKeyRequest.SerializeToString,
+                response_deserializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.SigningKey.FromString,
+                _registered_method=True)
 
 
 class TokenServiceServicer:
@@ -191,6 +196,15 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateSigningKey(self, request, context):
+        """Has a new key sign from now on, before the old one's time is over; for when the old one may be
+        known to others. What the older keys signed is refused after 20 minutes, by when every service
+        has a token of the new one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TokenServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -203,6 +217,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.ListSigningKeys,
                     request_deserializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysRequest.FromString,
                     response_serializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysResponse.SerializeToString,
+            ),
+            'RotateSigningKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateSigningKey,
+                    request_deserializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.RotateSigningKeyRequest.FromString,
+                    response_serializer=picstore_dot_auth_dot_v1_dot_authentication__pb2.SigningKey.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -260,6 +279,33 @@ class TokenService:
             '/picstore.auth.v1.TokenService/ListSigningKeys',
             picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysRequest.SerializeToString,
             picstore_dot_auth_dot_v1_dot_authentication__pb2.ListSigningKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateSigningKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.auth.v1.TokenService/RotateSigningKey',
+            picstore_dot_auth_dot_v1_dot_authentication__pb2.RotateSigningKeyRequest.SerializeToString,
+            picstore_dot_auth_dot_v1_dot_authentication__pb2.SigningKey.FromString,
             options,
             channel_credentials,
             insecure,

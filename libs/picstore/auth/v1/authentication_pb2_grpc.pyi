@@ -97,6 +97,11 @@ class TokenServiceStub:
     """Lists the public keys with which service tokens are verified. There are only ever a few, so
     one page holds them all.
     """
+    RotateSigningKey: _grpc.UnaryUnaryMultiCallable[_authentication_pb2.RotateSigningKeyRequest, _authentication_pb2.SigningKey]
+    """Has a new key sign from now on, before the old one's time is over; for when the old one may be
+    known to others. What the older keys signed is refused after 20 minutes, by when every service
+    has a token of the new one.
+    """
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
@@ -111,6 +116,11 @@ class TokenServiceAsyncStub(TokenServiceStub):
     ListSigningKeys: _aio.UnaryUnaryMultiCallable[_authentication_pb2.ListSigningKeysRequest, _authentication_pb2.ListSigningKeysResponse]  # type: ignore[assignment]
     """Lists the public keys with which service tokens are verified. There are only ever a few, so
     one page holds them all.
+    """
+    RotateSigningKey: _aio.UnaryUnaryMultiCallable[_authentication_pb2.RotateSigningKeyRequest, _authentication_pb2.SigningKey]  # type: ignore[assignment]
+    """Has a new key sign from now on, before the old one's time is over; for when the old one may be
+    known to others. What the older keys signed is refused after 20 minutes, by when every service
+    has a token of the new one.
     """
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -135,6 +145,17 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authentication_pb2.ListSigningKeysResponse, _abc.Awaitable[_authentication_pb2.ListSigningKeysResponse]]:
         """Lists the public keys with which service tokens are verified. There are only ever a few, so
         one page holds them all.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateSigningKey(
+        self,
+        request: _authentication_pb2.RotateSigningKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authentication_pb2.SigningKey, _abc.Awaitable[_authentication_pb2.SigningKey]]:
+        """Has a new key sign from now on, before the old one's time is over; for when the old one may be
+        known to others. What the older keys signed is refused after 20 minutes, by when every service
+        has a token of the new one.
         """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
