@@ -78,6 +78,14 @@ async def reseal(conn: AsyncConnection[TupleRow], key_id: str, sealed_private_ke
     )
 
 
+async def retire(conn: AsyncConnection[TupleRow], until: datetime) -> None:
+    """Let no key that is there now be accepted for longer than `until`."""
+    await conn.execute(
+        "UPDATE signing_keys SET expires_at = %(until)s WHERE expires_at > %(until)s",
+        {"until": until},
+    )
+
+
 async def delete_expired(conn: AsyncConnection[TupleRow], now: datetime) -> None:
     """Forget keys whose tokens nobody accepts any more."""
     await conn.execute("DELETE FROM signing_keys WHERE expires_at <= %s", (now,))

@@ -66,3 +66,9 @@ class TokenServicer(authentication_pb2_grpc.TokenServiceServicer):
             keys=[signing_key_message(key) for key in page.rows],
             next_page_token=page.next_page_token,
         )
+
+    async def RotateSigningKey(
+        self, request: authentication_pb2.RotateSigningKeyRequest, context: Context
+    ) -> authentication_pb2.SigningKey:
+        """Have a new key sign."""
+        return signing_key_message(await self._signing_keys.rotate())

@@ -1,4 +1,4 @@
-"""The keys that sign service tokens: made at the first start, sealed at rest, rotated by age."""
+"""The keys that sign service tokens: made at the first start, sealed at rest, rotated in time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from picstore_auth.repo.signing_keys import SealedKey
 from picstore_kit.errors import PicstoreError
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Page, Pager
+from picstore_kit.rpc.tokens import LIFETIME_S
 from picstore_kit.sealing import Sealer
 
 OVERLAP: Final = timedelta(days=1)
@@ -28,6 +29,10 @@ a replica which has not noticed yet may go on signing with it."""
 
 LOOK_AGAIN_AFTER: Final = timedelta(minutes=10)
 """How long the key at hand is used before the database is asked for a newer one."""
+
+RETIRED_AFTER: Final = LOOK_AGAIN_AFTER + timedelta(seconds=2 * LIFETIME_S)
+"""How long older keys still verify after a rotation by hand: until every replica has looked again
+and every service has a token of the new key."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +77,26 @@ class SigningKeys:
                 self._held = (await self._newest(), self._clock())
             return self._held[0]
 
+    async def rotate(self) -> SigningKey:
+        """Have a new key sign from now on, and the older ones retire soon.
+
+        Raises:
+            PicstoreError: The database failed.
+        """
+        async with self._lock:
+            async with self._database.system_transaction() as conn:
+                await signing_keys.lock(conn)
+                now = self._clock()
+                await signing_keys.retire(conn, now + RETIRED_AFTER)
+                signer = await self._made(conn, now)
+            self._held = (signer, now)
+        return SigningKey(
+            id=signer.key_id,
+            public_key=signer.private_key.public_key().public_bytes_raw(),
+            created_at=now,
+            expires_at=self._expiry_of(now),
+        )
+
     async def list_signing_keys(self, *, page_size: int, page_token: str) -> Page[SigningKey]:
         """List the public keys whose tokens are accepted.
 
@@ -108,6 +133,9 @@ class SigningKeys:
             await signing_keys.delete_expired(conn, now)
             return await self._made(conn, now)
 
+    def _expiry_of(self, created_at: datetime) -> datetime:
+        return created_at + self._rotate_after + OVERLAP
+
     async def _opened(self, conn: AsyncConnection[TupleRow], key: SealedKey) -> Signer:
         private = self._sealer.open(key.sealed_private_key, bound_to=_place_of(key.id))
         if self._sealer.is_stale(key.sealed_private_key):
@@ -126,7 +154,7 @@ class SigningKeys:
                     signer.private_key.private_bytes_raw(), bound_to=_place_of(signer.key_id)
                 ),
                 created_at=now,
-                expires_at=now + self._rotate_after + OVERLAP,
+                expires_at=self._expiry_of(now),
             ),
         )
         log.info("signing_key.made", key_id=signer.key_id)

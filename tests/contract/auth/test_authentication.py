@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,6 +14,7 @@ from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import (
     InvalidArgument,
     InvalidFields,
+    PermissionDenied,
     PicstoreError,
     Reason,
     Unauthenticated,
@@ -155,9 +157,9 @@ async def test_signing_keys_are_public_halves_with_an_end(stranger: Client) -> N
     await service_token(stranger, next(iter(SECRETS)))
     listed = await stranger.tokens.ListSigningKeys(authentication_pb2.ListSigningKeysRequest())
     assert listed.next_page_token == ""
-    (key,) = listed.keys
-    assert len(key.public_key) == 32
-    assert key.expire_time.ToDatetime(UTC) > datetime.now(UTC) + timedelta(days=1)
+    assert {len(key.public_key) for key in listed.keys} == {32}
+    ends = [key.expire_time.ToDatetime(UTC) for key in listed.keys]
+    assert max(ends) > datetime.now(UTC) + timedelta(days=1)
 
 
 async def test_paging_of_signing_keys_is_checked(stranger: Client) -> None:
@@ -171,3 +173,22 @@ async def test_paging_of_signing_keys_is_checked(stranger: Client) -> None:
             authentication_pb2.ListSigningKeysRequest(page_token="nonsense")
         )
     assert refused.value.reason is Reason.PAGE_TOKEN_INVALID
+
+
+async def test_operator_rotates_the_signing_key_and_tokens_stay_good(
+    operator: Client, stranger: Client
+) -> None:
+    before = await service_token(stranger, "catalog")
+    key = await operator.tokens.RotateSigningKey(authentication_pb2.RotateSigningKeyRequest())
+    after = await service_token(stranger, "catalog")
+    assert jwt.get_unverified_header(after)["kid"] == key.key_id
+    verifier = ServiceTokenVerifier(RemoteVerificationKeys(stranger.tokens))
+    for token in (before, after):
+        assert await verifier.verify(token) == "catalog"
+    await operator.tokens.RotateSigningKey(authentication_pb2.RotateSigningKeyRequest())
+
+
+async def test_only_the_operator_rotates_the_signing_key(service: Client) -> None:
+    with pytest.raises(PermissionDenied) as caught:
+        await service.tokens.RotateSigningKey(authentication_pb2.RotateSigningKeyRequest())
+    assert caught.value.reason is Reason.SERVICE_ONLY

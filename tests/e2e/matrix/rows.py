@@ -27,6 +27,7 @@ from picstore.auth.v1 import (
 )
 from picstore.catalog.v1 import bootstrap_pb2 as catalog_bootstrap_pb2
 from picstore.catalog.v1 import (
+    conversion_pb2,
     conversion_profile_pb2,
     image_pb2,
     ingest_pb2,
@@ -114,6 +115,11 @@ async def _issue_service_token(world: World, team: Team) -> Message:
 @row(f"{AUTH}TokenService.ListSigningKeys")
 async def _list_signing_keys(world: World, team: Team) -> Message:
     return authentication_pb2.ListSigningKeysRequest()
+
+
+@row(f"{AUTH}TokenService.RotateSigningKey")
+async def _rotate_signing_key(world: World, team: Team) -> Message:
+    return authentication_pb2.RotateSigningKeyRequest()
 
 
 # ---- teams
@@ -696,17 +702,36 @@ async def _resolve_upload(world: World, team: Team) -> Message:
     )
 
 
-@row(f"{CATALOG}IngestService.CommitImage", Bound.PROJECT, ends=(Code.INVALID_ARGUMENT,))
+@row(f"{CATALOG}IngestService.CommitImage", Bound.PROJECT, ends=(Code.FAILED_PRECONDITION,))
 async def _commit_image(world: World, team: Team) -> Message:
+    # By a profile that makes nothing of a JPEG: there is no such original to make anything of.
+    conversion = conversion_profile(unique("profile"), team.project_id)
+    conversion.formats[0].only_from.append(conversion_pb2.FORMAT_PNG)
+    made = await team.admin.CreateConversionProfile(
+        conversion_profile_pb2.CreateConversionProfileRequest(conversion_profile=conversion)
+    )
+    upload_profile = _new_upload_profile(team)
+    upload_profile.conversion_profile_id = made.id
+    profile = await team.admin.CreateUploadProfile(
+        upload_profile_pb2.CreateUploadProfileRequest(upload_profile=upload_profile)
+    )
     return ingest_pb2.CommitImageRequest(
         upload_id=new_id(UploadId),
         image_id=new_id(ImageId),
         generation=1,
         project_id=team.project_id,
-        upload_profile_id=team.upload_profile_id,
+        upload_profile_id=profile.id,
+        filename="photo.jpg",
         originals_location_id=team.location_id,
         object_key="nothing/here",
-        facts=ingest_pb2.SourceFacts(width=-1),
+        facts=ingest_pb2.SourceFacts(
+            format=conversion_pb2.FORMAT_JPEG,
+            width=16,
+            height=16,
+            frames=1,
+            size_bytes=1,
+            sha256="0" * 64,
+        ),
     )
 
 
@@ -715,7 +740,7 @@ async def _find_commit(world: World, team: Team) -> Message:
     return ingest_pb2.FindCommitRequest(upload_id=new_id(UploadId))
 
 
-@row(f"{CATALOG}IngestService.GetStorageAccess")
+@row(f"{CATALOG}IngestService.GetStorageAccess", refers=True)
 async def _get_storage_access(world: World, team: Team) -> Message:
     return ingest_pb2.GetStorageAccessRequest(storage_location_id=team.location_id)
 

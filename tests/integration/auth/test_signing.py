@@ -12,7 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from picstore_auth.callers import LocalVerificationKeys
-from picstore_auth.usecases.signing import LOOK_AGAIN_AFTER, OVERLAP, SigningKeys
+from picstore_auth.usecases.signing import (
+    LOOK_AGAIN_AFTER,
+    OVERLAP,
+    RETIRED_AFTER,
+    SigningKeys,
+)
 from picstore_auth.usecases.tokens import Tokens
 from picstore_kit.errors import Reason, Unauthenticated
 from picstore_kit.pg.database import Database
@@ -102,6 +107,24 @@ async def test_newest_key_signs_and_the_older_one_verifies_until_it_expires(
 
     clock.now = made_at + ROTATE_AFTER + OVERLAP
     assert await listed(signing_keys) == [new.key_id]
+
+
+async def test_rotation_by_hand_retires_what_may_be_known_to_others(
+    keyless_database: Database, pager: Pager, clock: SettableClock
+) -> None:
+    one, other = (replica(keyless_database, pager, clock) for _ in range(2))
+    old = await one.signer()
+    assert (await other.signer()).key_id == old.key_id
+
+    rotated = await one.rotate()
+    assert (await one.signer()).key_id == rotated.id != old.key_id
+    assert set(await listed(one)) == {old.key_id, rotated.id}
+
+    clock.now += LOOK_AGAIN_AFTER
+    assert (await other.signer()).key_id == rotated.id
+    clock.now = rotated.created_at + RETIRED_AFTER
+    assert await listed(one) == [rotated.id]
+    assert rotated.expires_at == rotated.created_at + ROTATE_AFTER + OVERLAP
 
 
 async def test_replica_finds_the_key_that_another_made(
