@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from picstore.catalog.v1 import reference_pb2, reference_pb2_grpc
+from picstore_kit.errors import Reason, Unavailable
 from picstore_kit.ids import ProjectId, UploadProfileId, new_id
 from picstore_kit.lifecycle import Lifecycle
 from picstore_kit.peers import meet_peers
@@ -22,6 +23,7 @@ class Catalog(reference_pb2_grpc.ReferenceServiceServicer):
     def __init__(self, folder: Path) -> None:
         self.address = f"unix:{folder / 'catalog.sock'}"
         self.asked = 0
+        self.is_away = False
         self._known: set[str] = set()
 
     def project(self) -> ProjectId:
@@ -59,6 +61,8 @@ class Catalog(reference_pb2_grpc.ReferenceServiceServicer):
     ) -> reference_pb2.FindMissingResponse:
         """Name the ids that were not added."""
         self.asked += 1
+        if self.is_away:
+            raise Unavailable(Reason.DEPENDENCY_UNAVAILABLE, "the database does not answer")
         return reference_pb2.FindMissingResponse(
             missing_project_ids=[id_ for id_ in request.project_ids if id_ not in self._known],
             missing_upload_profile_ids=[

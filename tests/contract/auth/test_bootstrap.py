@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from picstore.auth.v1 import authentication_pb2
+from picstore.auth.v1 import authentication_pb2, role_pb2, team_pb2
 from picstore.auth.v1.bootstrap_pb2 import (
     BOOTSTRAP_ACTION_CREATED,
     BOOTSTRAP_ACTION_UNCHANGED,
@@ -17,7 +17,7 @@ from picstore.auth.v1.bootstrap_pb2 import (
     BootstrapTeam,
     BootstrapUser,
 )
-from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_CREATE
+from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_CREATE, Permission
 from picstore_kit.credentials import new_api_key
 from picstore_kit.errors import InvalidFields, Reason
 from picstore_kit.ids import KeyId, ProjectId, UploadProfileId, new_id
@@ -61,6 +61,31 @@ async def test_document_is_applied_once(
     assert principal.team_id == first.team_id
     assert principal.grants[0].project_id == request_.project_ids["blog"]
     assert principal.default_upload_profile_id == request_.upload_profile_ids["blog/web"]
+
+
+async def test_every_permission_can_be_granted(
+    operator: Client, connect: Connect, request_: ApplyBootstrapRequest
+) -> None:
+    every = [value for value in Permission.values() if value]
+    del request_.roles[0].grants[:]
+    request_.roles[0].grants.extend(BootstrapGrant(permission=value) for value in every)
+    await operator.bootstrap.ApplyBootstrap(request_)
+    client = connect(request_.api_keys[0].credential)
+    role = (await client.roles.ListRoles(role_pb2.ListRolesRequest())).roles[0]
+    assert {grant.permission for grant in role.grants} == set(every)
+
+
+async def test_other_name_of_a_team_is_another_revision(
+    operator: Client, request_: ApplyBootstrapRequest
+) -> None:
+    await operator.bootstrap.ApplyBootstrap(request_)
+    listed = team_pb2.ListTeamsRequest(short_name=request_.team.short_name)
+    before = (await operator.teams.ListTeams(listed)).teams[0]
+    request_.team.display_name = "Ours"
+    await operator.bootstrap.ApplyBootstrap(request_)
+    after = (await operator.teams.ListTeams(listed)).teams[0]
+    assert after.display_name == "Ours"
+    assert after.etag != before.etag
 
 
 async def test_dry_run_only_tells(operator: Client, request_: ApplyBootstrapRequest) -> None:

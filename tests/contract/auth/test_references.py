@@ -7,7 +7,7 @@ import pytest
 from picstore.auth.v1 import api_key_pb2, role_pb2, user_pb2
 from picstore.auth.v1.authentication_pb2 import Grant
 from picstore.options.v1.permission_pb2 import PERMISSION_IMAGE_READ
-from picstore_kit.errors import NotFound
+from picstore_kit.errors import NotFound, Unavailable
 from picstore_kit.ids import ProjectId, RoleId, UploadProfileId, UserId, new_id
 from tests.contract.auth.calls import (
     create_key,
@@ -94,6 +94,16 @@ async def test_grant_on_a_project_that_is_gone_may_stay(admin: Client, catalog: 
     catalog.forget(project_id)
     changed = role_pb2.Role(id=role.id, grants=[on(project_id), on(catalog.project())])
     assert len((await update_role(admin, changed, "grants")).grants) == 2
+
+
+async def test_without_the_catalog_only_what_names_its_objects_waits(
+    admin: Client, catalog: Catalog
+) -> None:
+    project_id = catalog.project()
+    catalog.is_away = True
+    await create_role(admin, "everywhere", READ)
+    error = await refusal(create_role(admin, "somewhere", on(project_id)))
+    assert isinstance(error, Unavailable)
 
 
 async def test_role_or_owner_that_the_team_lacks_is_not_found(
