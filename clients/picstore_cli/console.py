@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from typing import Final
@@ -26,11 +27,25 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _HINTS: Final = {
-    Reason.CREDENTIAL_MISSING: "set PICSTORE_API_KEY",
-    Reason.CREDENTIAL_INVALID: "check PICSTORE_API_KEY: was it copied whole?",
-    Reason.CREDENTIAL_EXPIRED: "ask for a new API key",
-    Reason.CREDENTIAL_REVOKED: "ask for a new API key",
+    Reason.CREDENTIAL_MISSING: "log in by `picstore login`, or set PICSTORE_API_KEY",
+    Reason.CREDENTIAL_INVALID: (
+        "log in by `picstore login`, or check PICSTORE_API_KEY: was it copied whole?"
+    ),
+    Reason.CREDENTIAL_EXPIRED: "log in again by `picstore login`, or ask for a new API key",
+    Reason.CREDENTIAL_REVOKED: "log in again by `picstore login`, or ask for a new API key",
+    Reason.LOGIN_FAILED: "check team, address and password; an administrator can invite you again",
+    Reason.RATE_LIMITED: "wait before the next attempt",
+    Reason.INVITATION_INVALID: "ask for a new one: `picstore users invite` makes it",
     Reason.PERMISSION_MISSING: "ask an administrator of the team for the permission",
+    Reason.RESOURCE_NOT_FOUND: "check the name, and `picstore whoami` for the team",
+    Reason.RESOURCE_EXISTS: "take another name, or update what there is",
+    Reason.RESOURCE_IN_USE: "delete or change what uses it first",
+    Reason.ETAG_MISMATCH: "somebody changed it meanwhile: look at it again, then repeat the change",
+    Reason.FIELD_INVALID: "`--help` of the command says what it takes",
+    Reason.STORAGE_TEST_FAILED: "grant or set what is missing, then repeat it",
+    Reason.STORAGE_ENDPOINT_FORBIDDEN: "ask the operator to set up locations in private networks",
+    Reason.OPERATOR_MANAGED: "ask the operator to change it, by `picstore bootstrap`",
+    Reason.LAST_ADMIN: "give `team:admin` to somebody else first",
     Reason.UPLOAD_PROFILE_REQUIRED: "name one by --upload-profile",
     Reason.DEPENDENCY_UNAVAILABLE: "run `picstore doctor`",
     Reason.OVERLOADED: "try again in a moment",
@@ -78,6 +93,19 @@ def complain(error: PicstoreError | OSError, *, subject: str = "") -> None:
             detail=error.reason.value,
             hint=_HINTS.get(error.reason, ""),
         )
+
+
+def complain_as_json(error: PicstoreError) -> None:
+    """Tell a program of an error: one line of JSON on standard error."""
+    told = {
+        "code": error.code.name,
+        "reason": error.reason.value,
+        "message": error.message,
+        "metadata": dict(error.metadata),
+        "violations": [{"field": v.field, "description": v.description} for v in error.violations],
+        "hint": _HINTS.get(error.reason, ""),
+    }
+    typer.echo(json.dumps({"error": told}, ensure_ascii=False), err=True)
 
 
 def table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
