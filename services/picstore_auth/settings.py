@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from limits import parse
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.settings import (
@@ -33,6 +33,12 @@ class PasswordSettings(SettingsGroup):
     """Memory of one hash, in KiB."""
     parallelism: PositiveInt = 4
     """Lanes."""
+
+    @model_validator(mode="after")
+    def _memory_for_every_lane(self) -> Self:
+        if self.memory_kib < 8 * self.parallelism:
+            raise ValueError("memory_kib must be at least 8 times parallelism (RFC 9106, 3.1)")
+        return self
 
 
 class SessionSettings(SettingsGroup):

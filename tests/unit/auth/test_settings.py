@@ -45,3 +45,38 @@ def test_wrong_service_secrets_name_their_variable(
     with pytest.raises(SettingsError, match="PICSTORE_SERVICE_SECRETS") as caught:
         load(AuthSettings)
     assert "a secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PICSTORE_RATE_LIMITS__LOGIN_ACCOUNT", "often"),
+        ("PICSTORE_RATE_LIMITS__CREDENTIAL_ADDRESS", ""),
+        ("PICSTORE_PASSWORDS__TIME_COST", "0"),
+        ("PICSTORE_SESSIONS__IDLE_DAYS", "-1"),
+        ("PICSTORE_RPC__TRUSTED_PROXIES", '["somewhere"]'),
+    ],
+)
+def test_wrong_setting_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load(AuthSettings)
+
+
+def test_every_lane_of_a_hash_needs_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PICSTORE_PASSWORDS__MEMORY_KIB", "16")
+    with pytest.raises(SettingsError, match="8 times parallelism"):
+        load(AuthSettings)
+
+
+def test_trusted_proxies_are_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PICSTORE_RPC__TRUSTED_PROXIES", '["10.0.0.0/8", "fd00::/8", "192.0.2.1"]')
+    settings = load(AuthSettings)
+    assert [str(network) for network in settings.rpc.trusted_proxies] == [
+        "10.0.0.0/8",
+        "fd00::/8",
+        "192.0.2.1/32",
+    ]
+    assert '["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]' in render_settings(settings)
