@@ -50,6 +50,8 @@ FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
 GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}
 WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
 
+_UNKNOWN: Final = "must be one of the values that the contract names"
+
 
 def format_rules(
     messages: Iterable[pb.FormatRule], violations: Violations, path: str
@@ -138,10 +140,9 @@ def size_messages(rules: Iterable[SizeRule]) -> list[pb.SizeRule]:
 def _sources(
     numbers: Sequence[pb.Format.ValueType], violations: Violations, path: str
 ) -> frozenset[SourceFormat]:
-    return frozenset(
-        _choice(SOURCE_FORMATS, number, SourceFormat.JPEG, violations, f"{path}[{index}]")
-        for index, number in enumerate(numbers)
-    )
+    for index, number in enumerate(numbers):
+        violations.add(f"{path}[{index}]", None if number in SOURCE_FORMATS else _UNKNOWN)
+    return frozenset(SOURCE_FORMATS[number] for number in numbers if number in SOURCE_FORMATS)
 
 
 def _placed(messages: Iterable[T], path: str) -> Iterable[tuple[str, T]]:
@@ -153,5 +154,5 @@ def _choice(
 ) -> T:
     """Look up an enum value; the default stands in for one that is noted as wrong."""
     if number not in choices:
-        violations.add(path, "must be one of the values that the contract names")
+        violations.add(path, _UNKNOWN)
     return choices.get(number, default)
