@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -121,6 +122,7 @@ def _forwarded(metadata: Sequence[tuple[str, str | bytes]]) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=1024)  # whoever connects makes many calls
 def _peer_address(peer: str) -> Address | None:
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
