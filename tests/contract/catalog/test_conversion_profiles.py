@@ -305,3 +305,34 @@ async def test_a_list_has_the_teams_profiles_and_those_of_ones_projects(
         "shared",
         "for-shop",
     ]
+
+
+async def test_a_list_can_be_of_one_short_name(admin: Client) -> None:
+    made = await create(admin, conversion_profile("one"))
+    await create(admin, conversion_profile("other"))
+
+    for short_name, ids in (("one", [made.id]), ("nothing", [])):
+        listed = await admin.conversion_profiles.ListConversionProfiles(
+            ListConversionProfilesRequest(short_name=short_name)
+        )
+        assert [profile.id for profile in listed.conversion_profiles] == ids
+
+
+async def test_pages_hold_every_profile_once_while_others_are_made(admin: Client) -> None:
+    names = [f"profile-{number}" for number in range(5)]
+    for name in names:
+        await create(admin, conversion_profile(name))
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await admin.conversion_profiles.ListConversionProfiles(
+            ListConversionProfilesRequest(page_size=2, page_token=token)
+        )
+        seen += [profile.short_name for profile in page.conversion_profiles]
+        token = page.next_page_token
+        if not token:
+            break
+        if len(seen) == 2:
+            await create(admin, conversion_profile("latecomer"))
+
+    assert seen == [*names, "latecomer"]

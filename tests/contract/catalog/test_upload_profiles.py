@@ -16,6 +16,7 @@ from picstore.catalog.v1.upload_profile_pb2 import (
     UpdateUploadProfileRequest,
     UploadProfile,
 )
+from picstore_catalog.mapping.upload_profile import CHANGEABLE
 from picstore_kit.errors import (
     Aborted,
     AlreadyExists,
@@ -315,3 +316,60 @@ async def test_another_teams_profile_does_not_exist(team: Team, other_team: Team
         await update(team.admin, foreign)
     with pytest.raises(NotFound):
         await list_names(team.admin, other_team.projects["blog"])
+
+
+async def test_an_update_changes_each_field_that_the_mask_names_and_no_other(team: Team) -> None:
+    wanted = team.profile("items")
+    wanted.project_id = team.projects["shop"]
+    made = await create(team.admin, wanted)
+    other = UploadProfile(
+        id=made.id,
+        display_name="Items",
+        originals_location_id=team.locations["shop-store"],
+        originals_path="o/p",
+        outputs_location_id=team.locations["shop-store"],
+        outputs_path="q/r",
+        conversion_profile_id=team.conversion_profiles["shop-web"],
+    )
+    assert {field.name for field, _ in other.ListFields()} - {"id"} == CHANGEABLE
+
+    expected = made
+    for field in sorted(CHANGEABLE):
+        updated = await update(team.admin, other, field)
+        setattr(expected, field, getattr(other, field))
+        expected.etag = updated.etag
+        expected.update_time.CopyFrom(updated.update_time)
+        assert updated == expected
+        assert await get(team.admin, made.id) == expected
+
+
+async def test_a_list_can_be_of_one_short_name(team: Team) -> None:
+    made = await create(team.admin, team.profile())
+
+    for short_name, ids in (("avatars", [made.id]), ("nothing", [])):
+        listed = await team.admin.upload_profiles.ListUploadProfiles(
+            ListUploadProfilesRequest(project_id=team.projects["blog"], short_name=short_name)
+        )
+        assert [profile.id for profile in listed.upload_profiles] == ids
+
+
+async def test_pages_hold_every_profile_once_while_others_are_made(team: Team) -> None:
+    names = [f"profile-{number}" for number in range(4)]
+    for name in names:
+        await create(team.admin, team.profile(name))
+    seen: list[str] = []
+    token = ""
+    while True:
+        page = await team.admin.upload_profiles.ListUploadProfiles(
+            ListUploadProfilesRequest(
+                project_id=team.projects["blog"], page_size=2, page_token=token
+            )
+        )
+        seen += [profile.short_name for profile in page.upload_profiles]
+        token = page.next_page_token
+        if not token:
+            break
+        if len(seen) == 2:
+            await create(team.admin, team.profile("latecomer"))
+
+    assert seen == ["photos", *names, "latecomer"]
