@@ -152,6 +152,10 @@ def live_stack(data_dir: Path, **settings: str) -> Iterator[LiveStack]:
         "PICSTORE_LOCAL__DATA_DIR": str(data_dir),
         "PICSTORE_SWEEP_INTERVAL_S": "1",
         "PICSTORE_INGEST__SWEEP_INTERVAL_S": "1",
+        # All that tests try with bad credentials comes from one address within a minute.
+        "PICSTORE_RATE_LIMITS__CREDENTIAL_ID": "100000 per 1 minute",
+        "PICSTORE_RATE_LIMITS__CREDENTIAL_ADDRESS": "100000 per 1 minute",
+        "PICSTORE_RATE_LIMITS__LOGIN_ADDRESS": "100000 per 1 minute",
         **settings,
     }
     stack = _start(data_dir, environment)

@@ -164,7 +164,7 @@ class AccessRule:
                 f"this method is for {' and '.join(sorted(self.services))} only",
                 metadata={"method": self.method.lstrip("/")},
             )
-        needs_user = self.audience is Audience.PERMISSION or self.permission is not None
+        needs_user = self.audience is not Audience.SERVICE or self.permission is not None
         if needs_user and principal.team_id is None:
             raise Unauthenticated(
                 Reason.CREDENTIAL_MISSING, "this needs the credential of a user, not of a service"

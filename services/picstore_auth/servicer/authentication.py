@@ -9,6 +9,7 @@ from picstore_auth.mapping.timestamp import timestamp_message
 from picstore_auth.usecases.authentication import Authentication
 from picstore_auth.usecases.signing import SigningKeys
 from picstore_auth.usecases.tokens import Tokens
+from picstore_kit.errors import Reason, Unauthenticated
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 
@@ -28,7 +29,7 @@ class AuthenticationServicer(authentication_pb2_grpc.AuthenticationServiceServic
     async def GetPrincipal(
         self, request: authentication_pb2.GetPrincipalRequest, context: Context
     ) -> authentication_pb2.Principal:
-        """Say whose the caller's credential is; a service that acts for nobody has no team."""
+        """Say whose the caller's credential is."""
         principal = require_principal()
         if principal.key_id is not None:
             return identity_message(await self._authentication.identify_key(principal.key_id))
@@ -36,7 +37,7 @@ class AuthenticationServicer(authentication_pb2_grpc.AuthenticationServiceServic
             return identity_message(
                 await self._authentication.identify_session(principal.session_id)
             )
-        return authentication_pb2.Principal()
+        raise Unauthenticated(Reason.CREDENTIAL_MISSING, "this needs the credential of a user")
 
 
 class TokenServicer(authentication_pb2_grpc.TokenServiceServicer):

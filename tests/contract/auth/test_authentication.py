@@ -109,9 +109,10 @@ async def test_callers_learn_who_they_are(operator: Client, connect: Connect) ->
     assert principal.expire_time.ToDatetime(UTC) == expiry
 
 
-async def test_services_belong_to_no_team(service: Client) -> None:
-    principal = await service.authentication.GetPrincipal(authentication_pb2.GetPrincipalRequest())
-    assert principal == authentication_pb2.Principal()
+async def test_a_service_that_acts_for_nobody_is_no_user(service: Client) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        await service.authentication.GetPrincipal(authentication_pb2.GetPrincipalRequest())
+    assert caught.value.reason is Reason.CREDENTIAL_MISSING
 
 
 async def test_strangers_are_nobody(stranger: Client) -> None:

@@ -72,7 +72,6 @@ def _headers(wire: Wire, caller: str) -> tuple[tuple[str, str | bytes], ...]:
         ("nobody", PUBLIC, None),
         ("user", CALLERS, USER),
         ("user", USERS, USER),
-        ("service", CALLERS, SERVICE),
         ("service", SERVICES, SERVICE),
         ("service for user", CALLERS, SERVICE_FOR_USER),
         ("service for user", SERVICES, SERVICE_FOR_USER),

@@ -211,9 +211,10 @@ async def test_token_outlives_a_broken_auth_until_it_expires(installation: Insta
 async def test_service_is_known_to_the_other_and_so_is_its_user(
     installation: Installation,
 ) -> None:
+    _know(installation, "ps_a")
     async with installation.channel() as channel:
         stub = authentication_pb2_grpc.AuthenticationServiceStub(channel)
-        await stub.GetPrincipal(authentication_pb2.GetPrincipalRequest())
+        await stub.Authenticate(authentication_pb2.AuthenticateRequest(credential="ps_a"))
         user = Principal(team_id=TeamId("tem_1"), key_id=KeyId("key_1"))
         with acting_as(user):
             await stub.GetPrincipal(authentication_pb2.GetPrincipalRequest())

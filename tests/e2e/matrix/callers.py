@@ -91,10 +91,12 @@ def expected(
         return OK
     if for_nobody:
         return _NO_USER
-    if target is not Target.OWN and bound is not Bound.NOTHING:
-        return NOT_FOUND
-    if bound is not Bound.NOTHING and principal.team_id != place.team_id:
-        return NOT_FOUND
+    if bound is not Bound.NOTHING:
+        theirs = principal.team_id != place.team_id
+        if target is Target.MISSING or theirs is (target is Target.OWN):
+            return NOT_FOUND
+        if theirs:
+            return OK  # an administrator of that team
     if access.audience == options_pb2.AUDIENCE_CALLER:
         hidden = bound is Bound.USER and principal.user_id != place.user_id
         return NOT_FOUND if hidden else OK

@@ -87,6 +87,8 @@ class HTTPWire:
         headers = {name: value for name, value in metadata if isinstance(value, str)}
         first = json_format.MessageToDict(requests[0], preserving_proto_field_name=True)
         path = _filled(getattr(rule, verb), first)
+        if "update_mask" in first:  # which JSON writes in camel case, and the contract does not
+            first["update_mask"] = ",".join(requests[0].update_mask.paths)  # type: ignore[attr-defined]
         if method.client_streaming:
             content = b"".join(message.chunk.data for message in requests)  # type: ignore[attr-defined]
             answer = await self._http.request(

@@ -36,7 +36,7 @@ class _AudienceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Audience.Val
     AUDIENCE_PUBLIC: _Audience.ValueType  # 1
     """Anybody, without a credential."""
     AUDIENCE_CALLER: _Audience.ValueType  # 2
-    """Anybody with a valid credential, whatever its grants."""
+    """Any user with a valid credential, whatever its grants."""
     AUDIENCE_PERMISSION: _Audience.ValueType  # 3
     """A caller who holds `permission` on `object`."""
     AUDIENCE_SERVICE: _Audience.ValueType  # 4
@@ -52,7 +52,7 @@ AUDIENCE_UNSPECIFIED: Audience.ValueType  # 0
 AUDIENCE_PUBLIC: Audience.ValueType  # 1
 """Anybody, without a credential."""
 AUDIENCE_CALLER: Audience.ValueType  # 2
-"""Anybody with a valid credential, whatever its grants."""
+"""Any user with a valid credential, whatever its grants."""
 AUDIENCE_PERMISSION: Audience.ValueType  # 3
 """A caller who holds `permission` on `object`."""
 AUDIENCE_SERVICE: Audience.ValueType  # 4

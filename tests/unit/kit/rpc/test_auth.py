@@ -106,7 +106,7 @@ FOR_USER = Principal(service="upload", team_id=TeamId("tem_1"))
     ("audience", "permission", "refused"),
     [
         (Audience.PUBLIC, None, []),
-        (Audience.CALLER, None, [None]),
+        (Audience.CALLER, None, [None, SERVICE]),
         (Audience.PERMISSION, "image:read", [None, SERVICE]),
         (Audience.SERVICE, None, [None, USER]),
         (Audience.SERVICE, "image:create", [None, USER, SERVICE]),
