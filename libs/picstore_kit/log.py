@@ -32,14 +32,24 @@ _SECRET_NAME: Final = re.compile(
 )
 """Names whose values are masked whatever they look like."""
 
-_SECRET_TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+_SECRET_TEXT: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...]] = (
+    # What is in every text that the pattern matches, without case; the pattern; the replacement.
     # API keys, sessions and invitations: ps_, pss_ or psi_, then <id>_<secret><checksum>.
-    (re.compile(r"\b(ps[si]?)_[0-9A-Za-z]{8,}(?:_[0-9A-Za-z]+)?"), rf"\1_{_MASK}"),
+    (
+        ("ps_", "pss_", "psi_"),
+        re.compile(r"\b(ps[si]?)_[0-9A-Za-z]{8,}(?:_[0-9A-Za-z]+)?"),
+        rf"\1_{_MASK}",
+    ),
     # JSON Web Tokens.
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), _MASK),
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {_MASK}"),
+    (("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), _MASK),
+    (
+        ("bearer", "basic"),
+        re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE),
+        rf"\1 {_MASK}",
+    ),
     # Presigned URLs (SigV4, SigV2) and our own signed ones: the query is the permission.
     (
+        ("://",),
         re.compile(
             r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*"
             r"(?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId|sig|token)="
@@ -49,13 +59,13 @@ _SECRET_TEXT: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         rf"\1?{_MASK}",
     ),
     # User and password in a URL, and in the key=value form of a Postgres connection string.
-    (re.compile(r"(?<=://)[^/@\s]+@"), f"{_MASK}@"),
-    (re.compile(r"\b(password|secret)=(?:'[^']*'|[^\s&]+)", re.IGNORECASE), rf"\1={_MASK}"),
+    (("://",), re.compile(r"(?<=://)[^/@\s]+@"), f"{_MASK}@"),
+    (
+        ("password=", "secret="),
+        re.compile(r"\b(password|secret)=(?:'[^']*'|[^\s&]+)", re.IGNORECASE),
+        rf"\1={_MASK}",
+    ),
 )
-
-
-_MARKS: Final = ("ps_", "eyj", "bearer", "basic", "://", "password=", "secret=")
-"""One of these, in lower case, is in every text that a pattern above matches."""
 
 
 def configure_logging(service: str, settings: TelemetrySettings) -> None:
@@ -134,14 +144,12 @@ def redact_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def redact_text(text: str) -> str:
     """Return `text` without the secrets that can be told by their form."""
-    lowered = text.lower()
-    for mark in _MARKS:
-        if mark in lowered:
-            break
-    else:  # nearly always, and every call logs several texts
-        return text
-    for pattern, replacement in _SECRET_TEXT:
-        text = pattern.sub(replacement, text)
+    folded = text.casefold()
+    for marks, pattern, replacement in _SECRET_TEXT:
+        for mark in marks:  # much faster than the pattern, and every call logs several texts
+            if mark in folded:
+                text = pattern.sub(replacement, text)
+                break
     return text
 
 
