@@ -87,6 +87,10 @@ class SigningKeys:
             async with self._database.system_transaction() as conn:
                 await signing_keys.lock(conn)
                 now = self._clock()
+                newest = await signing_keys.fetch_newest(conn)
+                if newest is not None:
+                    # The newest signs, also where the other's clock was ahead of ours.
+                    now = max(now, newest.created_at + timedelta(microseconds=1))
                 await signing_keys.retire(conn, now + RETIRED_AFTER)
                 signer = await self._made(conn, now)
             self._held = (signer, now)
