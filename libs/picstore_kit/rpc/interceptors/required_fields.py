@@ -45,8 +45,9 @@ def _missing(message: Message, prefix: str, *, partial: bool = False) -> Iterato
     for name in _required(message.DESCRIPTOR):
         if name not in present and not partial:
             yield prefix + name
-    # An update carries only what it changes of its resource; what is within that is whole again.
-    updates = _UPDATE_MASK in message.DESCRIPTOR.fields_by_name
+    # An update carries only what it changes of its resource, and of the messages within: masks name
+    # fields such as `s3.region`. No mask reaches into a list; its items are whole.
+    updates = partial or _UPDATE_MASK in message.DESCRIPTOR.fields_by_name
     for field, value in message.ListFields():
         if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue

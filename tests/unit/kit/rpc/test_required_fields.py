@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from picstore.auth.v1 import authentication_pb2, user_pb2
-from picstore.catalog.v1 import conversion_pb2, conversion_profile_pb2
+from picstore.catalog.v1 import conversion_pb2, conversion_profile_pb2, storage_location_pb2
 from picstore_kit.errors import InvalidField, InvalidFields
 from picstore_kit.rpc.interceptors.required_fields import check_required_fields
 
@@ -31,6 +31,14 @@ def test_empty_is_missing() -> None:
 
 def test_an_update_needs_only_what_it_changes() -> None:
     check_required_fields(user_pb2.UpdateUserRequest(user=user_pb2.User(id="usr_1", disabled=True)))
+
+
+def test_an_update_needs_only_what_it_changes_of_a_message_within_its_resource() -> None:
+    location = storage_location_pb2.StorageLocation(id="loc_1")
+    location.s3.region = "eu-central-1"
+    check_required_fields(
+        storage_location_pb2.UpdateStorageLocationRequest(storage_location=location)
+    )
 
 
 def test_an_update_needs_all_of_what_it_puts_in() -> None:
