@@ -57,6 +57,9 @@ class _Opening:
     def has_host(self, host: str, port: int) -> bool:
         return self.host == host and self.port in (None, port)
 
+    def may_have_names(self, port: int) -> bool:
+        return self.network is not None and self.port in (None, port)
+
     def has_address(self, address: Address, port: int) -> bool:
         return self.network is not None and address in self.network and self.port in (None, port)
 
@@ -113,7 +116,7 @@ class EgressPolicy:
             return "must be a host that everybody can reach"
         if address is not None and not is_public(address):
             return "must be a host that everybody can reach"
-        if address is None and any(opening.network for opening in self._openings):
+        if address is None and any(opening.may_have_names(port) for opening in self._openings):
             return None  # what it resolves to decides
         return self._usage_fault(scheme, port)
 
