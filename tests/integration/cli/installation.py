@@ -34,20 +34,27 @@ class Installation:
         return self.stack.secrets["demo_api_key"]
 
     def picstore(
-        self, *arguments: str | Path, environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        environ: Mapping[str, str] | None = None,
+        stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line beside it."""
-        return picstore(*arguments, data_dir=self.data_dir, environ=environ)
+        return picstore(*arguments, data_dir=self.data_dir, environ=environ, stdin=stdin)
 
 
 def picstore(
-    *arguments: str | Path, data_dir: Path, environ: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    data_dir: Path,
+    environ: Mapping[str, str] | None = None,
+    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env={**clean_environ(data_dir), **(environ or {})},
         cwd=data_dir.parent,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=_DEADLINE_S,
@@ -61,7 +68,12 @@ COMMAND: Sequence[str] = (sys.executable, "-m", "picstore_cli.main")
 def clean_environ(data_dir: Path) -> dict[str, str]:
     """Return this process's environment without what would name another Pic Store."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PICSTORE_")}
-    return {**kept, "PICSTORE_LOCAL__DATA_DIR": str(data_dir), "PYTHONWARNINGS": "error"}
+    return {
+        **kept,
+        "PICSTORE_LOCAL__DATA_DIR": str(data_dir),
+        "PICSTORE_CONFIG": str(data_dir.parent / "config" / "contexts.yaml"),
+        "PYTHONWARNINGS": "error",
+    }
 
 
 @contextmanager

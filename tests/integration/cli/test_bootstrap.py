@@ -86,7 +86,7 @@ def test_a_name_that_nothing_has_is_refused_by_the_service(
     example.write_text(example.read_text().replace("short_name: acme", "short_name: acme-2"))
     example.write_text(example.read_text().replace("roles: [editor]", "roles: [author]"))
     done = picstore.picstore("bootstrap", example, "--dry-run", environ=environ)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "users[0].roles[0] names no role of the team or the document" in done.stderr
 
 

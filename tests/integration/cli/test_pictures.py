@@ -95,9 +95,9 @@ def test_waiting_has_an_end(picstore: Installation, tmp_path: Path, photo: Path)
 
 def test_a_wrong_key_is_told_with_a_hint(picstore: Installation, photo: Path) -> None:
     done = picstore.picstore("picture", photo, environ={"PICSTORE_API_KEY": "ps_wrong"})
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert "(CREDENTIAL_INVALID)" in done.stderr
-    assert "hint: check PICSTORE_API_KEY" in done.stderr
+    assert "hint: log in by `picstore login`, or check PICSTORE_API_KEY" in done.stderr
 
 
 def test_a_gateway_that_is_not_there_is_told_with_a_hint(
@@ -109,7 +109,7 @@ def test_a_gateway_that_is_not_there_is_told_with_a_hint(
         "PICSTORE_PROJECT": "website",
     }
     done = picstore.picstore("picture", photo, environ=environ)
-    assert done.returncode == 1
+    assert done.returncode == 6
     assert "http://127.0.0.1:9 does not answer" in done.stderr
     assert "hint: run `picstore doctor`" in done.stderr
 
@@ -130,7 +130,7 @@ def test_pictures_are_listed_and_shown(picstore: Installation) -> None:
 
 def test_a_picture_that_is_not_there_is_told(picstore: Installation) -> None:
     done = picstore.picstore("images", "show", "img_01h455vb4pex5vsknk084sn02q")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "(RESOURCE_NOT_FOUND)" in done.stderr
 
 
