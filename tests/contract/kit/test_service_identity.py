@@ -87,6 +87,11 @@ class Auth(
         key = authentication_pb2.SigningKey(key_id="k1", public_key=raw)
         return authentication_pb2.ListSigningKeysResponse(keys=[key])
 
+    async def RotateSigningKey(
+        self, request: authentication_pb2.RotateSigningKeyRequest, context: Context
+    ) -> authentication_pb2.SigningKey:
+        raise NotImplementedError("no service asks for it")
+
     async def GetPrincipal(
         self, request: authentication_pb2.GetPrincipalRequest, context: Context
     ) -> authentication_pb2.Principal:
