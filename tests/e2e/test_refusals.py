@@ -138,6 +138,15 @@ def test_a_wrong_key_is_unauthenticated(
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize("name", ["api_key", "access_token", "authorization"])
+def test_a_key_in_the_query_is_no_credential(stack: LiveStack, name: str) -> None:
+    with stack.http("") as http:
+        answer = http.get("/api/v1/me", params={name: stack.api_key})
+
+    assert answer.status_code in (400, 401)
+    assert stack.api_key not in answer.text
+
+
 def test_another_teams_objects_are_not_found(
     stack: LiveStack, project_id: ProjectId, other_key: str
 ) -> None:
