@@ -57,6 +57,12 @@ def sanitise_filename(name: str) -> str:
     return _limit(_segment(name.replace("\\", "/").rsplit("/", 1)[-1])) or _FALLBACK
 
 
+def sanitise_location(location: str) -> str:
+    """Make harmless folders of what a caller calls the place of the outputs; may be empty."""
+    parts = location.replace("\\", "/").split("/")
+    return "/".join(sanitise_filename(part) for part in parts if part.strip(" ./~-"))
+
+
 def stem_of(filename: str) -> str:
     """Return the sanitised name without its extension."""
     return _split(sanitise_filename(filename))[0]

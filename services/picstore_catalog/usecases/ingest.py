@@ -30,7 +30,12 @@ from picstore_catalog.uow import Transaction
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.plan import plan_outputs
 from picstore_kit.audit import record
-from picstore_kit.blobs.keys import original_key, output_prefix, sanitise_filename
+from picstore_kit.blobs.keys import (
+    original_key,
+    output_prefix,
+    sanitise_filename,
+    sanitise_location,
+)
 from picstore_kit.changes import differences
 from picstore_kit.errors import FailedPrecondition, InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, new_id
@@ -193,12 +198,6 @@ async def commit_image(
         },
     )
     return committed
-
-
-def sanitise_location(location: str) -> str:
-    """Make harmless folders of what a caller calls the place of the outputs; may be empty."""
-    parts = location.replace("\\", "/").split("/")
-    return "/".join(sanitise_filename(part) for part in parts if part.strip(" ./~-"))
 
 
 async def _record(

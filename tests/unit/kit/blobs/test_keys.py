@@ -20,6 +20,7 @@ from picstore_kit.blobs.keys import (
     output_prefix,
     public_url,
     sanitise_filename,
+    sanitise_location,
     stem_of,
 )
 from picstore_kit.errors import InvalidField
@@ -135,3 +136,18 @@ def test_public_url_is_ascii_and_leads_to_the_key(path: str, filename: str) -> N
 def test_check_key_refuses_what_stores_read_differently(key: str) -> None:
     with pytest.raises(InvalidField):
         check_key(key)
+
+
+@pytest.mark.parametrize(
+    ("given", "folders"),
+    [
+        ("", ""),
+        ("cats/2026", "cats/2026"),
+        ("/cats//2026/", "cats/2026"),
+        ("../../etc", "etc"),
+        ("cats\\my pets", "cats/my-pets"),
+        (" . / .. ", ""),
+    ],
+)
+def test_sanitise_location(given: str, folders: str) -> None:
+    assert sanitise_location(given) == folders
