@@ -10,9 +10,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from picstore_kit.blobs.base import BlobStoreUnavailable
+from picstore.catalog.v1.storage_location_pb2 import S3Provider, StorageLocation
+from picstore_kit.blobs.base import BlobStoreDenied, BlobStoreUnavailable
+from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.blobs.s3 import S3BlobStore
 from picstore_kit.blobs.s3_client import S3Config
+from picstore_kit.ids import LocationId
 from picstore_kit.net.egress import EgressPolicy, EndpointForbidden
 from picstore_kit.net.fetch import MAX_BYTES, Unreachable, fetch
 from picstore_kit.net.guarded import ANSWER_BYTES, AnswerTooLate, AnswerTooLong, GuardedPoolManager
@@ -176,3 +179,33 @@ async def test_a_store_that_drips_is_unavailable() -> None:
 def test_what_the_operator_has_set_up_may_be_anywhere() -> None:
     with fake_http(lambda asked: Answer(body=b"x")) as server:
         assert fetch(server.url, egress=None).body == b"x"
+
+
+async def test_the_stores_of_teams_obey_the_policy_and_those_of_the_operator_need_not() -> None:
+    with fake_http(lambda asked: Answer(status=500)) as server:
+        known = {
+            "team": StorageLocation(
+                s3=S3Provider(
+                    endpoint=server.url,
+                    bucket="pictures",
+                    access_key_id="a",
+                    secret_access_key="b",
+                )
+            ),
+            "ambient": StorageLocation(s3=S3Provider(endpoint=server.url, bucket="pictures")),
+        }
+        known["operator"] = StorageLocation(operator_managed=True)
+        known["operator"].s3.CopyFrom(known["team"].s3)
+
+        async def fetch_location(location_id: LocationId) -> StorageLocation:
+            return known[location_id]
+
+        async with LocationStores(fetch_location, allowing()) as stores:
+            with pytest.raises(EndpointForbidden):
+                await (await stores.open(LocationId("team"))).stat("a")
+            assert server.asked == []
+            with pytest.raises(BlobStoreDenied, match="NoCredentialsFound"):
+                await stores.open(LocationId("ambient"))
+            with pytest.raises(BlobStoreUnavailable):
+                await (await stores.open(LocationId("operator"))).stat("a")
+            assert server.asked
