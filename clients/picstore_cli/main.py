@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import metadata
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import typer
 
@@ -18,7 +19,7 @@ _INSTALLATION: Final = "The installation"
 class Commands(LazyGroup):
     """All commands, by name."""
 
-    entries = {  # noqa: RUF012 - nothing changes it
+    entries: ClassVar[Mapping[str, Entry]] = {
         "picture": Entry(
             module="picture",
             attribute="picture",
