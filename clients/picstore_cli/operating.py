@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import grpc.aio
 
 from picstore.auth.v1.authentication_pb2_grpc import TokenServiceStub
-from picstore_cli.context import OPERATOR, OperatorContext
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.credentials import ServiceCredentials
 from picstore_kit.rpc.tokens import ServiceTokenSource
-from picstore_kit.settings import ServiceIdentitySettings
+from picstore_kit.settings import ServiceIdentitySettings, TargetsSettings
 
 _TIMEOUT_S = 60.0
 
@@ -27,17 +26,14 @@ class OperatorChannels:
 
 
 @asynccontextmanager
-async def operator_channels(context: OperatorContext) -> AsyncIterator[OperatorChannels]:
-    """Open channels to auth and the catalog for the block."""
-    identity = ServiceIdentitySettings.model_validate({"name": OPERATOR, "secret": context.secret})
-    async with open_channel(context.targets.auth) as public:
+async def operator_channels(
+    *, identity: ServiceIdentitySettings, targets: TargetsSettings
+) -> AsyncIterator[OperatorChannels]:
+    """Open channels to auth and the catalog for the block; `identity` is the operator's."""
+    async with open_channel(targets.auth) as public:
         credentials = ServiceCredentials(ServiceTokenSource(TokenServiceStub(public), identity))
         async with (
-            open_channel(
-                context.targets.auth, credentials=credentials, timeout_s=_TIMEOUT_S
-            ) as auth,
-            open_channel(
-                context.targets.catalog, credentials=credentials, timeout_s=_TIMEOUT_S
-            ) as catalog,
+            open_channel(targets.auth, credentials=credentials, timeout_s=_TIMEOUT_S) as auth,
+            open_channel(targets.catalog, credentials=credentials, timeout_s=_TIMEOUT_S) as catalog,
         ):
             yield OperatorChannels(auth=auth, catalog=catalog)

@@ -7,21 +7,15 @@ the ids that exist and makes those that will.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from picstore.auth.v1.authentication_pb2_grpc import TokenServiceStub
 from picstore.auth.v1.bootstrap_pb2 import BootstrapChange
 from picstore.auth.v1.bootstrap_pb2_grpc import BootstrapServiceStub as AuthStub
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub as CatalogStub
 from picstore_cli.bootstrap.document import Document
 from picstore_cli.bootstrap.requests import auth_request, catalog_request
-from picstore_kit.rpc.channel import open_channel
-from picstore_kit.rpc.credentials import ServiceCredentials
-from picstore_kit.rpc.tokens import ServiceTokenSource
+from picstore_cli.operating import operator_channels
 from picstore_kit.settings import ServiceIdentitySettings, TargetsSettings
-
-_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +42,9 @@ async def apply(
         PicstoreError: A service refused it, or does not answer. A service that refused has changed
             nothing; auth goes first, so it may have changed what the catalog then refused.
     """
-    async with AsyncExitStack() as stack:
-        public = await stack.enter_async_context(open_channel(targets.auth))
-        credentials = ServiceCredentials(ServiceTokenSource(TokenServiceStub(public), identity))
-        auth = AuthStub(
-            await stack.enter_async_context(
-                open_channel(targets.auth, credentials=credentials, timeout_s=_TIMEOUT_S)
-            )
-        )
-        catalog = CatalogStub(
-            await stack.enter_async_context(
-                open_channel(targets.catalog, credentials=credentials, timeout_s=_TIMEOUT_S)
-            )
-        )
+    async with operator_channels(identity=identity, targets=targets) as channels:
+        auth = AuthStub(channels.auth)
+        catalog = CatalogStub(channels.catalog)
         team = Document(team=document.team)
         found = await auth.ApplyBootstrap(
             auth_request(team, team_id="", project_ids={}, upload_profile_ids={}, dry_run=True)

@@ -21,13 +21,14 @@ from picstore.auth.v1.team_pb2_grpc import TeamServiceStub
 from picstore.catalog.v1.storage_location_pb2 import ReencryptStorageSecretsRequest
 from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
 from picstore_cli.console import json_text, note, out, table, write
-from picstore_cli.context import SECRET_VARIABLE, operator_context
+from picstore_cli.context import OPERATOR, SECRET_VARIABLE, operator_context
 from picstore_cli.kinds import time_text
 from picstore_cli.lazy import group
 from picstore_cli.operating import OperatorChannels, operator_channels
 from picstore_cli.running import run
 from picstore_cli.verbs import DEFAULT_LIMIT, LimitOption, YesOption, confirm
 from picstore_kit.errors import NotFound
+from picstore_kit.settings import ServiceIdentitySettings
 
 T = TypeVar("T")
 
@@ -195,7 +196,10 @@ def _run(
 ) -> T:
     async def connected() -> T:
         context = operator_context(auth, catalog, os.environ.get(SECRET_VARIABLE))
-        async with operator_channels(context) as channels:
+        identity = ServiceIdentitySettings.model_validate(
+            {"name": OPERATOR, "secret": context.secret}
+        )
+        async with operator_channels(identity=identity, targets=context.targets) as channels:
             return await work(channels)
 
     return run(connected(), as_json=as_json)
