@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -36,6 +37,7 @@ from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.storage_test import LocationTester
 from picstore_catalog.usecases.sweep import Sweeper
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.dlq import DeadLetterKeeper
 from picstore_kit.bus.publisher import Publisher
@@ -104,6 +106,7 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
     pager = Pager(settings.identity.secret.get_secret_value().encode())
     secrets = LocationSecrets(Sealer(settings.sealing))
     egress = EgressPolicy(settings.egress)
+    reach = GuardedReach(secrets, egress, AmbientCredentials(os.environ))
     local_roots = tuple(PurePosixPath(root) for root in settings.allowed_local_roots)
     return [
         (
@@ -117,7 +120,9 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
                 work,
                 pager,
                 secrets=secrets,
-                tester=LocationTester(GuardedReach(secrets, egress)),
+                tester=LocationTester(
+                    GuardedReach(secrets, egress, AmbientCredentials(os.environ))
+                ),
                 rules=TeamRules(egress=egress, local_roots=local_roots),
             ),
             "picstore.catalog.v1.StorageLocationService",

@@ -8,6 +8,7 @@ from typing import Final
 from picstore_catalog.model.storage_location import LocalDirectory, StorageLocation
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.storage_test import Reach
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.base import BlobStore, BlobStoreDenied
 from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
 from picstore_kit.blobs.threads import Threads
@@ -24,9 +25,15 @@ _ANSWER_S: Final = 10.0
 class GuardedReach(Reach):
     """Reaches the locations of teams as far as a policy lets it, and those of the operator."""
 
-    def __init__(self, secrets: LocationSecrets, egress: EgressPolicy) -> None:
+    def __init__(
+        self,
+        secrets: LocationSecrets,
+        egress: EgressPolicy,
+        ambient: AmbientCredentials | None = None,
+    ) -> None:
         self._secrets = secrets
         self._egress = egress
+        self._ambient = ambient
         self._threads = Threads(_FETCHES, name="storage-test")
 
     def open(self, location: StorageLocation) -> BlobStore:
@@ -45,9 +52,9 @@ class GuardedReach(Reach):
             read_timeout_s=_READ_S,
             answer_timeout_s=_ANSWER_S,
         )
-        return open_store(
-            config if location.operator_managed else replace(config, egress=self._egress)
-        )
+        if location.operator_managed:
+            return open_store(replace(config, ambient=self._ambient))
+        return open_store(replace(config, egress=self._egress))
 
     def _secret(self, location: StorageLocation) -> str | None:
         try:

@@ -12,6 +12,7 @@ from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.settings import ConversionSettings, ConverterSettings
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.worker import Worker
@@ -41,7 +42,9 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         )
     )
     locations = RPCLocations(IngestServiceStub(catalog))
-    stores = await lifecycle.enter(LocationStores(locations.get, EgressPolicy(settings.egress)))
+    stores = await lifecycle.enter(
+        LocationStores(locations.get, EgressPolicy(settings.egress), AmbientCredentials(os.environ))
+    )
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,

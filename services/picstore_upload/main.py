@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.upload.v1.upload_pb2_grpc import add_UploadServiceServicer_to_server
 from picstore_imaging.limits import Limits
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.lifecycle import Lifecycle
@@ -47,7 +49,11 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
     )
     catalog = RPCCatalog(IngestServiceStub(channel))
     stores = await lifecycle.enter(
-        LocationStores(catalog.get_location, EgressPolicy(settings.egress))
+        LocationStores(
+            catalog.get_location,
+            EgressPolicy(settings.egress),
+            AmbientCredentials(os.environ),
+        )
     )
     spool_dir = await lifecycle.enter(
         scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from picstore.catalog.v1.storage_location_pb2 import StorageLocation
-from picstore_kit.blobs.base import BlobStore, BlobStoreDenied
+from picstore_kit.blobs.ambient import AmbientCredentials
+from picstore_kit.blobs.base import BlobStore
 from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import LocationId
@@ -21,7 +22,9 @@ _FRESH_S: Final = 60.0
 """Rotated credentials are taken up within this time."""
 
 
-def open_location(location: StorageLocation, egress: EgressPolicy) -> BlobStore:
+def open_location(
+    location: StorageLocation, egress: EgressPolicy, ambient: AmbientCredentials | None
+) -> BlobStore:
     """Open the store that `location` describes, secrets and all.
 
     What a team has set up is reached only as far as `egress` lets it, and never with the ambient
@@ -34,8 +37,6 @@ def open_location(location: StorageLocation, egress: EgressPolicy) -> BlobStore:
     match location.WhichOneof("provider"):
         case "s3":
             s3 = location.s3
-            if not location.operator_managed and not s3.access_key_id:
-                raise BlobStoreDenied("NoCredentialsFound")
             return open_store(
                 S3Config(
                     endpoint=s3.endpoint,
@@ -44,6 +45,7 @@ def open_location(location: StorageLocation, egress: EgressPolicy) -> BlobStore:
                     prefix=s3.prefix,
                     access_key=s3.access_key_id or None,
                     secret_key=s3.secret_access_key or None,
+                    ambient=ambient if location.operator_managed else None,
                     egress=None if location.operator_managed else egress,
                 )
             )
@@ -68,10 +70,14 @@ class LocationStores:
     """Opens stores by location id; asks for a location again when what it knows grows old."""
 
     def __init__(
-        self, fetch: Callable[[LocationId], Awaitable[StorageLocation]], egress: EgressPolicy
+        self,
+        fetch: Callable[[LocationId], Awaitable[StorageLocation]],
+        egress: EgressPolicy,
+        ambient: AmbientCredentials | None = None,
     ) -> None:
         self._fetch = fetch
         self._egress = egress
+        self._ambient = ambient
         self._entries: dict[LocationId, _Entry] = {}
         # All that were opened, also those that a newer one replaced: somebody may be using them.
         self._opened = AsyncExitStack()
@@ -107,7 +113,7 @@ class LocationStores:
         if known is not None and known.etag == location.etag:
             store = known.store
         else:
-            store = open_location(location, self._egress)
+            store = open_location(location, self._egress, self._ambient)
             self._opened.push_async_callback(store.close)
         entry = _Entry(store=store, etag=location.etag, fresh_until=time.monotonic() + _FRESH_S)
         self._entries[location_id] = entry

@@ -6,7 +6,6 @@ followed, as an endpoint is somebody's input.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -36,11 +35,13 @@ class S3Config:
     prefix: str = ""
     """Put before every key, with a slash between."""
     access_key: str | None = None
-    """None takes credentials from the surroundings (`picstore_kit.blobs.ambient`)."""
+    """None takes the credentials of `ambient`."""
     secret_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
     virtual_host_style: bool = False
     """Whether the bucket is a part of the host name; Amazon's always is."""
+    ambient: AmbientCredentials | None = field(default=None, repr=False)
+    """Credentials from the surroundings; None for who may not have them."""
     egress: EgressPolicy | None = None
     """What may be connected to; None for what the operator has set up, which may be anywhere."""
     connect_timeout_s: float = 3.0
@@ -58,6 +59,8 @@ def connect(config: S3Config, *, connections: int) -> Minio:
     """
     try:
         check_bucket_name(config.bucket)
+        if not config.access_key and config.ambient is None:
+            raise BlobStoreDenied("NoCredentialsFound")
         return _client(config, connections)
     except ValueError as error:
         raise BlobStoreDenied("InvalidConfiguration") from error
@@ -77,8 +80,7 @@ def _client(config: S3Config, connections: int) -> Minio:
         secure=url.scheme == "https",
         region=config.region or (None if url.netloc.endswith(".amazonaws.com") else "us-east-1"),
         http_client=_http(config, connections),
-        # Amazon's variables, and not settings of ours: they are where all of its tools look.
-        credentials=None if config.access_key else AmbientCredentials(os.environ),
+        credentials=None if config.access_key else config.ambient,
     )
     if config.virtual_host_style:
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK's gap

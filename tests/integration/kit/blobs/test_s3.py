@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import urllib3
 
+from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.base import BlobNotFound, BlobStoreDenied, BlobStoreUnavailable
 from picstore_kit.blobs.s3 import PART_BYTES, S3BlobStore
 from picstore_kit.blobs.s3_client import S3Config
@@ -27,6 +29,11 @@ def config(infra: Infrastructure, bucket: str, **changed: object) -> S3Config:
         "secret_key": infra.s3.secret_key,
     }
     return S3Config(**{**values, **changed})  # type: ignore[arg-type]  # names are checked at run time
+
+
+def ambient_config(infra: Infrastructure, bucket: str) -> S3Config:
+    ambient = AmbientCredentials(os.environ)
+    return config(infra, bucket, access_key=None, secret_key=None, ambient=ambient)
 
 
 @pytest.fixture
@@ -206,7 +213,7 @@ async def test_no_credentials_anywhere_is_denied(
     infra: Infrastructure, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/")
-    store = S3BlobStore(config(infra, bucket, access_key=None, secret_key=None))
+    store = S3BlobStore(ambient_config(infra, bucket))
     with pytest.raises(BlobStoreDenied, match="NoCredentialsFound"):
         await store.stat("a")
 
@@ -216,7 +223,7 @@ async def test_credentials_are_taken_from_the_environment(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", infra.s3.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", infra.s3.secret_key)
-    store = S3BlobStore(config(infra, bucket, access_key=None, secret_key=None))
+    store = S3BlobStore(ambient_config(infra, bucket))
     assert (await store.put_bytes("a", b"x", content_type=TYPE)).size == 1
 
 
