@@ -120,9 +120,7 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
                 work,
                 pager,
                 secrets=secrets,
-                tester=LocationTester(
-                    GuardedReach(secrets, egress, AmbientCredentials(os.environ))
-                ),
+                tester=LocationTester(reach),
                 rules=TeamRules(egress=egress, local_roots=local_roots),
             ),
             "picstore.catalog.v1.StorageLocationService",
