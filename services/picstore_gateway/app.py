@@ -46,6 +46,7 @@ from picstore_gateway.problems import problem, refusal
 from picstore_gateway.resources import Operation, Resource
 from picstore_gateway.routes import Route, places_of, routes_of
 from picstore_gateway.uploads import upload_operation
+from picstore_kit.rpc.origin import Network
 
 
 def _services_in(*modules: ModuleType) -> tuple[str, ...]:
@@ -83,8 +84,13 @@ def application(
     *,
     ready: Callable[[], Awaitable[bool]],
     version: str,
+    trusted_proxies: Sequence[Network] = (),
 ) -> Starlette:
-    """Return the gateway. `channels` are by process: auth, catalog, upload."""
+    """Return the gateway.
+
+    `channels` are by process: auth, catalog, upload. Peers in `trusted_proxies` are believed for
+    whom they call.
+    """
     backends = Backends(
         {name: channels[process] for process, names in SERVICES.items() for name in names}
     )
@@ -106,7 +112,11 @@ def application(
             Endpoint(HEALTH_PATH, Resource({"GET": health})),
             *pages(),
         ],
-        middleware=[Middleware(Lingering), Middleware(Surroundings), Middleware(Problems)],
+        middleware=[
+            Middleware(Lingering),
+            Middleware(Surroundings, trusted_proxies=trusted_proxies),
+            Middleware(Problems),
+        ],
         exception_handlers={HTTPException: _on_http_exception},
     )
     # One path, one resource: to redirect would hide a mistake, and repeat an upload.

@@ -50,7 +50,12 @@ async def build(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     async def drain() -> None:
         draining.set()
 
-    app = application(channels, ready=ready, version=metadata.version("picstore"))
+    app = application(
+        channels,
+        ready=ready,
+        version=metadata.version("picstore"),
+        trusted_proxies=settings.http.trusted_proxies,
+    )
     server = await lifecycle.enter(
         HTTPServer(app, listen=settings.http.listen, stop_grace_s=settings.http.stop_grace_s)
     )

@@ -1,4 +1,4 @@
-"""What is around every HTTP request: ids, trace, credential, access log, headers, errors."""
+"""What is around every request: ids, trace, origin, credential, access log, headers, errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -15,6 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from picstore_gateway.backends import credential
 from picstore_gateway.problems import problem
 from picstore_kit.errors import Internal, PicstoreError, Reason, Unauthenticated
+from picstore_kit.rpc.origin import (
+    FORWARDED_FOR,
+    USER_AGENT,
+    Network,
+    Origin,
+    coming_from,
+    origin_of,
+)
 from picstore_kit.telemetry import REQUEST_ID_HEADER, continued
 
 log = structlog.get_logger(__name__)
@@ -31,10 +40,11 @@ _HEADERS: Final = {
 
 
 class Surroundings:
-    """Outermost: gives the request its id, its log line and the headers of its answer."""
+    """Outermost: gives the request its id, origin and log line, and its answer the headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network]) -> None:
         self._app = app
+        self._trusted_proxies = tuple(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -43,7 +53,9 @@ class Surroundings:
             return
         started = time.monotonic()
         status = 0
-        with continued(dict(Headers(scope=scope))) as request_id:
+        headers = Headers(scope=scope)
+        origin = _origin(scope, headers, self._trusted_proxies)
+        with continued(dict(headers)) as request_id, coming_from(origin):
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
@@ -99,6 +111,27 @@ class Problems:
             if begun:
                 raise
             await problem(Internal.incident(incident))(scope, receive, send)
+
+
+def _origin(scope: Scope, headers: Headers, trusted: Sequence[Network]) -> Origin:
+    """Return where the request comes from, to be told to the services.
+
+    Of the forwarding headers only this one is passed on: services are told who calls, and no more.
+    """
+    return origin_of(
+        method=f"{scope['method']} {scope['path']}",
+        peer=_peer(scope["client"]),
+        metadata=[item for item in headers.items() if item[0] in (FORWARDED_FOR, USER_AGENT)],
+        trusted=trusted,
+    )
+
+
+def _peer(client: tuple[str, int] | None) -> str:
+    """Write who connected as gRPC does; nobody if the connection is gone already."""
+    if client is None:
+        return ""
+    host, port = client
+    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
 
 def _credential(headers: Headers) -> str | None:

@@ -45,6 +45,8 @@ class HTTPServer:
                 ws="none",
                 log_config=None,
                 log_level="error",
+                # Whom a proxy calls for is worked out by `picstore_kit.rpc.origin` alone.
+                proxy_headers=False,
                 access_log=False,
                 server_header=False,
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeFloat
+from ipaddress import IPv4Network, IPv6Network
+
+from pydantic import IPvAnyNetwork, NonNegativeFloat
 
 from picstore_kit.settings import ServiceSettings, SettingsGroup, TargetsSettings
 
@@ -14,6 +16,12 @@ class HTTPSettings(SettingsGroup):
     """Address to serve on, `host:port`; port 0 takes any free one."""
     stop_grace_s: NonNegativeFloat = 20
     """Seconds that running requests get to finish when the gateway stops."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = (
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1/128"),
+    )
+    """JSON list of the networks that the proxies before the gateway call from. Only what these say
+    in `X-Forwarded-For` is believed."""
 
 
 class GatewaySettings(ServiceSettings):

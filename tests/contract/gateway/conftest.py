@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 from pathlib import Path
 
 import grpc
@@ -26,6 +27,10 @@ async def backend() -> Backend:
     return Backend()
 
 
+PROXIES = (ip_network("127.0.0.2/32"), ip_network("10.0.0.0/8"))
+"""Of the addresses that this machine can call from, one is that of a proxy."""
+
+
 @pytest.fixture
 async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
     """Where the gateway listens, as `host:port`."""
@@ -43,7 +48,12 @@ async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
         async def ready() -> bool:
             return True
 
-        app = application(dict.fromkeys(SERVICES, channel), ready=ready, version="1.2.3")
+        app = application(
+            dict.fromkeys(SERVICES, channel),
+            ready=ready,
+            version="1.2.3",
+            trusted_proxies=PROXIES,
+        )
         server = await stack.enter_async_context(
             HTTPServer(app, listen="127.0.0.1:0", stop_grace_s=1)
         )

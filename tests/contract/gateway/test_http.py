@@ -60,7 +60,7 @@ async def test_a_missing_asset_is_a_problem(http: httpx.AsyncClient) -> None:
     ("verb", "path", "allow"),
     [
         ("DELETE", "/api/v1/projects", "GET, HEAD, OPTIONS, POST"),
-        ("PUT", "/api/v1/projects/prj_1", "GET, HEAD, OPTIONS, PATCH"),
+        ("PUT", "/api/v1/projects/prj_1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         ("GET", "/api/v1/projects/prj_1/quick_upload", "OPTIONS, POST"),
         ("GET", "/api/v1/api_keys/key_1:revoke", "OPTIONS, POST"),
         ("POST", "/healthz", "GET, HEAD, OPTIONS"),
