@@ -46,6 +46,14 @@ class Reach:
     def __bool__(self) -> bool:
         return self.everywhere or bool(self.project_ids)
 
+    def as_array(self) -> str:
+        """Return the projects as the text of an array.
+
+        The driver takes longer to convert a list of twenty than Postgres takes to fetch a row by
+        its id. Ids are letters, digits and underscores, so nothing needs quotes.
+        """
+        return f"{{{','.join(self.project_ids)}}}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -105,11 +113,11 @@ class Access:
             "team_id": self.team_id,
             "caller": self.caller,
             "allowed_everywhere": self.allowed.everywhere,
-            "allowed_on": list(self.allowed.project_ids),
+            "allowed_on": self.allowed.as_array(),
             "allowed_on_shared": self._allowed_on_shared,
             "visible_everywhere": self.visible.everywhere,
             "visible_somewhere": bool(self.visible),
-            "visible_on": list(self.visible.project_ids),
+            "visible_on": self.visible.as_array(),
         }
 
     @property

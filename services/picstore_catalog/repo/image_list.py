@@ -191,7 +191,7 @@ async def _rarest_first(
                 SELECT FROM image_tags t
                 WHERE t.project_id = %(project_id)s AND t.tag_key = wanted.tag_key
                 LIMIT 1000
-            ) some)
+            ) AS few)
         """,
         {"keys": tag_keys, "project_id": project_id},
     )

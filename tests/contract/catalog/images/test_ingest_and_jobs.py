@@ -20,7 +20,13 @@ from picstore_kit.errors import (
     Unauthenticated,
 )
 from picstore_kit.ids import JobId, LocationId, UploadId, new_id
-from tests.contract.catalog.images.conftest import Client, commit_of, complete_all, stored
+from tests.contract.catalog.images.conftest import (
+    Callers,
+    Client,
+    commit_of,
+    complete_all,
+    stored,
+)
 from tests.contract.catalog.messages import SECRET
 
 
@@ -74,11 +80,12 @@ async def test_an_announced_picture_resolves_by_its_id_alone(
 
 
 async def test_a_commit_can_be_found_and_repeated(
-    upload: Client, converter: Client, resolved: ingest_pb2.ResolveUploadResponse
+    upload: Client, callers: Callers, resolved: ingest_pb2.ResolveUploadResponse
 ) -> None:
+    for_nobody = await callers.service("upload")
     commit = commit_of(resolved)
     find = ingest_pb2.FindCommitRequest(upload_id=commit.upload_id)
-    assert (await converter.ingest.FindCommit(find)).image_id == ""
+    assert (await for_nobody.ingest.FindCommit(find)).image_id == ""
 
     image = await upload.ingest.CommitImage(commit)
 
@@ -87,7 +94,7 @@ async def test_a_commit_can_be_found_and_repeated(
     assert image.has_gps
     assert image.HasField("commit_time")
     assert await upload.ingest.CommitImage(commit) == image
-    assert (await converter.ingest.FindCommit(find)).image_id == image.id
+    assert (await for_nobody.ingest.FindCommit(find)).image_id == image.id
     assert (await upload.ingest.FindCommit(find)).image_id == image.id
 
 
@@ -151,10 +158,11 @@ async def test_users_cannot_call_what_is_for_services(
 
 
 async def test_a_service_that_acts_for_nobody_cannot_upload(
-    converter: Client, resolved: ingest_pb2.ResolveUploadResponse
+    callers: Callers, resolved: ingest_pb2.ResolveUploadResponse
 ) -> None:
+    for_nobody = await callers.service("upload")
     with pytest.raises(Unauthenticated) as refused:
-        await converter.ingest.CommitImage(commit_of(resolved))
+        await for_nobody.ingest.CommitImage(commit_of(resolved))
 
     assert refused.value.reason is Reason.CREDENTIAL_MISSING
 
