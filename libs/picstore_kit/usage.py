@@ -34,7 +34,7 @@ def refuse_in_use(resource: Resource, usages: Sequence[Usage]) -> None:
     if not found:
         return
     names = [name for usage in found for name in usage.ids]
-    kinds = " and ".join(f"{usage.count} {usage.what}" for usage in found)
+    kinds = " and ".join(f"{usage.what} ({usage.count})" for usage in found)
     raise FailedPrecondition(
         Reason.RESOURCE_IN_USE,
         f"{resource.name} is still used by {kinds}; delete or change those first",

@@ -10,6 +10,8 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
+from picstore.auth.v1.authentication_pb2 import RotateSigningKeyRequest, SigningKey
+from picstore.auth.v1.authentication_pb2_grpc import TokenServiceStub
 from picstore.auth.v1.team_pb2 import (
     CreateTeamRequest,
     DisableTeamRequest,
@@ -149,11 +151,6 @@ def enable_team(
     _print(_run(work, auth, catalog, as_json), as_json=as_json)
 
 
-@operator.callback()
-def upkeep() -> None:
-    """Keep the command below one of its own, also while it is the only one."""
-
-
 @operator.command("reencrypt-secrets")
 def reencrypt_secrets(
     as_json: JSONOption = False, auth: AuthOption = None, catalog: CatalogOption = None
@@ -177,6 +174,30 @@ def reencrypt_secrets(
         write(text)
     else:
         note(f"secrets examined: {examined}, encrypted again: {reencrypted}")
+
+
+@operator.command("rotate-signing-key")
+def rotate_signing_key(
+    as_json: JSONOption = False, auth: AuthOption = None, catalog: CatalogOption = None
+) -> None:
+    """Have service tokens signed by a new key at once, as after a leak.
+
+    Tokens of the older keys are accepted for some minutes more, so that nothing stops.
+
+    Example:
+
+      picstore operator rotate-signing-key
+    """
+
+    async def work(channels: OperatorChannels) -> SigningKey:
+        stub = TokenServiceStub(channels.auth)
+        return await stub.RotateSigningKey(RotateSigningKeyRequest())
+
+    key = _run(work, auth, catalog, as_json)
+    if as_json:
+        write(json_text(key, indent=2))
+    else:
+        note(f"service tokens are signed by {key.key_id} now")
 
 
 async def _team_id(channels: OperatorChannels, name: str) -> str:

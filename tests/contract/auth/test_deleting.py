@@ -109,7 +109,7 @@ async def test_role_in_use_says_who_has_it(admin: Client) -> None:
         "used_by": ",".join(users[:10]),
         "used_by_count": "11",
     }
-    assert "11 users" in error.message
+    assert "users (11)" in error.message
 
 
 async def test_role_that_nobody_has_is_deleted(admin: Client) -> None:

@@ -193,7 +193,7 @@ async def test_an_upload_profile_that_pictures_came_by_says_which(
         "used_by": image.id,
         "used_by_count": "1",
     }
-    assert "1 pictures" in refused.value.message
+    assert "pictures (1)" in refused.value.message
 
 
 async def test_what_has_changed_since_it_was_seen_is_not_deleted(

@@ -187,6 +187,7 @@ def test_the_operator_makes_closes_and_opens_teams(picstore: Installation, do: D
     (opened,) = rows(do("teams", "enable", team["id"], "--json"))
     assert not opened.get("disabled")
     assert json.loads(do("operator", "reencrypt-secrets", "--json"))["examined"] >= 2
+    assert json.loads(do("operator", "rotate-signing-key", "--json"))["key_id"]
 
 
 def test_a_wrong_password_is_told_without_saying_what_was_wrong(picstore: Installation) -> None:
