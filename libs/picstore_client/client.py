@@ -326,7 +326,9 @@ class PicStoreClient:
         if not response.is_success:
             raise error_of(response)
         try:
-            return json_format.Parse(response.content, kind(), ignore_unknown_fields=True)
+            # 204 says nothing, which is all that some messages have to say.
+            content = response.content or b"{}"
+            return json_format.Parse(content, kind(), ignore_unknown_fields=True)
         except (json_format.ParseError, UnicodeDecodeError):
             raise foreign(response) from None
 

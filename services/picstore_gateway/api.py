@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from picstore_gateway.backends import Backends
+from picstore_gateway.headers import etag_header, take_headers
 from picstore_gateway.resources import Operation
-from picstore_gateway.routes import Route, variable_name
+from picstore_gateway.routes import EMPTY, Route, variable_name
 from picstore_gateway.transcoding import request_from, to_json
 from picstore_kit.errors import InvalidArgument, Reason
 
@@ -32,7 +33,7 @@ def json_operation(route: Route, backends: Backends, places: Mapping[str, str]) 
     """Return the operation of a route; `places` are as `routes.places_of` returns them."""
 
     async def serve(request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         if body and media_type(request.headers.get("content-type", "")) not in _ACCEPTED_TYPES:
             raise HTTPException(415, f"the body must be {MEDIA_TYPE}")
         message = request_from(
@@ -41,6 +42,7 @@ def json_operation(route: Route, backends: Backends, places: Mapping[str, str]) 
             query=request.query_params.multi_items(),
             body=body,
         )
+        take_headers(route, message, request.headers)
         return answer(route, await backends.call(route, message), places)
 
     return serve
@@ -48,7 +50,9 @@ def json_operation(route: Route, backends: Backends, places: Mapping[str, str]) 
 
 def answer(route: Route, message: Message, places: Mapping[str, str]) -> Response:
     """Return the response to a request that succeeded; if it made something, it says where."""
-    headers = {}
+    if message.DESCRIPTOR is EMPTY:
+        return Response(status_code=204)
+    headers = etag_header(message)
     if route.creates and (location := _location(message, places)):
         headers["location"] = location
     return Response(
@@ -78,7 +82,13 @@ def _location(message: Message, places: Mapping[str, str]) -> str | None:
     return next((found for part in parts if (found := _location(part, places))), None)
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """Return the body of a request that carries JSON.
+
+    Raises:
+        InvalidArgument: It is too large (LIMIT_BYTES).
+        HTTPException: It did not arrive in time.
+    """
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):

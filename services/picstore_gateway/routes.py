@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from google.api import annotations_pb2
-from google.protobuf import descriptor_pool
+from google.protobuf import descriptor_pool, empty_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+DURATION: Final = "google.protobuf.Duration"
 FIELD_MASK: Final = "google.protobuf.FieldMask"
 TIMESTAMP: Final = "google.protobuf.Timestamp"
+EMPTY: Final[Descriptor] = empty_pb2.Empty.DESCRIPTOR
+"""What a method returns that has nothing to say; over HTTP it is a 204."""
 
 _VARIABLE: Final = re.compile(r"{([^}]+)}")
 WHOLE_REQUEST: Final = "*"

@@ -19,7 +19,8 @@ from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
-_FIELD_PATH: Final = re.compile(r"[a-z][a-z0-9]*(?:[._][a-z][a-z0-9]*)*")
+# A field in snake_case, then fields within it or the key of an entry, which is any text.
+_FIELD_PATH: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[^\s,.]+)*")
 _INTEGERS: Final = frozenset(
     {
         FieldDescriptor.CPPTYPE_INT32,
@@ -56,7 +57,7 @@ def request_from(
         _parse(route, _json_object(body), target, within=route.body)
     elif body:
         raise InvalidField("body", "must be empty: this operation takes none")
-    _parse(route, _query_object(route, query), request)
+    _read_query(route, query, request)
     for name, value in path.items():
         _set(request, name, value)
     return request
@@ -64,10 +65,14 @@ def request_from(
 
 def to_json(message: Message) -> bytes:
     """Write a response; fields that are not set are written too, with their defaults."""
-    fields = json_format.MessageToDict(
+    return json.dumps(fields_of(message), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def fields_of(message: Message) -> dict[str, Any]:
+    """Return what JSON writes of a response."""
+    return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -135,29 +140,35 @@ def _names(enum: EnumDescriptor) -> str:
     return ", ".join(list(enum.values_by_name)[1:])
 
 
-def _query_object(route: Route, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def _read_query(route: Route, query: Iterable[tuple[str, str]], request: Message) -> None:
+    """Add the fields that are in the query to the request."""
     known = dict(route.query_fields())
     values: dict[str, Any] = {}
+    masks: dict[str, list[str]] = {}
     violations = []
     for name, text in query:
         field = known.get(name)
         if field is None:
             violations.append(FieldViolation(field=name, description="is not a query parameter"))
             continue
+        if not field.is_repeated and name in (values.keys() | masks.keys()):
+            violations.append(FieldViolation(field=name, description="must be given once"))
+            continue
         try:
-            value = _query_value(field, text)
+            if _is_mask(field):
+                masks[name] = _paths(text)
+            elif field.is_repeated:
+                values.setdefault(name, []).append(_query_value(field, text))
+            else:
+                values[name] = _query_value(field, text)
         except ValueError:
             violations.append(FieldViolation(field=name, description=_rule(field)))
-            continue
-        if field.is_repeated:
-            values.setdefault(name, []).append(value)
-        elif name in values:
-            violations.append(FieldViolation(field=name, description="must be given once"))
-        else:
-            values[name] = value
     if violations:
         raise InvalidFields(violations)
-    return values
+    _parse(route, values, request)
+    for name, paths in masks.items():
+        # Not by JSON, which writes names in camelCase and so spoils the keys of entries.
+        getattr(request, name).paths.extend(paths)
 
 
 def _query_value(field: FieldDescriptor, text: str) -> str | bool:
@@ -170,11 +181,6 @@ def _query_value(field: FieldDescriptor, text: str) -> str | bool:
         if text.lower() not in _TRUTHS:
             raise ValueError(text)
         return _TRUTHS[text.lower()]
-    if field.message_type is not None and field.message_type.full_name == FIELD_MASK:
-        paths = [path.strip() for path in text.split(",") if path.strip()]
-        if not all(map(_FIELD_PATH.fullmatch, paths)):
-            raise ValueError(text)
-        return ",".join(map(_camel_case, paths))
     if field.enum_type is not None and text not in field.enum_type.values_by_name:
         raise ValueError(text)
     if field.cpp_type in _INTEGERS and not _WHOLE_NUMBER.fullmatch(text):
@@ -182,10 +188,20 @@ def _query_value(field: FieldDescriptor, text: str) -> str | bool:
     return text
 
 
-def _camel_case(path: str) -> str:
-    """Write a field mask's path as JSON does."""
-    first, *rest = path.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+def _is_mask(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name == FIELD_MASK
+
+
+def _paths(text: str) -> list[str]:
+    """Return the paths of a field mask.
+
+    Raises:
+        ValueError: One cannot be a path.
+    """
+    paths = [path.strip() for path in text.split(",") if path.strip()]
+    if not all(map(_FIELD_PATH.fullmatch, paths)):
+        raise ValueError(text)
+    return paths
 
 
 def _set(message: Message, path: str, value: str) -> None:

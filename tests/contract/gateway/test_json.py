@@ -10,7 +10,7 @@ import pytest
 
 from picstore.auth.v1.api_key_pb2 import ApiKey, CreateApiKeyResponse
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
-from picstore.catalog.v1.image_pb2 import LookupImagesResponse
+from picstore.catalog.v1.image_pb2 import Image, LookupImagesResponse
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
 from picstore.catalog.v1.upload_profile_pb2 import UploadProfile
 from tests.contract.gateway.backend import Backend
@@ -61,6 +61,51 @@ async def test_a_field_mask_is_names_with_commas_between(
     assert request.project.max_bytes == 9007199254740993
 
 
+async def test_a_field_mask_names_entries_by_keys_of_any_spelling(
+    http: httpx.AsyncClient, backend: Backend
+) -> None:
+    await http.patch(
+        "/api/v1/images/img_1",
+        params={"update_mask": "alt_texts.de-AT,metadata.Camera_Model,tags"},
+        json={"alt_texts": {"de-AT": "Hund"}, "metadata": {"Camera_Model": "X1"}, "tags": ["a"]},
+    )
+    request = backend.calls["UpdateImage"].request
+    assert list(request.update_mask.paths) == ["alt_texts.de-AT", "metadata.Camera_Model", "tags"]
+    assert dict(request.image.alt_texts) == {"de-AT": "Hund"}
+    assert dict(request.image.metadata) == {"Camera_Model": "X1"}
+
+
+async def test_filters_of_a_list_are_read(http: httpx.AsyncClient, backend: Backend) -> None:
+    response = await http.get(
+        "/api/v1/projects/prj_1/images?tags=a&tags=b%20c&state=STATE_READY&format=FORMAT_AVIF"
+        "&start_time=2026-01-31T12:00:00Z&order_by=filename%20desc"
+    )
+    assert response.status_code == 200
+    request = backend.calls["ListImages"].request
+    assert (list(request.tags), request.order_by) == (["a", "b c"], "filename desc")
+    assert (request.state, request.format) == (Image.STATE_READY, FORMAT_AVIF)
+    assert request.start_time.ToJsonString() == "2026-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("state=READY", "state"), ("start_time=noon", "start_time")]
+)
+async def test_a_wrong_filter_is_named(http: httpx.AsyncClient, query: str, field: str) -> None:
+    response = await http.get(f"/api/v1/projects/prj_1/images?{query}")
+    assert response.status_code == 400
+    assert set(violations(response)) == {field}
+
+
+async def test_a_hash_can_be_looked_up_in_all_projects_and_with_both_verbs(
+    http: httpx.AsyncClient, backend: Backend
+) -> None:
+    assert (await http.get("/api/v1/projects/-/images:lookup?sha256=ab")).status_code == 200
+    one = backend.calls["LookupImage"].request
+    assert (one.project_id, one.sha256) == ("-", "ab")
+    await http.post("/api/v1/projects/-/images:lookup", json={"sha256s": ["ab"]})
+    assert backend.calls["LookupImages"].request.project_id == "-"
+
+
 async def test_nested_messages_and_enums_are_read(
     http: httpx.AsyncClient, backend: Backend
 ) -> None:
@@ -82,11 +127,40 @@ async def test_a_body_that_is_the_whole_request_is_read(
     assert (request.project_id, list(request.sha256s)) == ("prj_1", ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "field", "value"),
+    [
+        ("/api/v1/api_keys/key_1:revoke", "RevokeApiKey", "api_key_id", "key_1"),
+        ("/api/v1/api_keys/key_1:rotate", "RotateApiKey", "api_key_id", "key_1"),
+        (
+            "/api/v1/storage_locations/loc_1:test",
+            "TestStorageLocation",
+            "storage_location_id",
+            "loc_1",
+        ),
+        (
+            "/api/v1/conversion_profiles/cpr_1:rollback",
+            "RollbackConversionProfile",
+            "conversion_profile_id",
+            "cpr_1",
+        ),
+    ],
+)
 async def test_a_custom_verb_is_not_taken_for_an_id(
+    http: httpx.AsyncClient, backend: Backend, path: str, method: str, field: str, value: str
+) -> None:
+    assert (await http.post(path)).status_code == 200
+    assert getattr(backend.calls[method].request, field) == value
+
+
+async def test_what_is_deleted_has_nothing_more_to_say(
     http: httpx.AsyncClient, backend: Backend
 ) -> None:
-    assert (await http.post("/api/v1/api_keys/key_1:revoke")).status_code == 200
-    assert backend.calls["RevokeApiKey"].request.api_key_id == "key_1"
+    response = await http.delete("/api/v1/projects/prj_1", params={"etag": "7"})
+    assert (response.status_code, response.content) == (204, b"")
+    assert "content-type" not in response.headers
+    request = backend.calls["DeleteProject"].request
+    assert (request.project_id, request.etag) == ("prj_1", "7")
 
 
 async def test_answers_name_fields_as_the_contract_does_with_int64_as_text(
