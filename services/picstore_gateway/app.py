@@ -39,12 +39,14 @@ from picstore.upload.v1 import upload_pb2
 from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
+from picstore_gateway.identity import Identity
 from picstore_gateway.lingering import Lingering
 from picstore_gateway.middleware import HEALTH_PATH, Problems, Surroundings
 from picstore_gateway.pages import pages
 from picstore_gateway.problems import problem, refusal
 from picstore_gateway.resources import Operation, Resource
 from picstore_gateway.routes import Route, places_of, routes_of
+from picstore_gateway.sessions import session_endpoint
 from picstore_gateway.uploads import upload_operation
 from picstore_kit.rpc.origin import Network
 
@@ -108,6 +110,7 @@ def application(
     app = Starlette(
         routes=[
             *_resources(routes, backends),
+            session_endpoint(routes, backends),
             Endpoint("/openapi.json", Resource({"GET": serve_document})),
             Endpoint(HEALTH_PATH, Resource({"GET": health})),
             *pages(),
@@ -116,6 +119,7 @@ def application(
             Middleware(Lingering),
             Middleware(Surroundings, trusted_proxies=trusted_proxies),
             Middleware(Problems),
+            Middleware(Identity),
         ],
         exception_handlers={HTTPException: _on_http_exception},
     )

@@ -1,9 +1,8 @@
-"""What is around every request: ids, trace, origin, credential, access log, headers, errors."""
+"""What is around every request: ids, trace, origin, access log, headers, errors."""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -13,9 +12,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from picstore_gateway.backends import credential
 from picstore_gateway.problems import problem
-from picstore_kit.errors import Internal, PicstoreError, Reason, Unauthenticated
+from picstore_kit.errors import Internal, PicstoreError
 from picstore_kit.rpc.origin import (
     FORWARDED_FOR,
     USER_AGENT,
@@ -30,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 HEALTH_PATH: Final = "/healthz"
 
-_AUTHORIZATION: Final = re.compile(r"bearer +(?P<credential>[!-~]{1,4096}) *", re.IGNORECASE)
 _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -98,11 +95,7 @@ class Problems:
             await send(message)
 
         try:
-            token = credential.set(_credential(Headers(scope=scope)))
-            try:
-                await self._app(scope, receive, send_and_note)
-            finally:
-                credential.reset(token)
+            await self._app(scope, receive, send_and_note)
         except PicstoreError as error:
             await problem(error)(scope, receive, send)
         except Exception:
@@ -132,23 +125,6 @@ def _peer(client: tuple[str, int] | None) -> str:
         return ""
     host, port = client
     return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
-
-
-def _credential(headers: Headers) -> str | None:
-    """Return the bearer credential, if there is one.
-
-    Raises:
-        Unauthenticated: There is an Authorization header of another form.
-    """
-    text = headers.get("authorization")
-    if text is None:
-        return None
-    match = _AUTHORIZATION.fullmatch(text)
-    if match is None:
-        raise Unauthenticated(
-            Reason.CREDENTIAL_INVALID, "send the API key as `Authorization: Bearer ps_…`"
-        )
-    return match["credential"]
 
 
 def _complete(headers: MutableHeaders, request_id: str) -> None:
