@@ -1,7 +1,8 @@
-"""The pages for people: the interactive documentation, with everything it loads from here."""
+"""The pages for people, with everything that they load from here."""
 
 from __future__ import annotations
 
+from importlib import resources
 from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from picstore_gateway.resources import Resource
+from picstore_gateway.resources import Operation, Resource
 
 # No 'unsafe-inline' for scripts: the page's own script is a file, too. Swagger UI sets style
 # attributes and shows its icons as data: URLs.
@@ -23,6 +24,12 @@ DOCS_POLICY: Final = (
     "frame-ancestors 'none'"
 )
 
+FORM_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+_PACKAGE: Final = "picstore_gateway"
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -60,6 +67,10 @@ def pages() -> list[BaseRoute]:
         Route("/docs", Resource({"GET": _docs})),
         Route("/docs/start.js", Resource({"GET": _start})),
         Mount("/docs/assets", _Assets(directory=assets)),
+        Route("/login", Resource({"GET": _form("login.html")})),
+        # A token is in the fragment, which browsers keep to themselves.
+        Route("/invitation", Resource({"GET": _form("invitation.html")})),
+        Mount("/static", _Assets(packages=[(_PACKAGE, "static")])),
     ]
 
 
@@ -76,6 +87,15 @@ class _Assets(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["cache-control"] = "no-cache"
         return response
+
+
+def _form(name: str) -> Operation:
+    page = resources.files(_PACKAGE).joinpath("html", name).read_text(encoding="utf-8")
+
+    async def serve(request: Request) -> Response:
+        return HTMLResponse(page, headers={"content-security-policy": FORM_POLICY})
+
+    return serve
 
 
 async def _home(request: Request) -> Response:
