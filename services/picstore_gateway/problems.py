@@ -61,7 +61,12 @@ _STATUS_OF_REASON: Final = {
 
 def status_of(error: PicstoreError) -> int:
     """Return the HTTP status of an error."""
-    return _STATUS_OF_REASON.get(error.reason, _STATUS_OF_CODE[error.code])
+    return status_for(error.reason, error.code)
+
+
+def status_for(reason: Reason, code: Code) -> int:
+    """Return the HTTP status of errors with a reason and a code."""
+    return _STATUS_OF_REASON.get(reason, _STATUS_OF_CODE[code])
 
 
 def refusal(status: int, detail: str, *, verb: str, path: str) -> PicstoreError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from google.api import annotations_pb2
+from google.api import annotations_pb2, field_behavior_pb2
 from google.protobuf import descriptor_pool, empty_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -125,6 +125,11 @@ def field_at(message: Descriptor, path: str) -> FieldDescriptor:
     if field.message_type is None:
         raise KeyError(path)
     return field_at(field.message_type, rest)
+
+
+def behaves(field: FieldDescriptor, behaviour: int) -> bool:
+    """Whether the contract says that a field behaves so (`google.api.field_behavior`)."""
+    return behaviour in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
 def _route_of(method: MethodDescriptor) -> Route | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
+from google.api import field_behavior_pb2
 from google.protobuf import json_format
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from picstore_gateway.routes import FIELD_MASK, TIMESTAMP, WHOLE_REQUEST, Route, field_at
+from picstore_gateway.routes import FIELD_MASK, TIMESTAMP, WHOLE_REQUEST, Route, behaves, field_at
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
@@ -69,10 +71,35 @@ def to_json(message: Message) -> bytes:
 
 
 def fields_of(message: Message) -> dict[str, Any]:
-    """Return what JSON writes of a response."""
-    return json_format.MessageToDict(
+    """Return what JSON writes of a response: no field that is only for requests."""
+    fields = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+    for path in _input_only(message.DESCRIPTOR):
+        _drop(fields, path)
+    return fields
+
+
+@cache
+def _input_only(message: Descriptor) -> tuple[tuple[str, ...], ...]:
+    """Return the paths of the fields that are only for requests, as in `("s3", "secret")`."""
+    paths: list[tuple[str, ...]] = []
+    for field in message.fields:
+        if behaves(field, field_behavior_pb2.INPUT_ONLY):
+            paths.append((field.name,))
+        elif field.message_type is not None:
+            paths += [(field.name, *path) for path in _input_only(field.message_type)]
+    return tuple(paths)
+
+
+def _drop(value: Any, path: tuple[str, ...]) -> None:
+    """Take what is at a path out of an object, or out of every object of a list."""
+    first, *rest = path
+    for fields in value if isinstance(value, list) else [value]:
+        if not rest:
+            fields.pop(first, None)
+        elif first in fields:
+            _drop(fields[first], tuple(rest))
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

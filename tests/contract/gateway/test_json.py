@@ -12,6 +12,11 @@ from picstore.auth.v1.api_key_pb2 import ApiKey, CreateApiKeyResponse
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
 from picstore.catalog.v1.image_pb2 import Image, LookupImagesResponse
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
+from picstore.catalog.v1.storage_location_pb2 import (
+    ListStorageLocationsResponse,
+    S3Provider,
+    StorageLocation,
+)
 from picstore.catalog.v1.upload_profile_pb2 import UploadProfile
 from tests.contract.gateway.backend import Backend
 
@@ -174,6 +179,18 @@ async def test_answers_name_fields_as_the_contract_does_with_int64_as_text(
     answer = response.json()
     assert answer["max_bytes"] == str(2**53 + 1)
     assert answer["base_path"] == ""  # what is not set is there, too
+
+
+async def test_what_is_only_taken_is_not_in_answers(
+    http: httpx.AsyncClient, backend: Backend
+) -> None:
+    location = StorageLocation(id="loc_1", s3=S3Provider(bucket="b", secret_access_key="s"))
+    backend.answer(
+        "ListStorageLocations", ListStorageLocationsResponse(storage_locations=[location])
+    )
+    (answer,) = (await http.get("/api/v1/storage_locations")).json()["storage_locations"]
+    assert answer["s3"]["bucket"] == "b"
+    assert "secret_access_key" not in answer["s3"]
 
 
 async def test_what_was_created_is_201_with_its_place(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from picstore_gateway import openapi
 from picstore_gateway.app import public_routes
+from picstore_kit.ids import KeyId, UserId, new_id
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def test_every_path_variable_is_a_parameter(document: dict[str, Any]) -> None:
 def test_errors_are_documented(document: dict[str, Any]) -> None:
     for path, verb, operation in operations(document):
         responses = operation["responses"]
-        assert {"400", "401", "default"} <= responses.keys(), (verb, path)
+        assert {"400", "401", "429", "500", "503"} <= responses.keys(), (verb, path)
         if "{" in path:
             assert "404" in responses, (verb, path)
     problem = document["components"]["schemas"]["Problem"]
@@ -89,8 +91,81 @@ def test_an_upload_tells_of_its_bodies_and_errors(document: dict[str, Any]) -> N
     }
 
 
-def test_what_a_service_sets_is_read_only(document: dict[str, Any]) -> None:
-    project = document["components"]["schemas"]["Project"]["properties"]
+def test_what_a_service_sets_is_read_only_and_in_no_request(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    project = schemas["Project"]["properties"]
     assert project["id"]["readOnly"]
     assert "readOnly" not in project["display_name"]
     assert project["max_bytes"]["type"] == "string"
+    for request in ("ProjectInput", "ProjectChanges"):
+        assert "display_name" in schemas[request]["properties"]
+        assert "id" not in schemas[request]["properties"]
+        assert not schemas[request]["additionalProperties"]
+
+
+def test_a_secret_is_in_requests_only(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["S3ProviderInput"]["properties"]["secret_access_key"]["writeOnly"]
+    assert "secret_access_key" not in schemas["S3Provider"]["properties"]
+
+
+def test_an_update_needs_only_what_it_changes(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert "short_name" in schemas["StorageLocationInput"]["required"]
+    assert "bucket" in schemas["S3ProviderInput"]["required"]
+    assert "required" not in schemas["StorageLocationChanges"]
+    assert "required" not in schemas["S3ProviderChanges"]
+    # What is fixed from the beginning is no part of a change.
+    assert "project_id" in schemas["StorageLocationInput"]["properties"]
+    assert "project_id" not in schemas["StorageLocationChanges"]["properties"]
+
+
+def test_what_the_path_says_is_not_in_the_body(document: dict[str, Any]) -> None:
+    revoke = document["components"]["schemas"]["RevokeSessionRequest"]
+    assert revoke["properties"] == {}
+
+
+def test_ids_have_the_form_of_their_kind(document: dict[str, Any]) -> None:
+    (parameter,) = document["paths"]["/api/v1/api_keys/{api_key_id}"]["get"]["parameters"]
+    assert re.fullmatch(parameter["schema"]["pattern"], new_id(KeyId))
+    assert re.fullmatch(parameter["schema"]["pattern"], parameter["schema"]["example"])
+    assert not re.fullmatch(parameter["schema"]["pattern"], new_id(UserId))
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "statuses"),
+    [
+        ("get", "/api/v1/me", {"200", "401"}),
+        ("post", "/api/v1/users", {"201", "403", "404", "409", "413", "415"}),
+        ("patch", "/api/v1/users/{user_id}", {"200", "404", "409", "412"}),
+        ("delete", "/api/v1/users/{user_id}", {"204", "404", "409", "412"}),
+        ("get", "/api/v1/images/{image_id}/picture", {"200", "404", "409"}),
+        ("post", "/api/v1/sessions:login", {"200", "401", "429"}),
+    ],
+)
+def test_the_statuses_of_an_operation_are_told(
+    document: dict[str, Any], verb: str, path: str, statuses: set[str]
+) -> None:
+    told = document["paths"][path][verb]["responses"].keys()
+    assert statuses <= told
+    assert "default" not in told
+    succeeds = {status for status in told if status < "300"}
+    assert len(succeeds) == 1
+
+
+def test_nothing_is_deleted_with_an_answer(document: dict[str, Any]) -> None:
+    deleted = document["paths"]["/api/v1/users/{user_id}"]["delete"]["responses"]["204"]
+    assert "content" not in deleted
+
+
+def test_a_caller_has_a_key_or_a_session(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert document["security"] == [{"key": []}, {"cookie": [], "csrf": []}]
+    assert schemes["cookie"]["name"] == "__Host-picstore"
+    for path, verb, operation in operations(document):
+        if path in ("/api/v1/sessions:login", "/api/v1/invitations:accept"):
+            assert operation["security"] == []
+        elif verb == "get":  # reads need no token
+            assert operation["security"] == [{"key": []}, {"cookie": []}]
+        else:
+            assert "security" not in operation
