@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,7 +15,12 @@ from picstore.auth.v1.api_key_pb2 import (
 )
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
 from picstore.catalog.v1.image_pb2 import Image, ListImagesRequest, ListImagesResponse
-from picstore.catalog.v1.project_pb2 import CreateProjectRequest, Project, UpdateProjectRequest
+from picstore.catalog.v1.project_pb2 import (
+    CreateProjectRequest,
+    DeleteProjectRequest,
+    Project,
+    UpdateProjectRequest,
+)
 from picstore_client import PicStoreClient, methods
 from picstore_client.method import ListMethod, Method
 from picstore_kit.errors import InvalidField
@@ -48,6 +54,17 @@ def test_a_method_has_the_types_of_the_contract(name: str) -> None:
     assert isinstance(method, ListMethod) is paged
     if isinstance(method, ListMethod):
         assert list(method.items(method.response())) == []
+
+
+async def test_an_answer_without_a_body_is_the_empty_message(
+    client: PicStoreClient, backend: Backend
+) -> None:
+    backend.answer("DeleteProject", Empty())
+    request = DeleteProjectRequest(project_id="prj_1", etag="7")
+
+    assert await client.call(methods.DELETE_PROJECT, request) == Empty()
+
+    assert backend.calls["DeleteProject"].request == request
 
 
 async def test_a_query_arrives_whole(client: PicStoreClient, backend: Backend) -> None:
