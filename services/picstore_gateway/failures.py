@@ -21,6 +21,10 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
     "Location": {"description": "The path of what was made.", "schema": {"type": "string"}},
+    "Set-Cookie": {
+        "description": "The browser's session, or that it is over.",
+        "schema": {"type": "string"},
+    },
     "ETag": {"description": "The object's `etag` in quotes.", "schema": {"type": "string"}},
     "Retry-After": {
         "description": "Seconds after which the same request may succeed, if it may.",
@@ -68,11 +72,15 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 
 
+def header_references(*names: str) -> dict[str, dict[str, str]]:
+    """Return references to headers, by their names."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 def _failure(description: str, *headers: str) -> dict[str, Any]:
-    names = ("X-Request-ID", *headers)
     return {
         "description": description,
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "headers": header_references("X-Request-ID", *headers),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
@@ -109,8 +117,15 @@ def failures_of(route: Route, comment: str) -> dict[str, dict[str, str]]:
 
     `comment` is the one in the contract, which says what is particular: `Fails with …`.
     """
-    statuses = {*_ALWAYS, *_statuses_of(route), *_statuses_said(comment)}
-    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
+    return failures_with(*_statuses_of(route), *_statuses_said(comment))
+
+
+def failures_with(*statuses: str) -> dict[str, dict[str, str]]:
+    """Return the responses with these statuses and those that anything may answer with."""
+    return {
+        status: {"$ref": f"#/components/responses/Problem{status}"}
+        for status in (*_ALWAYS, *statuses)
+    }
 
 
 def is_public(route: Route) -> bool:

@@ -8,10 +8,20 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor
 
+from picstore.auth.v1 import authentication_pb2, session_pb2
 from picstore_gateway import api, cookies, csrf
 from picstore_gateway.comments import comments
-from picstore_gateway.failures import HEADERS, PROBLEM, RESPONSES, failures_of, is_public
+from picstore_gateway.failures import (
+    HEADERS,
+    PROBLEM,
+    RESPONSES,
+    failures_of,
+    failures_with,
+    header_references,
+    is_public,
+)
 from picstore_gateway.headers import IDEMPOTENCY_KEY, IF_MATCH, takes_etag, takes_key
+from picstore_gateway.identity import SESSION_PATH
 from picstore_gateway.routes import EMPTY, WHOLE_REQUEST, Route, field_at, variable_name
 from picstore_gateway.schemas import Schemas, is_required
 from picstore_gateway.uploads import parameters_of
@@ -28,6 +38,7 @@ def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.template, {})[route.verb.lower()] = writer.operation(route)
+    paths[SESSION_PATH] = _browser_session(writer.schemas)
     schemas = {"Problem": PROBLEM, **writer.schemas.components}
     return {
         "openapi": "3.0.3",
@@ -109,13 +120,13 @@ class _Writer:
             names.append("Location")
         if "etag" in message.fields_by_name:
             names.append("ETag")
-        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        headers = header_references(*names)
         if message is EMPTY:
             return {"204": {"description": "It is done.", "headers": headers}}
         response = {
             "description": self._comments[message.full_name],
             "headers": headers,
-            "content": {api.MEDIA_TYPE: {"schema": self.schemas.response(message)}},
+            "content": _json(self.schemas.response(message)),
         }
         return {"201" if route.creates else "200": response}
 
@@ -129,7 +140,7 @@ class _Writer:
         elsewhere = {variable.removeprefix(within) for variable in route.variables}
         partial = route.verb == "PATCH"
         schema = self.schemas.request(message, partial=partial, without=elsewhere)
-        return {"required": True, "content": {api.MEDIA_TYPE: {"schema": schema}}}
+        return {"required": True, "content": _json(schema)}
 
     def _path_parameters(self, route: Route) -> Iterator[dict[str, Any]]:
         for path in route.variables:
@@ -164,6 +175,78 @@ class _Writer:
             yield _KEY_PARAMETER
         if route.takes_bytes:
             yield _DIGEST_PARAMETER
+
+
+def _browser_session(schemas: Schemas) -> dict[str, Any]:
+    """Describe `SESSION_PATH`, the one resource of the API that is not in the contract."""
+    token = {"type": "string", "description": f"To be sent as {csrf.HEADER} with the cookie."}
+
+    def operation(
+        name: str,
+        description: str,
+        success: dict[str, dict[str, Any]],
+        *failures: str,
+        **more: Any,
+    ) -> dict[str, Any]:
+        return {
+            "operationId": f"BrowserSession_{name}",
+            "tags": ["BrowserSession"],
+            "summary": description.partition(".")[0],
+            "description": description,
+            "parameters": [],
+            "responses": dict(sorted({**success, **failures_with(*failures)}.items())),
+            **more,
+        }
+
+    def answer(description: str, required: list[str], *headers: str, **told: Any) -> dict[str, Any]:
+        schema = {"type": "object", "required": required, "properties": told}
+        return {
+            "description": description,
+            "headers": header_references("X-Request-ID", *headers),
+            "content": _json(schema),
+        }
+
+    session = {"session": schemas.response(session_pb2.Session.DESCRIPTOR), "csrf_token": token}
+    principal = {
+        "principal": schemas.response(authentication_pb2.Principal.DESCRIPTOR),
+        "csrf_token": token,
+    }
+    return {
+        "post": operation(
+            "Begin",
+            "Logs a person in with a browser. The session's credential goes into the cookie "
+            f"`{cookies.NAME}`, which no script can read, and nowhere else.",
+            {"201": answer("The session.", list(session), "Location", "Set-Cookie", **session)},
+            *("403", "408", "409", "413", "415"),
+            requestBody={
+                "required": True,
+                "content": _json(schemas.request(session_pb2.LoginRequest.DESCRIPTOR)),
+            },
+            security=[],
+        ),
+        "get": operation(
+            "Tell",
+            "Says who is logged in. A browser gets its CSRF token again.",
+            {"200": answer("Who is logged in.", ["principal"], **principal)},
+            security=_TO_READ,
+        ),
+        "delete": operation(
+            "End",
+            "Logs out. The cookie is dropped, and the session refused at once.",
+            {
+                "204": {
+                    "description": "It is done.",
+                    "headers": header_references("X-Request-ID", "Set-Cookie"),
+                }
+            },
+            *("403", "409"),
+        ),
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what `content` is of a body in JSON."""
+    return {api.MEDIA_TYPE: {"schema": schema}}
 
 
 _ETAG_PARAMETER: Final[dict[str, Any]] = {

@@ -1,0 +1,121 @@
+"""The OpenAPI document is kept: whatever is sent, no answer is a 5xx or one that it does not have.
+
+Schemathesis makes requests out of `/openapi.json`, good ones and bad ones, from the boundaries of
+every schema and at random, always the same from one run to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import requests
+import schemathesis
+from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.config import (
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+)
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from picstore_gateway import openapi
+from picstore_gateway.app import public_routes
+from picstore_kit.credentials import new_api_key
+from picstore_kit.ids import KeyId, new_id
+from tests.stack import LiveStack, demo_document
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SEED: Final = 20261123
+EXAMPLES: Final = 8
+"""Random requests for each operation, besides those from the boundaries of its schemas."""
+CHECKS: Final[list[CheckFunction]] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """An administrator of a team that nothing else is done with."""
+
+    api_key: str
+    stand_ins: dict[str, str]
+    """Ids of another administrator, by the ids of this one that are of the same kind."""
+
+
+@pytest.fixture(scope="module")
+def admin(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Admin:
+    keys = [new_api_key(new_id(KeyId)).text for _ in range(2)]
+    text = demo_document().read_text()
+    text = text.replace("short_name: demo\n", "short_name: fuzzed\n").replace(
+        "api_keys:\n",
+        "  - {email: second@example.com, roles: [admin]}\n\n"
+        "api_keys:\n"
+        "  - {credential: '${SECOND_API_KEY}', user: second@example.com, display_name: Second}\n",
+    )
+    path: Path = tmp_path_factory.mktemp("fuzzed") / "team.yaml"
+    path.write_text(text)
+    variables = {**stack.demo_variables(), "PICSTORE_DEMO_API_KEY": keys[0]}
+    stack.bootstrap(path, **variables, SECOND_API_KEY=keys[1])
+    callers = []
+    for key in keys:
+        with stack.http(key) as http:
+            callers.append(http.get("/api/v1/me").json())
+    own, other = callers
+    return Admin(
+        api_key=keys[0], stand_ins={own[name]: other[name] for name in ("user_id", "key_id")}
+    )
+
+
+@pytest.fixture(scope="module")
+def session(admin: Admin) -> requests.Session:
+    session = requests.Session()
+    session.headers["authorization"] = f"Bearer {admin.api_key}"
+    return session
+
+
+def _schema() -> OpenApiSchema:
+    """Read the document: while tests are collected, so that each operation is a test."""
+    generation = GenerationConfig(
+        max_examples=EXAMPLES,
+        deterministic=True,
+        # The caller's credential is sent, and no made-up one beside it.
+        with_security_parameters=False,
+    )
+    project = ProjectConfig(generation=generation)
+    config = schemathesis.Config(seed=SEED, projects=ProjectsConfig(default=project))
+    document = openapi.document(public_routes(), version="0")
+    return schemathesis.openapi.from_dict(document, config=config)
+
+
+schema = _schema()
+
+
+def test_the_document_is_the_one_that_is_served(stack: LiveStack) -> None:
+    with stack.http(api_key="") as http:
+        served = http.get("/openapi.json").json()
+    assert served == openapi.document(public_routes(), version=served["info"]["version"])
+
+
+@schema.parametrize()
+def test_every_answer_is_as_documented(
+    case: schemathesis.Case[Any], stack: LiveStack, admin: Admin, session: requests.Session
+) -> None:
+    # An administrator who revokes their own key learns nothing more from any operation.
+    for name, value in case.path_parameters.items():
+        if value in admin.stand_ins:
+            case.path_parameters[name] = admin.stand_ins[value]
+    case.call_and_validate(stack.gateway, session=session, checks=CHECKS)
