@@ -38,9 +38,12 @@ _PATH: Final = "image"
 def describe(message: image_pb2.Image, description: Description) -> None:
     """Add to a picture's message what is said of it."""
     message.alt_text = description.alt_text
-    message.alt_texts.update(description.alt_texts)
-    message.tags.extend(description.tags)
-    message.metadata.update(description.metadata)
+    if description.alt_texts:
+        message.alt_texts.update(description.alt_texts)
+    if description.tags:
+        message.tags.extend(description.tags)
+    if description.metadata:
+        message.metadata.update(description.metadata)
     if (point := description.focal_point) is not None:
         message.focal_point.x = point.x
         message.focal_point.y = point.y

@@ -33,6 +33,9 @@ from picstore_kit.errors import InvalidField
 from picstore_kit.violations import Violations
 
 _STATE: Final = "STATE_"
+_STATE_NUMBERS: Final = {
+    state: image_pb2.Image.State.Value(_STATE + state.name) for state in ImageState
+}
 
 
 def image_message(stored: Stored[Image]) -> image_pb2.Image:
@@ -108,7 +111,7 @@ def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
 
 def state_number(state: ImageState) -> image_pb2.Image.State.ValueType:
     """Return the state of a picture."""
-    return image_pb2.Image.State.Value(_STATE + state.name)
+    return _STATE_NUMBERS[state]
 
 
 def read_state(number: image_pb2.Image.State.ValueType, *, field: str) -> ImageState | None:
