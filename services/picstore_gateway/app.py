@@ -39,6 +39,7 @@ from picstore.upload.v1 import upload_pb2
 from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
+from picstore_gateway.bounds import Bounds
 from picstore_gateway.identity import Identity
 from picstore_gateway.lingering import Lingering
 from picstore_gateway.middleware import HEALTH_PATH, Problems, Surroundings
@@ -119,6 +120,7 @@ def application(
             Middleware(Lingering),
             Middleware(Surroundings, trusted_proxies=trusted_proxies),
             Middleware(Problems),
+            Middleware(Bounds),
             Middleware(Identity),
         ],
         exception_handlers={HTTPException: _on_http_exception},

@@ -57,7 +57,12 @@ async def build(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         trusted_proxies=settings.http.trusted_proxies,
     )
     server = await lifecycle.enter(
-        HTTPServer(app, listen=settings.http.listen, stop_grace_s=settings.http.stop_grace_s)
+        HTTPServer(
+            app,
+            listen=settings.http.listen,
+            stop_grace_s=settings.http.stop_grace_s,
+            idle_timeout_s=settings.http.idle_timeout_s,
+        )
     )
     lifecycle.spawn("http", server.run())
     lifecycle.on_drain(drain)

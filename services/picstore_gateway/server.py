@@ -17,20 +17,21 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from picstore_gateway.bounds import MAX_HEAD_BYTES
 from picstore_gateway.problems import MEDIA_TYPE, problem_body
 from picstore_kit.errors import InvalidField
 
 log = structlog.get_logger(__name__)
 
-_MAX_HEADER_BYTES: Final = 16 * 1024
-_KEEP_ALIVE_S: Final = 15
 _BACKLOG: Final = 1024
 
 
 class HTTPServer:
     """Serves an application: it listens while it is entered, and answers while `run` runs."""
 
-    def __init__(self, app: ASGIApp, *, listen: str, stop_grace_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, listen: str, stop_grace_s: float, idle_timeout_s: int = 10
+    ) -> None:
         """`listen` is `host:port`; port 0 takes any free one."""
         self._listen = listen
         self._listener: socket.socket | None = None
@@ -38,8 +39,8 @@ class HTTPServer:
             uvicorn.Config(
                 app,
                 http=_Protocol,
-                h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
-                timeout_keep_alive=_KEEP_ALIVE_S,
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+                timeout_keep_alive=idle_timeout_s,
                 timeout_graceful_shutdown=round(stop_grace_s),
                 lifespan="off",
                 ws="none",
@@ -82,6 +83,10 @@ class HTTPServer:
             backlog=_BACKLOG,
         )
         self._listener.setblocking(False)
+        # Connections inherit it. asyncio sets it only on sockets that name their protocol, which
+        # these do not, and the body of an answer would wait 40 ms for the client's kernel to
+        # acknowledge the headers.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         log.info("http.listening", address=self.address)
         return self
 
@@ -103,6 +108,39 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
+    """HTTP/1.1, with an end to waiting for the head of a request.
+
+    uvicorn knows such an end only between the requests of a connection, and lets its clients
+    prolong it by a byte now and then.
+    """
+
+    _waiting_for_head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_watching()
+        elif self._waiting_for_head is None:
+            self._waiting_for_head = self.loop.call_later(
+                self.timeout_keep_alive, self.transport.close
+            )
+
+    def _stop_watching(self) -> None:
+        if self._waiting_for_head is not None:
+            self._waiting_for_head.cancel()
+            self._waiting_for_head = None
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or too much of it, as everything else is answered."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 
-from pydantic import IPvAnyNetwork, NonNegativeFloat
+from pydantic import IPvAnyNetwork, NonNegativeFloat, PositiveInt
 
 from picstore_kit.settings import ServiceSettings, SettingsGroup, TargetsSettings
 
@@ -16,6 +16,8 @@ class HTTPSettings(SettingsGroup):
     """Address to serve on, `host:port`; port 0 takes any free one."""
     stop_grace_s: NonNegativeFloat = 20
     """Seconds that running requests get to finish when the gateway stops."""
+    idle_timeout_s: PositiveInt = 10
+    """Seconds that a connection may wait for a request to begin, and then for its head to end."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = (
         IPv4Network("127.0.0.0/8"),
         IPv6Network("::1/128"),

@@ -17,12 +17,13 @@ from starlette.responses import Response
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway.api import answer, media_type, path_values
 from picstore_gateway.backends import Backends
-from picstore_gateway.multipart import FormReader
+from picstore_gateway.multipart import FormFile, FormReader
 from picstore_gateway.resources import Operation
 from picstore_gateway.routes import Route, field_at
 from picstore_kit.errors import (
     Cancelled,
     FieldViolation,
+    InvalidArgument,
     InvalidField,
     InvalidFields,
     Reason,
@@ -33,6 +34,7 @@ CHUNK_BYTES: Final = 256 * 1024
 """Size of the pieces in which a file is passed on."""
 
 _QUEUED_MESSAGES: Final = 2
+_FORM_TIMEOUT_S: Final = 60.0
 _FORM: Final = "multipart/form-data"
 _DIGEST: Final = re.compile(r"(?:^|,)\s*sha-256=(?P<value>[^,]*)")
 _SHA256_BYTES: Final = 32
@@ -86,7 +88,7 @@ async def _upload_of(route: Route, request: Request) -> _Upload:
         )
     if sha256:
         raise InvalidField("content-digest", "must not come with a form: it is not the file's")
-    file = await FormReader(content_type, _body(request)).file()
+    file = await _file_of(FormReader(content_type, _body(request)))
     in_form = _texts(route, list(file.fields.items()))
     name = {"filename": file.filename} if "filename" in parameters_of(route) else {}
     return _Upload(
@@ -96,6 +98,19 @@ async def _upload_of(route: Route, request: Request) -> _Upload:
         sha256="",
         chunks=file.chunks,
     )
+
+
+async def _file_of(form: FormReader) -> FormFile:
+    """Read as far as the file; from there on it is the service that says when it takes too long."""
+    try:
+        async with asyncio.timeout(_FORM_TIMEOUT_S):
+            return await form.file()
+    except TimeoutError:
+        raise InvalidArgument(
+            Reason.UPLOAD_STALLED,
+            f"no file began within {_FORM_TIMEOUT_S:g} seconds",
+            metadata={"seconds": f"{_FORM_TIMEOUT_S:g}"},
+        ) from None
 
 
 def _header(route: Route, request: Request, upload: _Upload) -> Message:
