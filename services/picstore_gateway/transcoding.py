@@ -81,14 +81,21 @@ def fields_of(message: Message) -> dict[str, Any]:
 
 
 @cache
-def _input_only(message: Descriptor) -> tuple[tuple[str, ...], ...]:
-    """Return the paths of the fields that are only for requests, as in `("s3", "secret")`."""
+def _input_only(
+    message: Descriptor, *, within: frozenset[Descriptor] = frozenset()
+) -> tuple[tuple[str, ...], ...]:
+    """Return the paths of the fields that are only for requests, as in `("s3", "secret")`.
+
+    A message that is a field of itself is looked into once: `within` are those on the way to it.
+    """
     paths: list[tuple[str, ...]] = []
+    around = within | {message}
     for field in message.fields:
         if behaves(field, field_behavior_pb2.INPUT_ONLY):
             paths.append((field.name,))
-        elif field.message_type is not None:
-            paths += [(field.name, *path) for path in _input_only(field.message_type)]
+        elif field.message_type is not None and field.message_type not in around:
+            inner = _input_only(field.message_type, within=around)
+            paths += [(field.name, *path) for path in inner]
     return tuple(paths)
 
 
