@@ -37,6 +37,19 @@ _TYPES: Final[dict[int, dict[str, Any]]] = {
     FieldDescriptor.TYPE_UINT32: _UINT32,
     FieldDescriptor.TYPE_UINT64: _UINT64,
 }
+_FORMATS: Final = {"email": "email", "request_id": "uuid"}
+"""Of fields that mean the same wherever they are."""
+_NUMBERS: Final = frozenset(
+    {
+        FieldDescriptor.CPPTYPE_DOUBLE,
+        FieldDescriptor.CPPTYPE_FLOAT,
+        FieldDescriptor.CPPTYPE_INT32,
+        FieldDescriptor.CPPTYPE_UINT32,
+    }
+)
+_NAME_LENGTH: Final = re.compile(r"(\d+)–(\d+) lower-case letters, digits and hyphens")
+_TEXT_LENGTH: Final = re.compile(r"(\d+) to (\d+) characters")
+_RANGE: Final = re.compile(r"\b(\d+)(?:–| to )(\d+)\b")
 _ID_COMMENT: Final = re.compile(r"Such as `(?P<prefix>[a-z]{3})_")
 _ID_MESSAGE: Final = re.compile(r"\.(?P<message>[A-Za-z]+)\.id")
 _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -81,7 +94,8 @@ class Schemas:
 
     def parameter(self, field: FieldDescriptor) -> dict[str, Any]:
         """Return the schema of a field that is a parameter in the query."""
-        return self._schema(field, partial=None)
+        schema = self._schema(field, partial=None)
+        return schema if "$ref" in schema else {**schema, **self._limits(field)}
 
     def path_variable(self, field: FieldDescriptor, name: str) -> dict[str, Any]:
         """Return the schema of a field that is a variable of the path."""
@@ -128,6 +142,8 @@ class Schemas:
             extras["readOnly"] = True
         if behaves(field, field_behavior_pb2.INPUT_ONLY):
             extras["writeOnly"] = True
+        if partial is not None:
+            extras.update(self._limits(field))
         if field.name == "id" and (match := _ID_COMMENT.match(self._comments[field.full_name])):
             schema = _id_schema(match["prefix"])
         # In 3.0 nothing may stand beside a $ref.
@@ -155,6 +171,22 @@ class Schemas:
         if field.enum_type is not None:
             return self._enum(field.enum_type)
         return _TYPES[field.type]
+
+    def _limits(self, field: FieldDescriptor) -> dict[str, Any]:
+        """Return what a field of a request must be, as its comment says in the usual words."""
+        comment = self._comments[field.full_name]
+        if field.is_repeated:
+            return {}
+        if field.name in _FORMATS:
+            return {"format": _FORMATS[field.name]}
+        if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            if match := _NAME_LENGTH.search(comment):
+                return {"pattern": f"^[a-z0-9-]{{{match[1]},{match[2]}}}$"}
+            if match := _TEXT_LENGTH.search(comment):
+                return {"minLength": int(match[1]), "maxLength": int(match[2])}
+        elif field.cpp_type in _NUMBERS and (match := _RANGE.search(comment)):
+            return {"minimum": int(match[1]), "maximum": int(match[2])}
+        return {}
 
     def _enum(self, enum: EnumDescriptor, *, prefix: str = "") -> dict[str, Any]:
         """Describe an enum; `prefix` is left out of its values."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 import requests
 import schemathesis
@@ -31,6 +32,7 @@ from picstore_gateway import openapi
 from picstore_gateway.app import public_routes
 from picstore_kit.credentials import new_api_key
 from picstore_kit.ids import KeyId, new_id
+from tests.pictures import photo
 from tests.stack import LiveStack, demo_document
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -47,13 +49,23 @@ CHECKS: Final[list[CheckFunction]] = [
 ]
 
 
+NOUNS: Final = ("conversion_profiles", "roles", "storage_locations")
+EXAMPLE: Final = "01h455vb4pex5vsknk084sn02q"
+"""What follows the prefix in all examples of ids."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admin:
     """An administrator of a team that nothing else is done with."""
 
     api_key: str
     stand_ins: dict[str, str]
-    """Ids of another administrator, by the ids of this one that are of the same kind."""
+    """What is sent in the place of some ids.
+
+    Where the document has an example, an object that there is: what cannot be found is soon
+    answered. And another administrator where this one is meant, who would learn nothing more from
+    any operation after revoking their own key.
+    """
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +82,32 @@ def admin(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Admin:
     path.write_text(text)
     variables = {**stack.demo_variables(), "PICSTORE_DEMO_API_KEY": keys[0]}
     stack.bootstrap(path, **variables, SECOND_API_KEY=keys[1])
-    callers = []
-    for key in keys:
-        with stack.http(key) as http:
-            callers.append(http.get("/api/v1/me").json())
-    own, other = callers
+    with stack.http(keys[0]) as http, stack.http(keys[1]) as other_http:
+        own, other = (client.get("/api/v1/me").json() for client in (http, other_http))
+        project_id = _first(http, "/api/v1/projects")
+        image = http.post(
+            f"/api/v1/projects/{project_id}/quick_upload",
+            content=photo(64, 48, seed="fuzzed"),
+            params={"filename": "fuzzed.jpg", "upload_profile": "photos"},
+        ).json()
+        invitation = http.post(f"/api/v1/users/{other['user_id']}/invitations").json()["invitation"]
+        there = [
+            *(own["team_id"], other["user_id"], other["key_id"], project_id),
+            *(image["id"], invitation["id"]),
+            _first(http, f"/api/v1/projects/{project_id}/upload_profiles"),
+            *(_first(http, f"/api/v1/{noun}") for noun in NOUNS),
+        ]
+    examples = {f"{id.partition('_')[0]}_{EXAMPLE}": id for id in there}
     return Admin(
-        api_key=keys[0], stand_ins={own[name]: other[name] for name in ("user_id", "key_id")}
+        api_key=keys[0],
+        stand_ins={**examples, **{own[name]: other[name] for name in ("user_id", "key_id")}},
     )
+
+
+def _first(http: httpx.Client, path: str) -> str:
+    """Return the id of the first object of a list."""
+    page = http.get(path).json()
+    return str(page[path.rpartition("/")[2]][0]["id"])
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +144,6 @@ def test_the_document_is_the_one_that_is_served(stack: LiveStack) -> None:
 def test_every_answer_is_as_documented(
     case: schemathesis.Case[Any], stack: LiveStack, admin: Admin, session: requests.Session
 ) -> None:
-    # An administrator who revokes their own key learns nothing more from any operation.
     for name, value in case.path_parameters.items():
         if value in admin.stand_ins:
             case.path_parameters[name] = admin.stand_ins[value]
