@@ -10,6 +10,7 @@ import pytest
 from picstore_catalog.model.description import Description, DescriptionChange
 from picstore_catalog.model.image import Image, ImageState, Placeholder
 from picstore_catalog.model.image_list import ImageFilter, ImageOrder, Position, read_order
+from picstore_catalog.model.job import Failure
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.picture import PictureOptions, render
 from picstore_catalog.repo import image as images
@@ -302,3 +303,46 @@ async def test_a_location_without_a_public_address_shows_nothing(
     assert refused.value.reason is Reason.STATE_WRONG
     assert {output.url for output in image.outputs} == {""}
     assert image.state is ImageState.READY
+
+
+async def test_a_picture_that_failed_says_why(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    """Fault 18 of the predecessor: no failure state, no message, and clients that poll for ever."""
+    claim = await catalog.claim((await catalog.job_ids(committed.id))["fast"])
+    broken = Failure(reason=Reason.IMAGE_CORRUPT, message="the picture ends too early")
+    await catalog.fail(claim, broken, retryable=False)
+    async with catalog.uow.begin(team.id) as conn:
+        image = (await cases.get_image(conn, team.access(READ), committed.id)).value
+        with pytest.raises(FailedPrecondition, match="the picture ends too early"):
+            await cases.get_picture(conn, team.access(READ), committed.id, PictureOptions())
+
+    assert image.state is ImageState.FAILED
+    assert image.failure == broken
+    assert {output.message for output in image.outputs} == {broken.message}
+
+
+async def test_a_tag_has_only_ready_outputs_of_the_served_generation(
+    catalog: Catalog, team: Team, committed: Image
+) -> None:
+    """Fault 20 of the predecessor: outputs that were replaced stayed among the others."""
+    await make_ready(catalog, committed)
+    served = await catalog.image(team, committed.id)
+    stale, unready, *rest = (output.id for output in served.outputs)
+    await catalog.execute("UPDATE outputs SET generation = 0 WHERE id = %s", stale)
+    await catalog.execute(
+        "UPDATE outputs SET state = 'QUEUED', object_key = NULL, width = NULL, height = NULL,"
+        " size_bytes = NULL, sha256 = NULL, encode_cpu_ms = NULL, ready_at = NULL WHERE id = %s",
+        unready,
+    )
+    async with catalog.uow.begin(team.id) as conn:
+        _, picture = await cases.get_picture(
+            conn, team.access(READ), committed.id, PictureOptions()
+        )
+
+    shown = {
+        candidate.url
+        for source in (*picture.sources, picture.fallback)
+        for candidate in source.candidates
+    }
+    assert shown == {output.url for output in served.outputs if output.id in rest}
