@@ -149,5 +149,5 @@ def _resources(routes: Sequence[Route], backends: Backends) -> list[Endpoint]:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Tell of what is refused before the contract is asked: paths, verbs, media types."""
     assert isinstance(error, HTTPException)
-    told = refusal(error.status_code, error.detail, verb=request.method, path=request.url.path)
+    told = refusal(error.status_code, error.detail, verb=request.method, path=request.scope["path"])
     return problem(told, status=error.status_code, headers=error.headers)

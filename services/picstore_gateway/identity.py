@@ -61,7 +61,7 @@ def _credential(request: Request) -> str | None:
     if authorization is not None:
         return _bearer(authorization)
     # To log in, it does not matter who was logged in before.
-    if (request.method, request.url.path) == ("POST", SESSION_PATH):
+    if (request.method, request.scope["path"]) == ("POST", SESSION_PATH):
         return None
     session = cookies.session_in(request)
     if session is None:

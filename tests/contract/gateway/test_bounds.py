@@ -57,6 +57,17 @@ async def test_an_ambiguous_path_reaches_no_route(
     assert not backend.calls
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/session", "/login", "/api/v1/me"])
+async def test_a_host_that_is_none_is_not_our_fault(address: str, path: str) -> None:
+    host, _, port = address.rpartition(":")
+    for value in (b"[", b"[::1", b"a b", b"x:y"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET %b HTTP/1.1\r\nHost: %b\r\n" % (path.encode(), value))
+        writer.write(b"Connection: close\r\n\r\n")
+        assert int((await reader.read()).split()[1]) < 500
+        writer.close()
+
+
 @pytest.mark.parametrize("path", ["/api/v1/images/img%5F1", "/api/v1/images/%F0%9F%90%95", "/"])
 async def test_an_escaped_path_is_the_path(address: str, backend: Backend, path: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:

@@ -69,7 +69,7 @@ def names_in(route: Route) -> list[str]:
         inner = message.fields_by_name[route.body].message_type
         assert inner is not None
         message = inner
-    return [field.name for field in message.fields]
+    return [*(field.name for field in message.fields), "x"]
 
 
 @st.composite
