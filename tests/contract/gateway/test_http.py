@@ -24,7 +24,17 @@ from picstore_kit.errors import (
 )
 from tests.contract.gateway.backend import Backend
 
-PATHS = ["/", "/docs", "/docs/start.js", "/openapi.json", "/healthz", "/api/v1/projects"]
+PATHS = [
+    "/",
+    "/login",
+    "/invitation",
+    "/session",
+    "/docs",
+    "/docs/start.js",
+    "/openapi.json",
+    "/healthz",
+    "/api/v1/projects",
+]
 
 
 async def raw(address: str, request: bytes) -> tuple[bytes, bytes]:
