@@ -54,7 +54,10 @@ def test_from_an_invitation_to_logging_out(stack: LiveStack, browser: httpx.Clie
     refused = browser.post("/api/v1/projects", json=project, headers=by_cookie)
     assert (refused.status_code, refused.json()["reason"]) == (403, "CSRF_TOKEN_INVALID")
     with_token = {**by_cookie, "x-csrf-token": begun.json()["csrf_token"]}
-    assert browser.post("/api/v1/projects", json=project, headers=with_token).status_code == 201
+    made = browser.post("/api/v1/projects", json=project, headers=with_token)
+    assert made.status_code == 201, made.text
+    gone = browser.delete(made.headers["location"], headers=with_token)
+    assert gone.status_code == 204, gone.text
 
     assert browser.delete("/session", headers=with_token).status_code == 204
     stale = browser.get("/api/v1/me", headers=by_cookie)
