@@ -6,8 +6,9 @@ Names are written in snake_case, as in the contract; in bodies they are read in 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 # A field in snake_case, then fields within it or the key of an entry, which is any text.
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD_PATH: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[^\s,.]+)*")
 _INTEGERS: Final = frozenset(
     {
@@ -56,7 +58,7 @@ def request_from(
     elif route.body:
         target = getattr(request, route.body)
         target.SetInParent()
-        _parse(route, _json_object(body), target, within=route.body)
+        _parse(route, _json_object(body, within=route.body), target, within=route.body)
     elif body:
         raise InvalidField("body", "must be empty: this operation takes none")
     _read_query(route, query, request)
@@ -109,16 +111,49 @@ def _drop(value: Any, path: tuple[str, ...]) -> None:
             _drop(fields[first], tuple(rest))
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes, *, within: str = "") -> dict[str, Any]:
     if not body:
         return {}
     try:
-        value = json.loads(body)
+        # Not by `json.loads` alone, which takes UTF-16, and surrogates in UTF-8.
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidField("body", "must be JSON") from error
     if not isinstance(value, dict):
         raise InvalidField("body", "must be a JSON object")
+    if _SURROGATE.search(text) and (violations := list(_not_unicode(value, within))):
+        raise InvalidFields(violations)
     return value
+
+
+def _refuse(constant: str) -> float:
+    """Refuse NaN and the infinities, which are not JSON."""
+    raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    """Read a number; one that is too large would become an infinity."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _not_unicode(value: object, path: str) -> Iterator[FieldViolation]:
+    """Yield the texts that have half a surrogate pair, which nothing can store."""
+    match value:
+        case str() if any("\ud800" <= character <= "\udfff" for character in value):
+            yield FieldViolation(field=path or "body", description="must be Unicode")
+        case list():
+            for index, item in enumerate(value):
+                yield from _not_unicode(item, f"{path}[{index}]")
+        case dict():
+            for name, item in value.items():
+                if wrong_name := list(_not_unicode(name, path)):
+                    yield from wrong_name  # and it can be told of nothing within
+                else:
+                    yield from _not_unicode(item, f"{path}.{name}" if path else name)
 
 
 def _parse(route: Route, fields: dict[str, Any], message: Message, *, within: str = "") -> None:

@@ -257,7 +257,7 @@ async def test_all_wrong_query_parameters_are_named_at_once(http: httpx.AsyncCli
     [
         ({"colour": 1}, "project", "has no field 'colour'"),
         ({"display_name": 5}, "project.display_name", "must be a string"),
-        ({"display_name": "\ud800"}, "project.display_name", "must be a string"),
+        ({"display_name": "\ud800"}, "project.display_name", "must be Unicode"),
         ({"max_bytes": "many"}, "project.max_bytes", "must be a whole number of 64 bits"),
         ({"max_bytes": 1.5}, "project.max_bytes", "must be a whole number of 64 bits"),
         ({"max_bytes": 10**30}, "project.max_bytes", "must be a whole number of 64 bits"),
@@ -298,8 +298,36 @@ async def test_a_wrong_field_within_a_list_is_named(
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b'"x"', b"\xff\xfe", b"null", b"[" * 100_000, b"1" * 5000, b'{"a":' * 2000],
-    ids=["cut off", "list", "text", "bytes", "null", "deep", "long number", "deep objects"],
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe",
+        b"null",
+        b"[" * 100_000,
+        b"1" * 5000,
+        b'{"a":' * 2000,
+        b'{"max_bytes": NaN}',
+        b'{"max_bytes": -Infinity}',
+        b'{"max_bytes": 1e400}',
+        '{"display_name": "a"}'.encode("utf-16"),
+        b'{"display_name": "\xed\xa0\x80"}',
+    ],
+    ids=[
+        "cut off",
+        "list",
+        "text",
+        "bytes",
+        "null",
+        "deep",
+        "long number",
+        "deep objects",
+        "not a number",
+        "infinite",
+        "too large a number",
+        "UTF-16",
+        "surrogate",
+    ],
 )
 async def test_a_body_that_is_no_json_object_is_refused(
     http: httpx.AsyncClient, body: bytes
@@ -307,6 +335,28 @@ async def test_a_body_that_is_no_json_object_is_refused(
     response = await http.post("/api/v1/projects", content=body)
     assert response.status_code == 400
     assert set(violations(response)) == {"body"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (r'{"display_name": "\ud800"}', "role.display_name"),
+        (r'{"grants": [{}, {"permission": "a\uDFFFb"}]}', "role.grants[1].permission"),
+        (r'{"\ud800": "\ud800"}', "role"),
+    ],
+)
+async def test_half_a_surrogate_pair_is_refused_where_it_is(
+    http: httpx.AsyncClient, backend: Backend, body: str, field: str
+) -> None:
+    response = await http.post("/api/v1/roles", content=body)
+    assert response.status_code == 400
+    assert violations(response) == {field: "must be Unicode"}
+    assert not backend.calls
+
+
+async def test_a_surrogate_pair_is_a_character(http: httpx.AsyncClient, backend: Backend) -> None:
+    await http.post("/api/v1/roles", content=rb'{"display_name": "\ud83d\udc36"}')
+    assert backend.calls["CreateRole"].request.role.display_name == "\N{DOG FACE}"
 
 
 async def test_a_body_where_none_is_taken_is_refused(http: httpx.AsyncClient) -> None:
