@@ -6,10 +6,12 @@ from google.protobuf import empty_pb2
 
 from picstore.auth.v1 import role_pb2, role_pb2_grpc
 from picstore_auth.mapping.role import new_role_from, role_message, role_update_from
+from picstore_auth.model.text import short_name_fault
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.roles import Roles
 from picstore_kit.ids import RoleId, parse_id
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class RoleServicer(role_pb2_grpc.RoleServiceServicer):
@@ -36,6 +38,9 @@ class RoleServicer(role_pb2_grpc.RoleServiceServicer):
         self, request: role_pb2.ListRolesRequest, context: Context
     ) -> role_pb2.ListRolesResponse:
         """List roles."""
+        with all_at_once() as violations:
+            if request.short_name:
+                violations.add("short_name", short_name_fault(request.short_name))
         page = await self._roles.list_roles(
             calling(),
             short_name=request.short_name,

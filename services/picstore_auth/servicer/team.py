@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from picstore.auth.v1 import team_pb2, team_pb2_grpc
 from picstore_auth.mapping.team import new_team_from, team_message, team_update_from
+from picstore_auth.model.text import short_name_fault
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.teams import Teams
 from picstore_kit.ids import TeamId, parse_id
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class TeamServicer(team_pb2_grpc.TeamServiceServicer):
@@ -32,6 +34,9 @@ class TeamServicer(team_pb2_grpc.TeamServiceServicer):
         self, request: team_pb2.ListTeamsRequest, context: Context
     ) -> team_pb2.ListTeamsResponse:
         """List all teams."""
+        with all_at_once() as violations:
+            if request.short_name:
+                violations.add("short_name", short_name_fault(request.short_name))
         page = await self._teams.list_teams(
             short_name=request.short_name,
             page_size=request.page_size,

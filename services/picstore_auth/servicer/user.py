@@ -6,10 +6,12 @@ from google.protobuf import empty_pb2
 
 from picstore.auth.v1 import user_pb2, user_pb2_grpc
 from picstore_auth.mapping.user import new_user_from, user_message, user_update_from
+from picstore_auth.model.text import email_fault
 from picstore_auth.servicer.calling import calling
 from picstore_auth.usecases.users import Users
 from picstore_kit.ids import RoleId, UserId, parse_id
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class UserServicer(user_pb2_grpc.UserServiceServicer):
@@ -36,7 +38,10 @@ class UserServicer(user_pb2_grpc.UserServiceServicer):
         self, request: user_pb2.ListUsersRequest, context: Context
     ) -> user_pb2.ListUsersResponse:
         """List users."""
-        role_id = parse_id(RoleId, request.role_id, field="role_id") if request.role_id else None
+        with all_at_once() as violations:
+            role_id = violations.id(RoleId, request.role_id, "role_id") if request.role_id else None
+            if request.email:
+                violations.add("email", email_fault(request.email))
         page = await self._users.list_users(
             calling(),
             email=request.email,

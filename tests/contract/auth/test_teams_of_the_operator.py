@@ -6,7 +6,7 @@ import uuid
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from picstore.auth.v1 import authentication_pb2, team_pb2
+from picstore.auth.v1 import authentication_pb2, role_pb2, team_pb2
 from picstore_kit.errors import (
     Aborted,
     AlreadyExists,
@@ -69,6 +69,17 @@ async def test_page_token_is_for_the_list_that_it_came_from(operator: Client) ->
     request = team_pb2.ListTeamsRequest(page_token=page.next_page_token, short_name="other")
     error = await refusal(operator.teams.ListTeams(request))
     assert error.reason is Reason.PAGE_TOKEN_INVALID
+
+
+async def test_a_filter_that_no_team_or_role_can_match_is_named(
+    admin: Client, operator: Client
+) -> None:
+    for call in (
+        operator.teams.ListTeams(team_pb2.ListTeamsRequest(short_name="a\0")),
+        admin.roles.ListRoles(role_pb2.ListRolesRequest(short_name="a\0")),
+    ):
+        error = await refusal(call)
+        assert error.metadata == {"fields": "short_name"}
 
 
 async def test_short_name_of_a_team_is_taken_once(operator: Client) -> None:

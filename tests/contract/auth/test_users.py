@@ -35,6 +35,12 @@ async def test_created_user_is_found_again(admin: Client) -> None:
     assert listed.users[-1] == made
 
 
+async def test_a_filter_that_no_user_can_match_is_named(admin: Client) -> None:
+    request = user_pb2.ListUsersRequest(email="ann\0@example.org", role_id="x")
+    error = await refusal(admin.users.ListUsers(request))
+    assert error.metadata == {"fields": "role_id,email"}
+
+
 async def test_email_address_is_taken_once_per_team(admin: Client) -> None:
     await create_user(admin, "ann@example.org")
     error = await refusal(create_user(admin, "ANN@example.org"))
