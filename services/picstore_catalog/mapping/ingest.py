@@ -42,6 +42,26 @@ def read_announcement(
     return upload, description
 
 
+def read_upload(
+    request: ingest_pb2.ResolveUploadRequest, *, default_upload_profile_id: UploadProfileId | None
+) -> UploadRequest:
+    """Read what is asked about a file of a new picture.
+
+    Raises:
+        InvalidFields: It names everything that is wrong.
+    """
+    with all_at_once() as violations:
+        upload = UploadRequest(
+            project_id=violations.id(ProjectId, request.project_id, "project_id"),
+            upload_profile=request.upload_profile,
+            default_upload_profile_id=default_upload_profile_id,
+            filename=request.filename,
+            location=request.location,
+        )
+        violations.add("upload_profile", text_fault(request.upload_profile, MAX_FILENAME))
+    return upload
+
+
 def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:
     """Read a commit.
 

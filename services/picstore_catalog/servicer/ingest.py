@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from picstore.catalog.v1 import image_pb2, ingest_pb2, ingest_pb2_grpc, storage_location_pb2
 from picstore_catalog.mapping.image import image_message
-from picstore_catalog.mapping.ingest import read_commit, resolution_message
+from picstore_catalog.mapping.ingest import read_commit, read_upload, resolution_message
 from picstore_catalog.mapping.storage_location import location_message, with_secret
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.model.upload import Resolution, UploadRequest
+from picstore_catalog.model.upload import Resolution
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo.access import Access
@@ -20,7 +20,7 @@ from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import ingest as cases
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields, NotFound
-from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, parse_id
+from picstore_kit.ids import ImageId, LocationId, UploadId, parse_id
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 
@@ -95,12 +95,8 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         access: Access,
         request: ingest_pb2.ResolveUploadRequest,
     ) -> Resolution:
-        upload = UploadRequest(
-            project_id=parse_id(ProjectId, request.project_id, field="project_id"),
-            upload_profile=request.upload_profile,
-            default_upload_profile_id=require_principal().default_upload_profile_id,
-            filename=request.filename,
-            location=request.location,
+        upload = read_upload(
+            request, default_upload_profile_id=require_principal().default_upload_profile_id
         )
         return await cases.resolve_upload(transaction, access, upload)
 

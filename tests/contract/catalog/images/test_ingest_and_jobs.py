@@ -55,6 +55,13 @@ async def test_an_upload_may_leave_the_profile_to_the_key(
     assert refused.value.reason is Reason.UPLOAD_PROFILE_REQUIRED
 
 
+async def test_an_upload_that_cannot_be_meant_is_refused_by_its_fields(upload: Client) -> None:
+    request = ingest_pb2.ResolveUploadRequest(project_id="x", upload_profile="a\0")
+    with pytest.raises(InvalidFields) as refused:
+        await upload.ingest.ResolveUpload(request)
+    assert {v.field for v in refused.value.violations} == {"project_id", "upload_profile"}
+
+
 async def test_an_announced_picture_resolves_by_its_id_alone(
     upload: Client, user: Client, project: project_pb2.Project
 ) -> None:
