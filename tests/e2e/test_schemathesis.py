@@ -6,6 +6,7 @@ every schema and at random, always the same from one run to the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +16,7 @@ import pytest
 import requests
 import schemathesis
 from schemathesis.checks import CheckFunction, not_a_server_error
-from schemathesis.config import (
-    GenerationConfig,
-    ProjectConfig,
-    ProjectsConfig,
-)
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -38,7 +35,7 @@ from tests.stack import LiveStack, demo_document
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEED: Final = 20261123
-EXAMPLES: Final = 8
+EXAMPLES: Final = 12
 """Random requests for each operation, besides those from the boundaries of its schemas."""
 CHECKS: Final[list[CheckFunction]] = [
     not_a_server_error,
@@ -47,7 +44,6 @@ CHECKS: Final[list[CheckFunction]] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-
 
 NOUNS: Final = ("conversion_profiles", "roles", "storage_locations")
 EXAMPLE: Final = "01h455vb4pex5vsknk084sn02q"
@@ -111,10 +107,10 @@ def _first(http: httpx.Client, path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def session(admin: Admin) -> requests.Session:
-    session = requests.Session()
-    session.headers["authorization"] = f"Bearer {admin.api_key}"
-    return session
+def session(admin: Admin) -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.headers["authorization"] = f"Bearer {admin.api_key}"
+        yield session
 
 
 def _schema() -> OpenApiSchema:

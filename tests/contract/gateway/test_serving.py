@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import grpc
@@ -45,6 +46,19 @@ async def test_a_gateway_whose_services_are_not_ready_says_so() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
             response = await http.get("/healthz")
     assert (response.status_code, response.text) == (503, "not ready")
+
+
+async def test_an_answer_does_not_wait_until_its_headers_are_acknowledged() -> None:
+    async with grpc.aio.insecure_channel("127.0.0.1:9") as channel:
+        app = application(dict.fromkeys(SERVICES, channel), ready=_ready, version="1.2.3")
+        async with HTTPServer(app, listen="127.0.0.1:0", stop_grace_s=1) as server:
+            assert server._listener is not None
+            # What connections inherit; that they would be slow shows in no answer.
+            assert server._listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def _ready() -> bool:
+    return True
 
 
 async def test_what_is_being_answered_when_it_stops_is_answered() -> None:
