@@ -141,7 +141,7 @@ async def test_a_project_that_is_not_there_is_not_found(client: PicStoreClient) 
 
 async def test_an_id_stays_one_part_of_the_path(client: PicStoreClient, backend: Backend) -> None:
     error = await raised(lambda: client.get_image("a/../b?c"))
-    assert isinstance(error, NotFound)
+    assert isinstance(error, InvalidArgument)
     assert not backend.calls
 
 
