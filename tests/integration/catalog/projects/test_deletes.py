@@ -78,7 +78,7 @@ async def test_a_project_says_everything_that_belongs_to_it(team: Team) -> None:
     assert ids == [team.upload_profile_id, conversion_id, image_id]
     assert count == 3
     for what in ("upload profiles", "conversion profiles", "pictures"):
-        assert f"1 {what}" in message
+        assert f"{what} (1)" in message
     assert "storage locations" not in message
 
 
