@@ -28,6 +28,7 @@ UploadId = NewType("UploadId", str)
 SessionId = NewType("SessionId", str)
 InvitationId = NewType("InvitationId", str)
 AuditEventId = NewType("AuditEventId", str)
+ImportJobId = NewType("ImportJobId", str)
 
 _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     TeamId: "tem",
@@ -45,6 +46,7 @@ _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     SessionId: "ses",
     InvitationId: "inv",
     AuditEventId: "aud",
+    ImportJobId: "imp",
 }
 
 IdT = TypeVar("IdT", bound=str)
