@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
+from picstore_kit.blobs.base import PART_BYTES, BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
-from picstore_kit.blobs.s3 import PART_BYTES
 from picstore_kit.errors import InvalidField
 from picstore_local.infrastructure import Infrastructure
 

@@ -124,8 +124,12 @@ async def test_a_directory_without_the_right_to_write_is_denied(root: Path) -> N
         await LocalBlobStore(root).put_bytes("a", b"x", content_type=TYPE)
 
 
-async def test_there_are_no_urls_to_hand_out(store: LocalBlobStore) -> None:
+async def test_there_are_no_requests_to_hand_out(store: LocalBlobStore) -> None:
     with pytest.raises(BlobPresignUnsupported):
         await store.presign_get("a", expires_s=60)
     with pytest.raises(BlobPresignUnsupported):
-        await store.presign_put("a", expires_s=60)
+        await store.presign_put("a", expires_s=60, content_type=TYPE, size=1)
+    with pytest.raises(BlobPresignUnsupported):
+        await store.presign_post("a", expires_s=60, content_type=TYPE, min_size=1, max_size=2)
+    with pytest.raises(BlobPresignUnsupported):
+        await store.presign_part("a", "0" * 32, 1, size=1, expires_s=60)
