@@ -268,15 +268,20 @@ class BlobStore(Protocol):
         """
 
     async def list_parts(self, key: str, upload_id: str) -> Parts:
-        """Return the parts that are stored, by number; BlobNotFound if the upload is gone."""
+        """Return the parts that are stored, by number; BlobNotFound if the upload is gone.
+
+        Of a part that was put more than once this is the last one, as far as the store tells: some
+        keep all of them, and know their age by the second.
+        """
 
     async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobStat:
         """Make the object of these parts, as they were put, and drop all others of the upload.
 
         Raises BlobNotFound if the upload is gone; one that was completed is, but a store may still
-        remember it and answer as before. BlobDigestMismatch if a part is not there or is another
-        one by now; BlobStoreDenied (`EntityTooSmall`) if one but the last is smaller than
-        `PART_BYTES`; ValueError for no parts, or for numbers that do not ascend.
+        remember it and answer as before. BlobDigestMismatch if a part is not there, or another one
+        took its place and the store has not kept it. BlobStoreDenied (`EntityTooSmall`) if one but
+        the last is smaller than `PART_BYTES`. ValueError for no parts, or for numbers that do not
+        ascend.
         """
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:

@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,7 +69,8 @@ class LocalParts:
         if not self._begun(key, upload_id).exists():  # aborted meanwhile
             path.unlink(missing_ok=True)
             raise BlobNotFound(key)
-        return _part(path)
+        # Not asked of the file: somebody may have replaced it already.
+        return Part(number=number, etag=_named(path)[1], size=len(data))
 
     def stored(self, key: str, upload_id: str) -> list[Part]:
         """Return the parts that are stored, by number."""
@@ -126,11 +128,14 @@ class LocalParts:
         found: dict[int, tuple[Part, Path]] = {}
         with mapped():
             for path in sorted(self._files(key, upload_id)):
-                part = _part(path)
-                found[part.number] = part, path
+                number, etag = _named(path)
+                with suppress(FileNotFoundError):  # replaced meanwhile
+                    size = path.stat().st_size
+                    found[number] = Part(number=number, etag=etag, size=size), path
         return found
 
 
-def _part(path: Path) -> Part:
+def _named(path: Path) -> tuple[int, str]:
+    """Return the number and the sha256 that are in the name of a part."""
     number, _, sha256 = path.name.rpartition(".")[2].split("-")
-    return Part(number=int(number), etag=sha256, size=path.stat().st_size)
+    return int(number), sha256

@@ -254,7 +254,8 @@ class MemoryBlobStore(BlobStore):
 
     async def abort_multipart(self, key: str, upload_id: str) -> None:
         """See `BlobStore`."""
-        if upload_id in self._uploads and self._uploads[upload_id].key == check_key(key):
+        check_key(key)
+        if upload_id in self._uploads and self._uploads[upload_id].key == key:
             del self._uploads[upload_id]
 
     async def close(self) -> None:
@@ -269,8 +270,9 @@ class MemoryBlobStore(BlobStore):
             raise BlobNotFound(key) from None
 
     def _upload(self, key: str, upload_id: str) -> _Upload:
+        check_key(key)
         upload = self._uploads.get(upload_id)
-        if upload is None or upload.key != check_key(key):
+        if upload is None or upload.key != key:
             raise BlobNotFound(key)
         return upload
 

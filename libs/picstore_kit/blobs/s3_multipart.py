@@ -8,8 +8,8 @@ private, and what a new version of the SDK changes about them is mended in this 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from minio import Minio
 from minio.datatypes import Part as SdkPart
@@ -18,8 +18,6 @@ from minio.error import S3Error
 from picstore_kit.blobs.base import MAX_PARTS, BlobStoreUnavailable, Part
 from picstore_kit.blobs.checks import check_part, check_parts, read_slice
 from picstore_kit.blobs.s3_errors import ABORT, LIST_PARTS, LIST_UPLOADS, PUT, mapped
-
-_PAGE: Final = 1000
 
 
 class S3Multipart:
@@ -54,23 +52,24 @@ class S3Multipart:
     def parts(self, key: str, upload_id: str) -> list[Part]:
         """Return what is stored, by number."""
         name = self._name_of(key)
-        found: list[Part] = []
-        for _ in range(MAX_PARTS // _PAGE + 1):
+        found: dict[int, SdkPart] = {}
+        marker = 0
+        while True:
             with mapped(key, LIST_PARTS):
                 page = self._client._list_parts(
-                    self._bucket,
-                    name,
-                    upload_id,
-                    max_parts=_PAGE,
-                    part_number_marker=str(found[-1].number) if found else None,
+                    self._bucket, name, upload_id, part_number_marker=str(marker)
                 )
             for part in page.parts:
-                if part.size is None:
-                    raise BlobStoreUnavailable  # no S3
-                found.append(Part(number=part.part_number, etag=part.etag, size=part.size))
+                # SeaweedFS keeps what a part was before, and lists that too, in no order.
+                known = found.get(part.part_number)
+                if known is None or _age(known) <= _age(part):
+                    found[part.part_number] = part
             if not page.is_truncated:
-                return found
-        raise BlobStoreUnavailable  # more parts than there can be: no S3
+                return [_part(found[number]) for number in sorted(found)]
+            last = max((part.part_number for part in page.parts), default=0)
+            if not marker < last <= MAX_PARTS:  # no S3: this would go on for ever
+                raise BlobStoreUnavailable
+            marker = last
 
     def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Make the object of its parts."""
@@ -106,3 +105,13 @@ class S3Multipart:
         for upload in page.uploads:
             if upload.object_name == name and upload.upload_id is not None:
                 yield upload.upload_id
+
+
+def _age(part: SdkPart) -> datetime:
+    return part.last_modified or datetime.min.replace(tzinfo=UTC)
+
+
+def _part(part: SdkPart) -> Part:
+    if part.size is None:
+        raise BlobStoreUnavailable  # no S3
+    return Part(number=part.part_number, etag=part.etag, size=part.size)
