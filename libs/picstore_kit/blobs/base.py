@@ -15,7 +15,6 @@ from picstore_kit.errors import (
     Reason,
     Resource,
     Unavailable,
-    Unimplemented,
 )
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -126,11 +125,13 @@ class BlobDigestMismatch(InvalidArgument):
         )
 
 
-class BlobPresignUnsupported(Unimplemented):
+class BlobPresignUnsupported(FailedPrecondition):
     """This store cannot be reached by anybody else, so it has no URLs to hand out."""
 
     def __init__(self) -> None:
-        super().__init__(Reason.METHOD_UNKNOWN, "this storage location has no presigned URLs")
+        super().__init__(
+            Reason.PRESIGN_UNSUPPORTED, "this storage location has no presigned requests"
+        )
 
 
 class BlobStore(Protocol):
@@ -198,6 +199,12 @@ class BlobStore(Protocol):
 
     async def discard(self, key: str) -> None:
         """Remove the object, and what a writer that was killed has left of it under this key.
+
+        Nobody may be writing to the key meanwhile.
+        """
+
+    async def abort_unfinished(self, key: str) -> None:
+        """Remove what writers have left of uploads to this key, but not the object.
 
         Nobody may be writing to the key meanwhile.
         """

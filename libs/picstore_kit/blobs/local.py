@@ -160,6 +160,10 @@ class LocalBlobStore(BlobStore):
         """See `BlobStore`; drafts of a killed writer lie in the temporary folder."""
         await self._threads.run(self._discard, key)
 
+    async def abort_unfinished(self, key: str) -> None:
+        """See `BlobStore`."""
+        await self._threads.run(self._abort_unfinished, key)
+
     async def copy(
         self,
         source: str,
@@ -349,6 +353,10 @@ class LocalBlobStore(BlobStore):
 
     def _discard(self, key: str) -> None:
         self._delete(key)
+        self._abort_unfinished(key)
+
+    def _abort_unfinished(self, key: str) -> None:
+        self._place(key)
         with mapped():
             for draft in self._temporary.glob(f"{draft_prefix(key)}*"):
                 draft.unlink(missing_ok=True)

@@ -146,6 +146,10 @@ class MemoryBlobStore(BlobStore):
     async def discard(self, key: str) -> None:
         """See `BlobStore`."""
         await self.delete(key)
+        await self.abort_unfinished(key)
+
+    async def abort_unfinished(self, key: str) -> None:
+        """See `BlobStore`."""
         self._uploads = {id: upload for id, upload in self._uploads.items() if upload.key != key}
 
     async def copy(

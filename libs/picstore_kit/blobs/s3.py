@@ -187,6 +187,10 @@ class S3BlobStore(BlobStore):
 
         await self._threads.run(discard)
 
+    async def abort_unfinished(self, key: str) -> None:
+        """See `BlobStore`."""
+        await self._threads.run(self._multipart.abort_all, key)
+
     async def copy(
         self,
         source: str,
