@@ -31,7 +31,8 @@ class RPCCatalog:
 
     async def commit(self, original: Original) -> Image:
         """Record a stored original; repeating it changes nothing."""
-        return await self._ingest.CommitImage(mapping.commit_to(original))
+        response = await self._ingest.CommitImage(mapping.commit_to(original))
+        return response.image
 
     async def find_commit(self, upload_id: UploadId) -> ImageId | None:
         """Return the picture that the upload became, or None."""
