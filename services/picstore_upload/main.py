@@ -40,7 +40,7 @@ from picstore_upload.sessions.leases import Leases
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.sessions.signing import SignRequests
 from picstore_upload.sessions.write import WriteUpload
-from picstore_upload.settings import FaultSettings, IngestSettings, UploadSettings
+from picstore_upload.settings import IngestSettings, UploadSettings
 from picstore_upload.settle import SettleUpload
 from picstore_upload.spool import Spools
 from picstore_upload.sweep import SweepUploads
@@ -86,7 +86,14 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
     await children.started()
     spools = await lifecycle.enter(Spools(spool_dir))
     uploads = assemble(
-        database, catalog, stores, CheckFile(children), spools, settings.ingest, settings.faults
+        database,
+        catalog,
+        stores,
+        CheckFile(children),
+        spools,
+        settings.ingest,
+        limits_of(settings.ingest),
+        Faults(settings.faults.dir),
     )
     server = await lifecycle.enter(
         RPCServer(
@@ -121,13 +128,12 @@ def assemble(
     check: CheckFile,
     spools: Spools,
     settings: IngestSettings,
-    faults_at: FaultSettings,
+    limits: Limits,
+    faults: Faults,
 ) -> Uploads:
     """Put the use-cases together."""
     journal, sessions = UploadJournal(database), Sessions(database)
-    faults = Faults(faults_at.dir)
     leases = Leases(sessions)
-    limits = limits_of(settings)
     settle = SettleUpload(journal=journal, commits=catalog, stores=stores)
     clean = CleanUpload(sessions=sessions, commits=catalog, stores=stores)
     receive = ReceiveUpload(
