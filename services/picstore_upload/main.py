@@ -108,6 +108,7 @@ def limits_of(settings: IngestSettings) -> Limits:
         bytes=settings.max_bytes,
         pixels=settings.max_pixels,
         pixels_whole_decode=settings.max_pixels_whole_decode,
+        allow_svg=settings.allow_svg,
     )
 
 

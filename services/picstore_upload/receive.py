@@ -137,7 +137,7 @@ class ReceiveUpload:
                 object_key=destination.object_key,
             )
             async with self._spools.open() as spool, self._journalled(entry) as progress:
-                receiver = Receiver(header, max_bytes=limits.bytes)
+                receiver = Receiver(header, max_bytes=limits.bytes, allow_svg=limits.allow_svg)
                 storing = _Storing(store, destination.object_key, spool, progress)
                 probe, digest = await self._take_in(receiver, messages, storing, limits)
                 original = Original(

@@ -140,7 +140,12 @@ async def commit_image(
         return await images.fetch(transaction, access, image.id)
     _check_as_resolved(commit, image, target)
 
-    layout = lay_out(plan_outputs(target.profile, _facts(original)), source=original.format)
+    facts = _facts(original)
+    layout = lay_out(
+        plan_outputs(target.profile, facts),
+        source=facts.format,
+        frames=facts.frames if facts.animated else 1,
+    )
     await images.commit_original(
         transaction,
         image.id,

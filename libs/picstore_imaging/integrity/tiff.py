@@ -1,0 +1,76 @@
+"""TIFF and BigTIFF, of either byte order: from directory to directory."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import Final
+
+from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, damaged, parts
+from picstore_imaging.tiff import Directory, EndsEarly, Layout
+
+_SUBFILE_TYPE: Final = 254
+_REDUCED_OR_MASK: Final = 0b101
+_PARTS_OF_PIXELS: Final = ((273, 279), (324, 325))
+"""Tags of the offsets and the lengths of strips, and of tiles."""
+_EXIF: Final = 34665
+_GPS: Final = 34853
+
+
+def walk(data: mmap.mmap) -> Integrity:
+    """Visit each directory, what its entries point at, its strips and tiles, and count the pages.
+
+    A reduced version of another page and a mask count for no page. Raises `IMAGE_CORRUPT` where
+    the directories form a circle, and where there is none.
+    """
+    try:
+        layout = Layout.of(data)
+    except EndsEarly:
+        return TRUNCATED
+    end = pages = 0
+    has_gps = False
+    seen: set[int] = set()
+    at = layout.first
+    steps = parts()
+    while at:
+        next(steps)
+        if at in seen:
+            raise damaged("the pages of the TIFF form a circle")
+        seen.add(at)
+        try:
+            directory = Directory.read(data, layout, at)
+            end = max(end, directory.end, *_ends(directory, steps))
+            for tag in (_EXIF, _GPS):
+                if (inner := _inner(data, layout, directory, tag)) is not None:
+                    end = max(end, min(inner.end, len(data)))
+                    has_gps |= tag == _GPS and inner.tells_a_place()
+            pages += not directory.number(_SUBFILE_TYPE, 0) & _REDUCED_OR_MASK
+        except EndsEarly:
+            return TRUNCATED
+        at = directory.next
+    if end > len(data):
+        return TRUNCATED
+    if not seen:
+        raise damaged("the TIFF has no picture in it")
+    return Integrity(
+        truncated=False,
+        trailing_bytes=len(data) - end,
+        frames=max(1, pages),
+        has_gps=has_gps,
+    )
+
+
+def _ends(directory: Directory, steps: Iterator[None]) -> Iterator[int]:
+    """Say where each strip and tile ends; one without a length is only known to begin."""
+    for _ in zip(directory.entries, steps, strict=False):
+        pass  # Directories may overlap, so their entries count as parts of the file as well.
+    for offsets_tag, lengths_tag in _PARTS_OF_PIXELS:
+        offsets = directory.numbers(offsets_tag)
+        lengths = directory.numbers(lengths_tag, at_most=len(offsets)) or (0,) * len(offsets)
+        for offset, length, _ in zip(offsets, lengths, steps, strict=False):
+            yield offset + length
+
+
+def _inner(data: mmap.mmap, layout: Layout, directory: Directory, tag: int) -> Directory | None:
+    at = directory.number(tag, 0)
+    return Directory.read(data, layout, at) if at else None
