@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pillow_heif
 import pyvips
 from PIL import Image, ImageFilter
 from skimage.metrics import structural_similarity
@@ -39,6 +42,20 @@ def drawing(width: int, height: int, *, seed: str) -> Image.Image:
     base += grain[:height, :width, None]
     image = Image.fromarray(np.clip(base, 0, 255).astype(np.uint8), "RGB")
     return image.filter(ImageFilter.GaussianBlur(0.6))
+
+
+def heic(image: Image.Image, **options: Any) -> bytes:
+    """Return a picture as HEIC; `options` are pillow_heif's, such as `quality` and `exif`."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, **options)
+    return buffer.getvalue()
+
+
+def animation(frames: Sequence[Image.Image], format: str, **options: Any) -> bytes:
+    """Return an animated GIF, WebP or PNG; `options` are Pillow's, such as `duration` in ms."""
+    buffer = io.BytesIO()
+    frames[0].save(buffer, format, save_all=True, append_images=frames[1:], **options)
+    return buffer.getvalue()
 
 
 def decoded(data: bytes) -> np.ndarray:

@@ -64,7 +64,8 @@ def decode(path: Path) -> pyvips.Image:
     """Decode the picture, tiles put together and upright, into memory; raises `IMAGE_CORRUPT`."""
     with _corrupt_on_error():
         picture = _open(path)
-        data = picture.data
+        # A view of the decoder's own buffer, which goes with `picture` whoever looks at it.
+        data = bytes(picture.data)
         width, height = picture.size
         image = pyvips.Image.new_from_memory(data, width, height, _bands(picture), _sample(picture))
         image = _described(image, picture)

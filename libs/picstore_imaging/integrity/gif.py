@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Iterator
 from typing import Final
 
+from picstore_imaging.gps import xmp_tells_a_place
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, damaged, parts
 
 _HEADER_BYTES: Final = 13
@@ -14,6 +15,9 @@ _EXTENSION: Final = 0x21
 _IMAGE: Final = 0x2C
 _TRAILER: Final = 0x3B
 _PADDING: Final = 0
+_XMP: Final = b"\x0bXMP DataXMP"
+"""The length and the name of the extension that holds a packet, uncut; libvips reads it not."""
+_MAX_XMP_BYTES: Final = 1024 * 1024
 
 
 def walk(data: mmap.mmap) -> Integrity:
@@ -24,7 +28,7 @@ def walk(data: mmap.mmap) -> Integrity:
     if len(data) < _HEADER_BYTES:
         return TRUNCATED
     steps = parts()
-    at, frames = _HEADER_BYTES + _palette_bytes(data[10]), 0
+    at, frames, has_gps = _HEADER_BYTES + _palette_bytes(data[10]), 0, False
     for _ in steps:
         if at >= len(data):
             return TRUNCATED
@@ -32,7 +36,9 @@ def walk(data: mmap.mmap) -> Integrity:
         if block == _TRAILER:
             break
         if block == _EXTENSION:
-            at = _skip_sub_blocks(data, at + 2, steps)
+            begin, at = at, _skip_sub_blocks(data, at + 2, steps)
+            if data[begin + 2 : begin + 14] == _XMP:
+                has_gps |= xmp_tells_a_place(data[begin:at][:_MAX_XMP_BYTES])
         elif block == _IMAGE:
             flags = at + _DESCRIPTOR_BYTES
             if flags >= len(data):
@@ -46,7 +52,9 @@ def walk(data: mmap.mmap) -> Integrity:
             raise damaged("the GIF has a block of no kind that there is")
     if frames == 0:
         raise damaged("the GIF has no picture in it")
-    return Integrity(truncated=False, trailing_bytes=len(data) - at - 1, frames=frames)
+    return Integrity(
+        truncated=False, trailing_bytes=len(data) - at - 1, frames=frames, has_gps=has_gps
+    )
 
 
 def _palette_bytes(flags: int) -> int:

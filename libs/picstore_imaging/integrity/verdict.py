@@ -27,7 +27,7 @@ class Integrity:
     frames: int = 1
     """Frames of an animation, as its header announces them; pages of a TIFF."""
     has_gps: bool = False
-    """Whether a TIFF has a directory that says where it was taken."""
+    """Whether a TIFF or a GIF says where it was taken, which libvips does not read."""
     drawn_size: DrawnSize | None = None
     """Of an SVG."""
 
