@@ -20,6 +20,8 @@ from picstore_imaging.gps import exif_tells_a_place, xmp_tells_a_place
 from picstore_imaging.limits import Limits, check, check_bytes, check_frames, check_side
 from picstore_kit.errors import InvalidArgument, Reason
 
+_MAX_INT32: Final = 2**31 - 1
+
 _SIDEWAYS: Final = frozenset({5, 6, 7, 8})
 """The EXIF orientations that exchange width and height."""
 
@@ -42,7 +44,7 @@ def probe(path: Path, source_format: SourceFormat, limits: Limits) -> Probe:
     check_frames(limits, container.frames)
     if container.drawn_size is not None:
         # librsvg counts in 32 bits and wraps around.
-        check_side(limits, math.ceil(max(container.drawn_size)))
+        check_side(limits, math.ceil(min(max(container.drawn_size), _MAX_INT32)))
     image = _open(path, source_format, container)
     probed = _read_header(image, source_format, length, container)
     check(limits, probed)

@@ -39,6 +39,9 @@ _LOADER_CLASSES: Final = (
     "VipsForeignLoadTiff",
 )
 _SVG_CLASS: Final = "VipsForeignLoadSvg"
+_CSS_DPI: Final = 96
+_POINTS: Final = 72
+"""To an inch; libvips enlarges by the ratio of the two, and a CSS pixel is to stay one."""
 _DRAWING: Final = (
     b"<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'>"
     b"<rect width='9' height='9'/><text y='9' font-size='9'>a</text></svg>"
@@ -121,7 +124,9 @@ def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:
     pyvips.operation_block_set(_SVG_CLASS, False)
     try:
         with corrupt_on_error():
-            return pyvips.Image.svgload_buffer(drawing, scale=scale, access="sequential")
+            return pyvips.Image.svgload_buffer(
+                drawing, dpi=_CSS_DPI, scale=scale * _POINTS / _CSS_DPI, access="sequential"
+            )
     finally:
         pyvips.operation_block_set(_SVG_CLASS, True)
 

@@ -33,7 +33,7 @@ _UNFINISHED: Final = frozenset(
 
 _RASTER: Final = re.compile(r"\s*data:image/(?:png|jpe?g|gif|webp)\s*[;,]", re.IGNORECASE)
 _URL: Final = re.compile(
-    r"""url\s*\(\s*["']?\s*(?!#|data:image/(?:png|jpe?g|gif|webp)[;,])""", re.IGNORECASE
+    r"""url\s*+\(\s*+["']?+\s*+(?!#|data:image/(?:png|jpe?g|gif|webp)[;,])""", re.IGNORECASE
 )
 _IMPORT: Final = re.compile(r"@import", re.IGNORECASE)
 _ESCAPE: Final = "\\"
