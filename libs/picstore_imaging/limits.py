@@ -47,7 +47,8 @@ class Limits:
     @classmethod
     def from_json(cls, fields: Mapping[str, int]) -> Limits:
         """Read what `to_json` wrote; a missing field has its default."""
-        return cls(**fields | {"allow_svg": bool(fields.get("allow_svg", False))})
+        numbers = {name: number for name, number in fields.items() if name != "allow_svg"}
+        return cls(**numbers, allow_svg=bool(fields.get("allow_svg", False)))
 
 
 def check_bytes(limits: Limits, length: int, source_format: SourceFormat | None = None) -> None:

@@ -8,6 +8,7 @@ from picstore_imaging import heic, vips
 from picstore_imaging.context import SourceContext
 from picstore_imaging.drawing import open_drawing
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.samples import in_integers
 
 _JPEG_SHRINKS: Final = (8, 4, 2)
 
@@ -34,6 +35,8 @@ def load(context: SourceContext) -> None:
         case SourceFormat.JPEG:
             shrink = _jpeg_shrink(context)
             context.image = vips.open_image(context.path, probed.format, shrink=shrink)
+        case SourceFormat.TIFF:
+            context.image = in_integers(vips.open_image(context.path, probed.format))
         case _:
             context.image = vips.open_image(context.path, probed.format)
 

@@ -140,7 +140,7 @@ def test_a_transparent_animation_stays_transparent(convert: Convert, tmp_path: P
     data = animation(drawn, "GIF", duration=100, disposal=2)
     (path := tmp_path / "a").write_bytes(data)
     with Image.open(convert(path, formats=WEBP).paths[0]) as image:
-        assert image.n_frames == 3
+        assert getattr(image, "n_frames", 1) == 3
         for number in range(3):
             image.seek(number)
             alpha = np.asarray(image.convert("RGBA"))[20, :, 3]
@@ -191,7 +191,7 @@ def test_what_moves_costs_by_its_frames() -> None:
         for planned in plan_outputs(Profile(formats=formats, sizes=(SizeRule(),)), facts)
     )
     assert facts.animated
-    assert estimate_cpu_ms(webp, frames=100) == pytest.approx(100 * estimate_cpu_ms(webp))
+    assert estimate_cpu_ms(webp, frames=100) > 100 * estimate_cpu_ms(webp)
     assert estimate_cpu_ms(jpeg, frames=100) == estimate_cpu_ms(jpeg)
     assert is_dear(webp, frames=100)
     assert not is_dear(webp)

@@ -131,7 +131,7 @@ def test_a_grey_heic_becomes_an_ordinary_picture(made: Made) -> None:
 
 
 def test_the_primary_picture_of_several_is_taken(made: Made) -> None:
-    file = pillow_heif.HeifFile()
+    file = pillow_heif.HeifFile()  # type: ignore[no-untyped-call]  # ships types in part
     file.add_from_pillow(Image.new("RGB", (64, 64), (200, 0, 0)))
     file.add_from_pillow(Image.new("RGB", (96, 48), (0, 0, 200)))
     buffer = io.BytesIO()
@@ -193,6 +193,49 @@ def test_a_tiff_of_every_kind_of_pixels_becomes_an_ordinary_picture(
     assert pixels.shape == (48, 64, 3)
     if mode != "CMYK":  # Pillow converts without a profile, the pipeline with one.
         assert np.abs(pixels.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale"), [("float32", 1 / 255), ("uint32", 2**24 + 2**16 + 2**8 + 1), ("int16", 257)]
+)
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_samples_of_every_kind_are_read(
+    kind: str, scale: float, shape: tuple[int, ...], made: Made
+) -> None:
+    values = np.linspace(0, 120, 64 * 48).reshape(48, 64).round()
+    pixels = np.broadcast_to(values[..., None], (48, 64, 3)) if shape else values
+    data = tiff((pixels * scale).astype(kind), photometric="rgb" if shape else "minisblack")
+    if kind == "float32":  # light, of which sRGB gives the dark more room
+        share = values / 255
+        values = (
+            np.where(share < 0.0031308, 12.92 * share, 1.055 * share ** (1 / 2.4) - 0.055) * 255
+        )
+    found = made(data)
+    assert found.shape == (48, 64, 3)
+    assert np.abs(found.astype(int) - values[..., None]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (tiff(np.ones((8, 8), np.complex64)), "of complex numbers"),
+        (tiff(np.ones((8, 8), np.float64)), "of more than 32 bits for each sample"),
+        (saved(Image.new("RGB", (8, 8)), "TIFF", compression="lzma"), "compressed by method 34925"),
+        (saved(Image.new("RGB", (8, 8)), "TIFF", compression="zstd"), "compressed by method 50000"),
+    ],
+)
+def test_a_tiff_that_cannot_be_decoded_is_refused_before_it_is_stored(
+    data: bytes, words: str, probe: RunProbe, tmp_path: Path
+) -> None:
+    (path := tmp_path / "a").write_bytes(data)
+    with pytest.raises(InvalidArgument, match=f"a TIFF {words} is not accepted") as caught:
+        probe(path)
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
+
+
+def test_what_a_tiff_has_beyond_colour_and_alpha_is_left_out(made: Made) -> None:
+    pixels = np.full((48, 64, 6), 200, np.uint8)
+    assert made(tiff(pixels, photometric="rgb", planarconfig="contig")).shape[2] in (3, 4)
 
 
 def test_the_first_page_of_a_tiff_is_converted(photo: Photo, made: Made) -> None:
