@@ -44,12 +44,11 @@ WHENS: Final[Mapping[pb.When.ValueType, When]] = {
 }
 
 FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
-SOURCE_FORMATS: Final[Mapping[pb.Format.ValueType, SourceFormat]] = {
-    pb.Format.Value(name): SourceFormat[word]
-    for name in pb.Format.keys()  # noqa: SIM118  # no mapping, for all its methods
-    if (word := name.removeprefix("FORMAT_")) in SourceFormat.__members__
+SOURCE_FORMATS: Final = {
+    number: SourceFormat[name.removeprefix("FORMAT_")]
+    for name, number in pb.Format.items()
+    if number != pb.FORMAT_UNSPECIFIED
 }
-"""By name: what originals come in and outputs are not written in is in the contract as well."""
 SOURCE_FORMAT_NUMBERS: Final = {format: number for number, format in SOURCE_FORMATS.items()}
 FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
 GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}

@@ -35,6 +35,14 @@ class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Format.ValueTy
     """WebP, `image/webp`."""
     FORMAT_AVIF: _Format.ValueType  # 4
     """AVIF, `image/avif`."""
+    FORMAT_GIF: _Format.ValueType  # 5
+    """GIF, still or animated; only of originals."""
+    FORMAT_HEIC: _Format.ValueType  # 6
+    """HEIF with HEVC pictures; only of originals."""
+    FORMAT_TIFF: _Format.ValueType  # 7
+    """TIFF; only of originals."""
+    FORMAT_SVG: _Format.ValueType  # 8
+    """SVG, where the installation takes it; only of originals."""
 
 class Format(_Format, metaclass=_FormatEnumTypeWrapper):
     """A format that outputs are written in, or that originals come in."""
@@ -49,6 +57,14 @@ FORMAT_WEBP: Format.ValueType  # 3
 """WebP, `image/webp`."""
 FORMAT_AVIF: Format.ValueType  # 4
 """AVIF, `image/avif`."""
+FORMAT_GIF: Format.ValueType  # 5
+"""GIF, still or animated; only of originals."""
+FORMAT_HEIC: Format.ValueType  # 6
+"""HEIF with HEVC pictures; only of originals."""
+FORMAT_TIFF: Format.ValueType  # 7
+"""TIFF; only of originals."""
+FORMAT_SVG: Format.ValueType  # 8
+"""SVG, where the installation takes it; only of originals."""
 Global___Format: _TypeAlias = Format  # noqa: Y015
 
 class _Fit:

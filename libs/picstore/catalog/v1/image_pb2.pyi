@@ -5,6 +5,7 @@ Pictures, their outputs, and the tag that shows them on a page."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -22,6 +23,36 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _OnDuplicate:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnDuplicateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnDuplicate.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_DUPLICATE_UNSPECIFIED: _OnDuplicate.ValueType  # 0
+    """The same as ON_DUPLICATE_RETURN_EXISTING."""
+    ON_DUPLICATE_RETURN_EXISTING: _OnDuplicate.ValueType  # 1
+    """The picture that is there is the answer. One that was only announced for the file is gone then."""
+    ON_DUPLICATE_CREATE: _OnDuplicate.ValueType  # 2
+    """Another picture is made of it."""
+    ON_DUPLICATE_REFUSE: _OnDuplicate.ValueType  # 3
+    """The file is refused with IMAGE_DUPLICATE."""
+
+class OnDuplicate(_OnDuplicate, metaclass=_OnDuplicateEnumTypeWrapper):
+    """What is to happen with a file whose bytes the project has already, in a picture that came by the
+    same upload profile and did not fail.
+    """
+
+ON_DUPLICATE_UNSPECIFIED: OnDuplicate.ValueType  # 0
+"""The same as ON_DUPLICATE_RETURN_EXISTING."""
+ON_DUPLICATE_RETURN_EXISTING: OnDuplicate.ValueType  # 1
+"""The picture that is there is the answer. One that was only announced for the file is gone then."""
+ON_DUPLICATE_CREATE: OnDuplicate.ValueType  # 2
+"""Another picture is made of it."""
+ON_DUPLICATE_REFUSE: OnDuplicate.ValueType  # 3
+"""The file is refused with IMAGE_DUPLICATE."""
+Global___OnDuplicate: _TypeAlias = OnDuplicate  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):
@@ -130,6 +161,8 @@ class Image(_message.Message):
     FOCAL_POINT_FIELD_NUMBER: _builtins.int
     CONVERSION_PROFILE_ID_FIELD_NUMBER: _builtins.int
     CONVERSION_PROFILE_REVISION_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    TRAILING_BYTES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `img_…`."""
     project_id: _builtins.str
@@ -147,7 +180,9 @@ class Image(_message.Message):
     state: Global___Image.State.ValueType
     """How far it is."""
     failure_reason: _builtins.str
-    """Why it is FAILED; empty otherwise. An ErrorReason without its prefix."""
+    """Why it is FAILED, or why its newest original could not replace the one before; empty otherwise.
+    An ErrorReason without its prefix.
+    """
     failure_message: _builtins.str
     """The failure in words."""
     format: _conversion_pb2.Format.ValueType
@@ -172,6 +207,10 @@ class Image(_message.Message):
     """The conversion profile that the served outputs were made by."""
     conversion_profile_revision: _builtins.int
     """The revision of the conversion profile."""
+    frames: _builtins.int
+    """Of the original; 1 for a still picture."""
+    trailing_bytes: _builtins.int
+    """Bytes of the original's file that follow the end of the picture; they are in no output."""
     @_builtins.property
     def placeholder(self) -> _picture_pb2.Placeholder:
         """What to show until the picture is there."""
@@ -247,10 +286,12 @@ class Image(_message.Message):
         focal_point: Global___FocalPoint | None = ...,
         conversion_profile_id: _builtins.str = ...,
         conversion_profile_revision: _builtins.int = ...,
+        frames: _builtins.int = ...,
+        trailing_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "create_time", b"create_time", "focal_point", b"focal_point", "placeholder", b"placeholder", "ready_time", b"ready_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "alt_texts", b"alt_texts", "commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "create_time", b"create_time", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "focal_point", b"focal_point", "format", b"format", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "metadata", b"metadata", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "tags", b"tags", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "alt_texts", b"alt_texts", "commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "create_time", b"create_time", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "focal_point", b"focal_point", "format", b"format", "frames", b"frames", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "metadata", b"metadata", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "tags", b"tags", "trailing_bytes", b"trailing_bytes", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -434,16 +475,24 @@ class GetImageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     IMAGE_ID_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
     """The picture."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """How long to wait for the picture to be ready or failed, at most 60 seconds; whatever it is then is
+        the answer.
+        """
+
     def __init__(
         self,
         *,
         image_id: _builtins.str = ...,
+        wait: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -690,6 +739,7 @@ class GetPictureRequest(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     CSS_CLASS_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
     """The picture."""
     sizes: _builtins.str
@@ -702,6 +752,10 @@ class GetPictureRequest(_message.Message):
     """The language of the alt text, as a BCP 47 tag such as `de-AT`; without a text for it, that of
     `de` is taken, or else the default.
     """
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """How long to wait for the picture to be ready, at most 60 seconds."""
+
     def __init__(
         self,
         *,
@@ -710,11 +764,135 @@ class GetPictureRequest(_message.Message):
         priority: _builtins.bool = ...,
         css_class: _builtins.str = ...,
         locale: _builtins.str = ...,
+        wait: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["css_class", b"css_class", "image_id", b"image_id", "locale", b"locale", "priority", b"priority", "sizes", b"sizes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["css_class", b"css_class", "image_id", b"image_id", "locale", b"locale", "priority", b"priority", "sizes", b"sizes", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPictureRequest: _TypeAlias = GetPictureRequest  # noqa: Y015
+
+@_typing.final
+class WatchImagesRequest(_message.Message):
+    """The request of WatchImages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    IMAGE_IDS_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """The project."""
+    @_builtins.property
+    def image_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these pictures, at most 100; empty for all of the project. How they are now is told first."""
+
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        image_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_ids", b"image_ids", "project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchImagesRequest: _TypeAlias = WatchImagesRequest  # noqa: Y015
+
+@_typing.final
+class WatchImageRequest(_message.Message):
+    """The request of WatchImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchImageRequest: _TypeAlias = WatchImageRequest  # noqa: Y015
+
+@_typing.final
+class WatchImagesResponse(_message.Message):
+    """Something that has happened to a picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WatchImagesResponse._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: WatchImagesResponse._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_CURRENT: WatchImagesResponse._Kind.ValueType  # 1
+        """This is how the picture is now."""
+        KIND_COMMITTED: WatchImagesResponse._Kind.ValueType  # 2
+        """An original was accepted: `image.committed`."""
+        KIND_OUTPUT_READY: WatchImagesResponse._Kind.ValueType  # 3
+        """An output can be loaded: `output.ready`."""
+        KIND_READY: WatchImagesResponse._Kind.ValueType  # 4
+        """Pages can show it: `image.ready`."""
+        KIND_FAILED: WatchImagesResponse._Kind.ValueType  # 5
+        """Nothing could be made of the newest original: `image.failed`."""
+        KIND_HEARTBEAT: WatchImagesResponse._Kind.ValueType  # 6
+        """Nothing has happened; the stream is alive."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What can happen."""
+
+    KIND_UNSPECIFIED: WatchImagesResponse.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_CURRENT: WatchImagesResponse.Kind.ValueType  # 1
+    """This is how the picture is now."""
+    KIND_COMMITTED: WatchImagesResponse.Kind.ValueType  # 2
+    """An original was accepted: `image.committed`."""
+    KIND_OUTPUT_READY: WatchImagesResponse.Kind.ValueType  # 3
+    """An output can be loaded: `output.ready`."""
+    KIND_READY: WatchImagesResponse.Kind.ValueType  # 4
+    """Pages can show it: `image.ready`."""
+    KIND_FAILED: WatchImagesResponse.Kind.ValueType  # 5
+    """Nothing could be made of the newest original: `image.failed`."""
+    KIND_HEARTBEAT: WatchImagesResponse.Kind.ValueType  # 6
+    """Nothing has happened; the stream is alive."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    kind: Global___WatchImagesResponse.Kind.ValueType
+    """What it is."""
+    @_builtins.property
+    def image(self) -> Global___Image:
+        """The picture as it is now; with its outputs where only one is watched."""
+
+    @_builtins.property
+    def output(self) -> Global___Output:
+        """The output, where one became ready."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___WatchImagesResponse.Kind.ValueType = ...,
+        image: Global___Image | None = ...,
+        output: Global___Output | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "output", b"output"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "kind", b"kind", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchImagesResponse: _TypeAlias = WatchImagesResponse  # noqa: Y015

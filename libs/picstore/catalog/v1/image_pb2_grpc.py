@@ -71,6 +71,16 @@ class ImageServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
                 _registered_method=True)
+        self.WatchImages = channel.unary_stream(
+                '/picstore.catalog.v1.ImageService/WatchImages',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+                _registered_method=True)
+        self.WatchImage = channel.unary_stream(
+                '/picstore.catalog.v1.ImageService/WatchImage',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+                _registered_method=True)
 
 
 class ImageServiceServicer:
@@ -131,6 +141,27 @@ class ImageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchImages(self, request, context):
+        """Tells what happens to a project's pictures from now on, until the caller has enough: originals
+        that were accepted, outputs that can be loaded, pictures that are ready or failed. The newest
+        state of a picture is told at least once; what lies between two states may be left out.
+
+        Over HTTP these are server-sent events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchImage(self, request, context):
+        """Tells how a picture is now and what happens to it, up to the moment when it is ready or failed
+        and nothing of it is being made any more.
+
+        Over HTTP these are server-sent events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -168,6 +199,16 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     servicer.GetPicture,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.SerializeToString,
+            ),
+            'WatchImages': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchImages,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.SerializeToString,
+            ),
+            'WatchImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchImage,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +401,60 @@ class ImageService:
             '/picstore.catalog.v1.ImageService/GetPicture',
             picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/WatchImages',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/WatchImage',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,19 @@ class ImageServiceStub:
     """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
     Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
     """
+    WatchImages: _grpc.UnaryStreamMultiCallable[_image_pb2.WatchImagesRequest, _image_pb2.WatchImagesResponse]
+    """Tells what happens to a project's pictures from now on, until the caller has enough: originals
+    that were accepted, outputs that can be loaded, pictures that are ready or failed. The newest
+    state of a picture is told at least once; what lies between two states may be left out.
+
+    Over HTTP these are server-sent events.
+    """
+    WatchImage: _grpc.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _image_pb2.WatchImagesResponse]
+    """Tells how a picture is now and what happens to it, up to the moment when it is ready or failed
+    and nothing of it is being made any more.
+
+    Over HTTP these are server-sent events.
+    """
 
 @_typing.type_check_only
 class ImageServiceAsyncStub(ImageServiceStub):
@@ -87,6 +100,19 @@ class ImageServiceAsyncStub(ImageServiceStub):
     GetPicture: _aio.UnaryUnaryMultiCallable[_image_pb2.GetPictureRequest, _picture_pb2.Picture]  # type: ignore[assignment]
     """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
     Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
+    """
+    WatchImages: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImagesRequest, _image_pb2.WatchImagesResponse]  # type: ignore[assignment]
+    """Tells what happens to a project's pictures from now on, until the caller has enough: originals
+    that were accepted, outputs that can be loaded, pictures that are ready or failed. The newest
+    state of a picture is told at least once; what lies between two states may be left out.
+
+    Over HTTP these are server-sent events.
+    """
+    WatchImage: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _image_pb2.WatchImagesResponse]  # type: ignore[assignment]
+    """Tells how a picture is now and what happens to it, up to the moment when it is ready or failed
+    and nothing of it is being made any more.
+
+    Over HTTP these are server-sent events.
     """
 
 class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -156,6 +182,31 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_picture_pb2.Picture, _abc.Awaitable[_picture_pb2.Picture]]:
         """Returns what a page needs to show a picture: sources, sizes, placeholder and the finished tag.
         Only outputs that are ready are in it. Fails with STATE_WRONG while there are none.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchImages(
+        self,
+        request: _image_pb2.WatchImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_image_pb2.WatchImagesResponse], _abc.AsyncIterator[_image_pb2.WatchImagesResponse]]:
+        """Tells what happens to a project's pictures from now on, until the caller has enough: originals
+        that were accepted, outputs that can be loaded, pictures that are ready or failed. The newest
+        state of a picture is told at least once; what lies between two states may be left out.
+
+        Over HTTP these are server-sent events.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchImage(
+        self,
+        request: _image_pb2.WatchImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_image_pb2.WatchImagesResponse], _abc.AsyncIterator[_image_pb2.WatchImagesResponse]]:
+        """Tells how a picture is now and what happens to it, up to the moment when it is ready or failed
+        and nothing of it is being made any more.
+
+        Over HTTP these are server-sent events.
         """
 
 def add_ImageServiceServicer_to_server(servicer: ImageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

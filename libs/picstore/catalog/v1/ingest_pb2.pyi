@@ -6,6 +6,7 @@ What the upload service asks of the catalog."""
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
+from picstore.catalog.v1 import image_pb2 as _image_pb2
 from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
 import builtins as _builtins
 import sys
@@ -32,11 +33,11 @@ class ResolveUploadRequest(_message.Message):
     project_id: _builtins.str
     """The project; may be empty where `image_id` is given."""
     image_id: _builtins.str
-    """A picture in state AWAITING_UPLOAD; empty for a new one."""
+    """A picture that was announced, or whose original is to be replaced; empty for a new one."""
     upload_profile: _builtins.str
     """An upload profile's id or short name; empty for the API key's default. Not with `image_id`."""
     filename: _builtins.str
-    """The name of the original's file. Not with `image_id`."""
+    """The name of the original's file; empty with `image_id` for the one it has."""
     location: _builtins.str
     """The folder in the object keys of the outputs. Not with `image_id`."""
     def __init__(
@@ -75,13 +76,13 @@ class ResolveUploadResponse(_message.Message):
     image_id: _builtins.str
     """The picture's id; a fresh one for a new picture."""
     generation: _builtins.int
-    """The generation that the upload will be."""
+    """The generation that the upload would be if it were committed now."""
     project_id: _builtins.str
     """The project."""
     upload_profile_id: _builtins.str
     """The upload profile."""
     object_key: _builtins.str
-    """The original's key there."""
+    """The original's key there; no two answers have the same."""
     filename: _builtins.str
     """The filename, made safe."""
     location: _builtins.str
@@ -133,12 +134,13 @@ class CommitImageRequest(_message.Message):
     ORIGINALS_LOCATION_ID_FIELD_NUMBER: _builtins.int
     OBJECT_KEY_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
     """The upload; it makes the call idempotent."""
     image_id: _builtins.str
     """As resolved."""
     generation: _builtins.int
-    """As resolved."""
+    """As resolved. The picture's next one is taken if others came in between."""
     project_id: _builtins.str
     """As resolved."""
     upload_profile_id: _builtins.str
@@ -153,6 +155,8 @@ class CommitImageRequest(_message.Message):
     """Where the original is."""
     object_key: _builtins.str
     """The original's key there."""
+    on_duplicate: _image_pb2.OnDuplicate.ValueType
+    """What is to happen if the project has the same bytes already."""
     @_builtins.property
     def facts(self) -> Global___SourceFacts:
         """What the header of the original says."""
@@ -171,14 +175,47 @@ class CommitImageRequest(_message.Message):
         originals_location_id: _builtins.str = ...,
         object_key: _builtins.str = ...,
         facts: Global___SourceFacts | None = ...,
+        on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "facts", b"facts", "filename", b"filename", "generation", b"generation", "image_id", b"image_id", "location", b"location", "object_key", b"object_key", "originals_location_id", b"originals_location_id", "project_id", b"project_id", "upload_id", b"upload_id", "upload_profile_id", b"upload_profile_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "facts", b"facts", "filename", b"filename", "generation", b"generation", "image_id", b"image_id", "location", b"location", "object_key", b"object_key", "on_duplicate", b"on_duplicate", "originals_location_id", b"originals_location_id", "project_id", b"project_id", "upload_id", b"upload_id", "upload_profile_id", b"upload_profile_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommitImageRequest: _TypeAlias = CommitImageRequest  # noqa: Y015
+
+@_typing.final
+class CommitImageResponse(_message.Message):
+    """The response of CommitImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_KEPT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    original_kept: _builtins.bool
+    """Whether the object at `object_key` is an original of the picture now. If not, nobody needs it."""
+    duplicate: _builtins.bool
+    """Whether the picture was there before, with the same bytes."""
+    @_builtins.property
+    def image(self) -> _image_pb2.Image:
+        """The picture: the new one, or one that was there."""
+
+    def __init__(
+        self,
+        *,
+        image: _image_pb2.Image | None = ...,
+        original_kept: _builtins.bool = ...,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "image", b"image", "original_kept", b"original_kept"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommitImageResponse: _TypeAlias = CommitImageResponse  # noqa: Y015
 
 @_typing.final
 class SourceFacts(_message.Message):
@@ -194,6 +231,7 @@ class SourceFacts(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     HAS_GPS_FIELD_NUMBER: _builtins.int
+    TRAILING_BYTES_FIELD_NUMBER: _builtins.int
     format: _conversion_pb2.Format.ValueType
     """Found by content."""
     width: _builtins.int
@@ -210,6 +248,8 @@ class SourceFacts(_message.Message):
     """Of the file, in hexadecimal."""
     has_gps: _builtins.bool
     """Whether it carries the place where it was taken."""
+    trailing_bytes: _builtins.int
+    """Bytes of the file that follow the end of the picture."""
     def __init__(
         self,
         *,
@@ -221,10 +261,11 @@ class SourceFacts(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         has_gps: _builtins.bool = ...,
+        trailing_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "frames", b"frames", "has_alpha", b"has_alpha", "has_gps", b"has_gps", "height", b"height", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "frames", b"frames", "has_alpha", b"has_alpha", "has_gps", b"has_gps", "height", b"height", "sha256", b"sha256", "size_bytes", b"size_bytes", "trailing_bytes", b"trailing_bytes", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -237,16 +278,24 @@ class FindCommitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
-    """The upload."""
+    """The upload; not needed where an object is named."""
+    storage_location_id: _builtins.str
+    """Where the object is that may be an original; empty to ask for the upload."""
+    object_key: _builtins.str
+    """The object's key there."""
     def __init__(
         self,
         *,
         upload_id: _builtins.str = ...,
+        storage_location_id: _builtins.str = ...,
+        object_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["upload_id", b"upload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "storage_location_id", b"storage_location_id", "upload_id", b"upload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,7 +309,7 @@ class FindCommitResponse(_message.Message):
 
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
-    """The picture; empty if the upload was not committed."""
+    """The picture; empty if the upload was not committed, or the object is no original."""
     def __init__(
         self,
         *,

@@ -3,7 +3,6 @@
 import grpc
 import warnings
 
-from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 from picstore.catalog.v1 import ingest_pb2 as picstore_dot_catalog_dot_v1_dot_ingest__pb2
 from picstore.catalog.v1 import storage_location_pb2 as picstore_dot_catalog_dot_v1_dot_storage__location__pb2
 
@@ -45,7 +44,7 @@ class IngestServiceStub:
         self.CommitImage = channel.unary_unary(
                 '/picstore.catalog.v1.IngestService/CommitImage',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageResponse.FromString,
                 _registered_method=True)
         self.FindCommit = channel.unary_unary(
                 '/picstore.catalog.v1.IngestService/FindCommit',
@@ -75,14 +74,19 @@ class IngestServiceServicer:
         """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
         one transaction. Repeating it with the same upload changes nothing and returns the picture.
 
-        Fails with PROFILE_YIELDS_NOTHING where no output would come of it.
+        Where the project has the same bytes already, `on_duplicate` decides. An original that is not
+        needed then, or was recorded by another attempt at the same upload, is the caller's to delete.
+
+        Fails with PROFILE_YIELDS_NOTHING where no output would come of it, IMAGE_DUPLICATE, and
+        REQUEST_ID_REUSED if the upload was committed with other bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FindCommit(self, request, context):
-        """Says whether an upload was committed, for the upload service's clean-up after a crash.
+        """Says whether an upload was committed, or whether an object is a picture's original, for the upload
+        service's clean-up after a crash.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +110,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'CommitImage': grpc.unary_unary_rpc_method_handler(
                     servicer.CommitImage,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageResponse.SerializeToString,
             ),
             'FindCommit': grpc.unary_unary_rpc_method_handler(
                     servicer.FindCommit,
@@ -173,7 +177,7 @@ class IngestService:
             target,
             '/picstore.catalog.v1.IngestService/CommitImage',
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+            picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,6 @@ What the upload service asks of the catalog."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from picstore.catalog.v1 import image_pb2 as _image_pb2
 from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
 from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
 import abc as _abc_1
@@ -39,14 +38,20 @@ class IngestServiceStub:
     """Says where the original of an upload goes and which limits it has to keep, or why it may not
     come.
     """
-    CommitImage: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _image_pb2.Image]
+    CommitImage: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _ingest_pb2.CommitImageResponse]
     """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
     one transaction. Repeating it with the same upload changes nothing and returns the picture.
 
-    Fails with PROFILE_YIELDS_NOTHING where no output would come of it.
+    Where the project has the same bytes already, `on_duplicate` decides. An original that is not
+    needed then, or was recorded by another attempt at the same upload, is the caller's to delete.
+
+    Fails with PROFILE_YIELDS_NOTHING where no output would come of it, IMAGE_DUPLICATE, and
+    REQUEST_ID_REUSED if the upload was committed with other bytes.
     """
     FindCommit: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]
-    """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+    """Says whether an upload was committed, or whether an object is a picture's original, for the upload
+    service's clean-up after a crash.
+    """
     GetStorageAccess: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]
     """Returns a storage location with its secrets."""
 
@@ -59,14 +64,20 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Says where the original of an upload goes and which limits it has to keep, or why it may not
     come.
     """
-    CommitImage: _aio.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _image_pb2.Image]  # type: ignore[assignment]
+    CommitImage: _aio.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _ingest_pb2.CommitImageResponse]  # type: ignore[assignment]
     """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
     one transaction. Repeating it with the same upload changes nothing and returns the picture.
 
-    Fails with PROFILE_YIELDS_NOTHING where no output would come of it.
+    Where the project has the same bytes already, `on_duplicate` decides. An original that is not
+    needed then, or was recorded by another attempt at the same upload, is the caller's to delete.
+
+    Fails with PROFILE_YIELDS_NOTHING where no output would come of it, IMAGE_DUPLICATE, and
+    REQUEST_ID_REUSED if the upload was committed with other bytes.
     """
     FindCommit: _aio.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]  # type: ignore[assignment]
-    """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+    """Says whether an upload was committed, or whether an object is a picture's original, for the upload
+    service's clean-up after a crash.
+    """
     GetStorageAccess: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]  # type: ignore[assignment]
     """Returns a storage location with its secrets."""
 
@@ -88,11 +99,15 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _ingest_pb2.CommitImageRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
+    ) -> _typing.Union[_ingest_pb2.CommitImageResponse, _abc.Awaitable[_ingest_pb2.CommitImageResponse]]:
         """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
         one transaction. Repeating it with the same upload changes nothing and returns the picture.
 
-        Fails with PROFILE_YIELDS_NOTHING where no output would come of it.
+        Where the project has the same bytes already, `on_duplicate` decides. An original that is not
+        needed then, or was recorded by another attempt at the same upload, is the caller's to delete.
+
+        Fails with PROFILE_YIELDS_NOTHING where no output would come of it, IMAGE_DUPLICATE, and
+        REQUEST_ID_REUSED if the upload was committed with other bytes.
         """
 
     @_abc_1.abstractmethod
@@ -101,7 +116,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.FindCommitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.FindCommitResponse, _abc.Awaitable[_ingest_pb2.FindCommitResponse]]:
-        """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+        """Says whether an upload was committed, or whether an object is a picture's original, for the upload
+        service's clean-up after a crash.
+        """
 
     @_abc_1.abstractmethod
     def GetStorageAccess(

@@ -344,6 +344,71 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "LAST_ADMIN", "domain": "picstore", "metadata": {}}
     """
+    ERROR_REASON_UPLOAD_EXPIRED: _ErrorReason.ValueType  # 65
+    """The time of the upload was over before it was complete.
+
+        {"reason": "UPLOAD_EXPIRED", "domain": "picstore", "metadata": {"upload": "upl_…", "expire_time": "2026-11-01T00:00:00Z"}}
+    """
+    ERROR_REASON_UPLOAD_BUSY: _ErrorReason.ValueType  # 66
+    """Another call is writing to the upload or completing it.
+
+        {"reason": "UPLOAD_BUSY", "domain": "picstore", "metadata": {"upload": "upl_…"}}
+    """
+    ERROR_REASON_UPLOAD_COMPLETED: _ErrorReason.ValueType  # 67
+    """The upload is complete: nothing can be added to it or changed.
+
+        {"reason": "UPLOAD_COMPLETED", "domain": "picstore", "metadata": {"upload": "upl_…", "image": "img_…"}}
+    """
+    ERROR_REASON_UPLOAD_OBJECT_MISSING: _ErrorReason.ValueType  # 68
+    """Nothing has come that the upload could be completed with.
+
+        {"reason": "UPLOAD_OBJECT_MISSING", "domain": "picstore", "metadata": {"upload": "upl_…"}}
+    """
+    ERROR_REASON_IMAGE_DUPLICATE: _ErrorReason.ValueType  # 69
+    """The project has the same bytes already, and the caller wants no picture twice.
+
+        {"reason": "IMAGE_DUPLICATE", "domain": "picstore", "metadata": {"image": "img_…"}}
+    """
+    ERROR_REASON_PRESIGN_UNSUPPORTED: _ErrorReason.ValueType  # 70
+    """The storage location has no presigned requests: only Pic Store reaches it.
+
+        {"reason": "PRESIGN_UNSUPPORTED", "domain": "picstore", "metadata": {}}
+    """
+    ERROR_REASON_REMOTE_FORBIDDEN: _ErrorReason.ValueType  # 71
+    """The URL, or what it redirects to, is not one that everybody can reach.
+
+        {"reason": "REMOTE_FORBIDDEN", "domain": "picstore", "metadata": {"host": "169.254.169.254"}}
+    """
+    ERROR_REASON_REMOTE_UNKNOWN_HOST: _ErrorReason.ValueType  # 72
+    """The host of the URL is not known.
+
+        {"reason": "REMOTE_UNKNOWN_HOST", "domain": "picstore", "metadata": {"host": "images.example"}}
+    """
+    ERROR_REASON_REMOTE_UNREACHABLE: _ErrorReason.ValueType  # 73
+    """The host of the URL cannot be connected to, or breaks off.
+
+        {"reason": "REMOTE_UNREACHABLE", "domain": "picstore", "metadata": {"host": "images.example"}}
+    """
+    ERROR_REASON_REMOTE_TIMEOUT: _ErrorReason.ValueType  # 74
+    """The server of the URL takes too long.
+
+        {"reason": "REMOTE_TIMEOUT", "domain": "picstore", "metadata": {"host": "images.example", "seconds": "60"}}
+    """
+    ERROR_REASON_REMOTE_CERTIFICATE_INVALID: _ErrorReason.ValueType  # 75
+    """The certificate of the URL's server is not valid.
+
+        {"reason": "REMOTE_CERTIFICATE_INVALID", "domain": "picstore", "metadata": {"host": "images.example"}}
+    """
+    ERROR_REASON_REMOTE_REDIRECTS: _ErrorReason.ValueType  # 76
+    """The URL is redirected too often, or to what is no URL.
+
+        {"reason": "REMOTE_REDIRECTS", "domain": "picstore", "metadata": {"limit": "3"}}
+    """
+    ERROR_REASON_REMOTE_STATUS: _ErrorReason.ValueType  # 77
+    """The server of the URL answers with an error.
+
+        {"reason": "REMOTE_STATUS", "domain": "picstore", "metadata": {"host": "images.example", "status": "404"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors, and of outputs that failed or were skipped. In an ErrorInfo the reason is
@@ -671,5 +736,70 @@ ERROR_REASON_LAST_ADMIN: ErrorReason.ValueType  # 64
 """Nobody would be left who can administer the team.
 
     {"reason": "LAST_ADMIN", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_UPLOAD_EXPIRED: ErrorReason.ValueType  # 65
+"""The time of the upload was over before it was complete.
+
+    {"reason": "UPLOAD_EXPIRED", "domain": "picstore", "metadata": {"upload": "upl_…", "expire_time": "2026-11-01T00:00:00Z"}}
+"""
+ERROR_REASON_UPLOAD_BUSY: ErrorReason.ValueType  # 66
+"""Another call is writing to the upload or completing it.
+
+    {"reason": "UPLOAD_BUSY", "domain": "picstore", "metadata": {"upload": "upl_…"}}
+"""
+ERROR_REASON_UPLOAD_COMPLETED: ErrorReason.ValueType  # 67
+"""The upload is complete: nothing can be added to it or changed.
+
+    {"reason": "UPLOAD_COMPLETED", "domain": "picstore", "metadata": {"upload": "upl_…", "image": "img_…"}}
+"""
+ERROR_REASON_UPLOAD_OBJECT_MISSING: ErrorReason.ValueType  # 68
+"""Nothing has come that the upload could be completed with.
+
+    {"reason": "UPLOAD_OBJECT_MISSING", "domain": "picstore", "metadata": {"upload": "upl_…"}}
+"""
+ERROR_REASON_IMAGE_DUPLICATE: ErrorReason.ValueType  # 69
+"""The project has the same bytes already, and the caller wants no picture twice.
+
+    {"reason": "IMAGE_DUPLICATE", "domain": "picstore", "metadata": {"image": "img_…"}}
+"""
+ERROR_REASON_PRESIGN_UNSUPPORTED: ErrorReason.ValueType  # 70
+"""The storage location has no presigned requests: only Pic Store reaches it.
+
+    {"reason": "PRESIGN_UNSUPPORTED", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_REMOTE_FORBIDDEN: ErrorReason.ValueType  # 71
+"""The URL, or what it redirects to, is not one that everybody can reach.
+
+    {"reason": "REMOTE_FORBIDDEN", "domain": "picstore", "metadata": {"host": "169.254.169.254"}}
+"""
+ERROR_REASON_REMOTE_UNKNOWN_HOST: ErrorReason.ValueType  # 72
+"""The host of the URL is not known.
+
+    {"reason": "REMOTE_UNKNOWN_HOST", "domain": "picstore", "metadata": {"host": "images.example"}}
+"""
+ERROR_REASON_REMOTE_UNREACHABLE: ErrorReason.ValueType  # 73
+"""The host of the URL cannot be connected to, or breaks off.
+
+    {"reason": "REMOTE_UNREACHABLE", "domain": "picstore", "metadata": {"host": "images.example"}}
+"""
+ERROR_REASON_REMOTE_TIMEOUT: ErrorReason.ValueType  # 74
+"""The server of the URL takes too long.
+
+    {"reason": "REMOTE_TIMEOUT", "domain": "picstore", "metadata": {"host": "images.example", "seconds": "60"}}
+"""
+ERROR_REASON_REMOTE_CERTIFICATE_INVALID: ErrorReason.ValueType  # 75
+"""The certificate of the URL's server is not valid.
+
+    {"reason": "REMOTE_CERTIFICATE_INVALID", "domain": "picstore", "metadata": {"host": "images.example"}}
+"""
+ERROR_REASON_REMOTE_REDIRECTS: ErrorReason.ValueType  # 76
+"""The URL is redirected too often, or to what is no URL.
+
+    {"reason": "REMOTE_REDIRECTS", "domain": "picstore", "metadata": {"limit": "3"}}
+"""
+ERROR_REASON_REMOTE_STATUS: ErrorReason.ValueType  # 77
+"""The server of the URL answers with an error.
+
+    {"reason": "REMOTE_STATUS", "domain": "picstore", "metadata": {"host": "images.example", "status": "404"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

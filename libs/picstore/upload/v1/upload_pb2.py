@@ -24,17 +24,83 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/upload/v1/upload.proto\x12\x12picstore.upload.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a!picstore/options/v1/options.proto\"\xac\x01\n\x12QuickUploadRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.picstore.upload.v1.QuickUploadHeaderH\x00\x12*\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x19.picstore.upload.v1.ChunkH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.picstore.upload.v1.EndH\x00\x42\t\n\x07message\"\xac\x01\n\x12UploadImageRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.picstore.upload.v1.UploadImageHeaderH\x00\x12*\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x19.picstore.upload.v1.ChunkH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.picstore.upload.v1.EndH\x00\x42\t\n\x07message\"\xb9\x01\n\x11QuickUploadHeader\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x10\n\x08\x61lt_text\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\x17\n\nsize_bytes\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_size_bytes\"i\n\x11UploadImageHeader\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_size_bytes\"E\n\x05\x43hunk\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x13\n\x06\x63rc32c\x18\x03 \x01(\x07H\x00\x88\x01\x01\x42\t\n\x07_crc32c\"\x15\n\x03\x45nd\x12\x0e\n\x06sha256\x18\x01 \x01(\t2\xe1\x02\n\rUploadService\x12\xac\x01\n\x0bQuickUpload\x12&.picstore.upload.v1.QuickUploadRequest\x1a\x1a.picstore.catalog.v1.Image\"W\xca\xea\x1b\x17\x08\x03\x10\x08\x1a\x11header.project_id\x82\xd3\xe4\x93\x02\x36\"1/api/v1/projects/{header.project_id}/quick_upload:\x01*(\x01\x12\xa0\x01\n\x0bUploadImage\x12&.picstore.upload.v1.UploadImageRequest\x1a\x1a.picstore.catalog.v1.Image\"K\xca\xea\x1b\x15\x08\x03\x10\x08\x1a\x0fheader.image_id\x82\xd3\xe4\x93\x02,\"\'/api/v1/images/{header.image_id}/upload:\x01*(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/upload/v1/upload.proto\x12\x12picstore.upload.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a!picstore/options/v1/options.proto\"\x9d\x08\n\x06Upload\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08image_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1c\n\x0eupload_profile\x18\x04 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x66ilename\x18\x05 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x61lt_text\x18\x06 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08location\x18\x07 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1a\n\x0c\x63ontent_type\x18\x08 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1d\n\nsize_bytes\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x05H\x00\x88\x01\x01\x12\x14\n\x06sha256\x18\n \x01(\tB\x04\xe2\x41\x01\x05\x12<\n\x0con_duplicate\x18\x0b \x01(\x0e\x32 .picstore.catalog.v1.OnDuplicateB\x04\xe2\x41\x01\x05\x12\x37\n\x06method\x18\x0c \x01(\x0e\x32!.picstore.upload.v1.Upload.MethodB\x04\xe2\x41\x01\x05\x12\x15\n\x07partial\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x05\x12\x1f\n\x11\x63oncat_upload_ids\x18\x0e \x03(\tB\x04\xe2\x41\x01\x05\x12\x12\n\x04note\x18\x0f \x01(\tB\x04\xe2\x41\x01\x05\x12\x35\n\x05state\x18\x10 \x01(\x0e\x32 .picstore.upload.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0epersisted_size\x18\x11 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12<\n\x08requests\x18\x12 \x03(\x0b\x32$.picstore.upload.v1.PresignedRequestB\x04\xe2\x41\x01\x03\x12/\n\x05image\x18\x13 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x14 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66\x61ilure_message\x18\x15 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"m\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x14\n\x10METHOD_RESUMABLE\x10\x01\x12\x0e\n\nMETHOD_PUT\x10\x02\x12\x0f\n\x0bMETHOD_POST\x10\x03\x12\x14\n\x10METHOD_MULTIPART\x10\x04\"h\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x13\n\x0fSTATE_COMPLETED\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x11\n\rSTATE_EXPIRED\x10\x04\x42\r\n\x0b_size_bytes\"\x88\x03\n\x10PresignedRequest\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x03url\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x42\n\x07headers\x18\x03 \x03(\x0b\x32\x31.picstore.upload.v1.PresignedRequest.HeadersEntry\x12\x45\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x30.picstore.upload.v1.PresignedRequest.FieldsEntryB\x03\x80\x01\x01\x12\x13\n\x0bpart_number\x18\x05 \x01(\x05\x12\x0e\n\x06offset\x18\x06 \x01(\x03\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x13\x43reateUploadRequest\x12\x30\n\x06upload\x18\x01 \x01(\x0b\x32\x1a.picstore.upload.v1.UploadB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"9\n\x10GetUploadRequest\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04sign\x18\x02 \x01(\x08\"\xb2\x01\n\x12WriteUploadRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.picstore.upload.v1.WriteUploadHeaderH\x00\x12*\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x19.picstore.upload.v1.ChunkH\x00\x12,\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x1a.picstore.upload.v1.FinishH\x00\x42\t\n\x07message\"\x97\x01\n\x11WriteUploadHeader\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cwrite_offset\x18\x02 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x03 \x01(\t\x12\x19\n\x11\x66inish_when_whole\x18\x04 \x01(\x08\x12\x17\n\nsize_bytes\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_size_bytes\"\x18\n\x06\x46inish\x12\x0e\n\x06sha256\x18\x01 \x01(\t\"@\n\x15\x43ompleteUploadRequest\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06sha256\x18\x02 \x01(\t\".\n\x13\x44\x65leteUploadRequest\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xac\x01\n\x12QuickUploadRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.picstore.upload.v1.QuickUploadHeaderH\x00\x12*\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x19.picstore.upload.v1.ChunkH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.picstore.upload.v1.EndH\x00\x42\t\n\x07message\"\xac\x01\n\x12UploadImageRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.picstore.upload.v1.UploadImageHeaderH\x00\x12*\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x19.picstore.upload.v1.ChunkH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.picstore.upload.v1.EndH\x00\x42\t\n\x07message\"\x85\x02\n\x11QuickUploadHeader\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x10\n\x08\x61lt_text\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x06 \x01(\t\x12\x17\n\nsize_bytes\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x36\n\x0con_duplicate\x18\x08 \x01(\x0e\x32 .picstore.catalog.v1.OnDuplicate\x12\x12\n\nrequest_id\x18\t \x01(\tB\r\n\x0b_size_bytes\"\xb3\x01\n\x11UploadImageHeader\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x17\n\nsize_bytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x36\n\x0con_duplicate\x18\x04 \x01(\x0e\x32 .picstore.catalog.v1.OnDuplicate\x12\x10\n\x08\x66ilename\x18\x05 \x01(\tB\r\n\x0b_size_bytes\"E\n\x05\x43hunk\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x13\n\x06\x63rc32c\x18\x03 \x01(\x07H\x00\x88\x01\x01\x42\t\n\x07_crc32c\"\x15\n\x03\x45nd\x12\x0e\n\x06sha256\x18\x01 \x01(\t2\xdf\x08\n\rUploadService\x12\xac\x01\n\x0bQuickUpload\x12&.picstore.upload.v1.QuickUploadRequest\x1a\x1a.picstore.catalog.v1.Image\"W\xca\xea\x1b\x17\x08\x03\x10\x08\x1a\x11header.project_id\x82\xd3\xe4\x93\x02\x36\"1/api/v1/projects/{header.project_id}/quick_upload:\x01*(\x01\x12\xa0\x01\n\x0bUploadImage\x12&.picstore.upload.v1.UploadImageRequest\x1a\x1a.picstore.catalog.v1.Image\"K\xca\xea\x1b\x15\x08\x03\x10\x08\x1a\x0fheader.image_id\x82\xd3\xe4\x93\x02,\"\'/api/v1/images/{header.image_id}/upload:\x01*(\x01\x12\xac\x01\n\x0c\x43reateUpload\x12\'.picstore.upload.v1.CreateUploadRequest\x1a\x1a.picstore.upload.v1.Upload\"W\xca\xea\x1b\x17\x08\x03\x10\x08\x1a\x11upload.project_id\x82\xd3\xe4\x93\x02\x36\",/api/v1/projects/{upload.project_id}/uploads:\x06upload\x12\x85\x01\n\tGetUpload\x12$.picstore.upload.v1.GetUploadRequest\x1a\x1a.picstore.upload.v1.Upload\"6\xca\xea\x1b\x0f\x08\x03\x10\x08\x1a\tupload_id\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/uploads/{upload_id}\x12\x9c\x01\n\x0bWriteUpload\x12&.picstore.upload.v1.WriteUploadRequest\x1a\x1a.picstore.upload.v1.Upload\"G\xca\xea\x1b\x16\x08\x03\x10\x08\x1a\x10header.upload_id\x82\xd3\xe4\x93\x02\'2\"/api/v1/uploads/{header.upload_id}:\x01*(\x01\x12\x9b\x01\n\x0e\x43ompleteUpload\x12).picstore.upload.v1.CompleteUploadRequest\x1a\x1a.picstore.catalog.v1.Image\"B\xca\xea\x1b\x0f\x08\x03\x10\x08\x1a\tupload_id\x82\xd3\xe4\x93\x02)\"$/api/v1/uploads/{upload_id}:complete:\x01*\x12\x87\x01\n\x0c\x44\x65leteUpload\x12\'.picstore.upload.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\"6\xca\xea\x1b\x0f\x08\x03\x10\x08\x1a\tupload_id\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/uploads/{upload_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.upload.v1.upload_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['id']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['id']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['project_id']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['project_id']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['image_id']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['image_id']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['upload_profile']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['upload_profile']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['filename']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['filename']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['alt_text']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['alt_text']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['location']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['location']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['content_type']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['content_type']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['sha256']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['sha256']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['on_duplicate']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['on_duplicate']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['method']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['method']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['partial']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['partial']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['concat_upload_ids']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['concat_upload_ids']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['note']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['note']._serialized_options = b'\342A\001\005'
+  _globals['_UPLOAD'].fields_by_name['state']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['persisted_size']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['persisted_size']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['requests']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['requests']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['image']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['image']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['failure_reason']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['failure_reason']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['failure_message']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['failure_message']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['create_time']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_UPLOAD'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_UPLOAD'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_PRESIGNEDREQUEST_HEADERSENTRY']._loaded_options = None
+  _globals['_PRESIGNEDREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
+  _globals['_PRESIGNEDREQUEST_FIELDSENTRY']._loaded_options = None
+  _globals['_PRESIGNEDREQUEST_FIELDSENTRY']._serialized_options = b'8\001'
+  _globals['_PRESIGNEDREQUEST'].fields_by_name['url']._loaded_options = None
+  _globals['_PRESIGNEDREQUEST'].fields_by_name['url']._serialized_options = b'\200\001\001'
+  _globals['_PRESIGNEDREQUEST'].fields_by_name['fields']._loaded_options = None
+  _globals['_PRESIGNEDREQUEST'].fields_by_name['fields']._serialized_options = b'\200\001\001'
+  _globals['_CREATEUPLOADREQUEST'].fields_by_name['upload']._loaded_options = None
+  _globals['_CREATEUPLOADREQUEST'].fields_by_name['upload']._serialized_options = b'\342A\001\002'
+  _globals['_GETUPLOADREQUEST'].fields_by_name['upload_id']._loaded_options = None
+  _globals['_GETUPLOADREQUEST'].fields_by_name['upload_id']._serialized_options = b'\342A\001\002'
+  _globals['_WRITEUPLOADHEADER'].fields_by_name['upload_id']._loaded_options = None
+  _globals['_WRITEUPLOADHEADER'].fields_by_name['upload_id']._serialized_options = b'\342A\001\002'
+  _globals['_COMPLETEUPLOADREQUEST'].fields_by_name['upload_id']._loaded_options = None
+  _globals['_COMPLETEUPLOADREQUEST'].fields_by_name['upload_id']._serialized_options = b'\342A\001\002'
+  _globals['_DELETEUPLOADREQUEST'].fields_by_name['upload_id']._loaded_options = None
+  _globals['_DELETEUPLOADREQUEST'].fields_by_name['upload_id']._serialized_options = b'\342A\001\002'
   _globals['_QUICKUPLOADHEADER'].fields_by_name['project_id']._loaded_options = None
   _globals['_QUICKUPLOADHEADER'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
   _globals['_UPLOADIMAGEHEADER'].fields_by_name['image_id']._loaded_options = None
@@ -43,18 +109,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADSERVICE'].methods_by_name['QuickUpload']._serialized_options = b'\312\352\033\027\010\003\020\010\032\021header.project_id\202\323\344\223\0026\"1/api/v1/projects/{header.project_id}/quick_upload:\001*'
   _globals['_UPLOADSERVICE'].methods_by_name['UploadImage']._loaded_options = None
   _globals['_UPLOADSERVICE'].methods_by_name['UploadImage']._serialized_options = b'\312\352\033\025\010\003\020\010\032\017header.image_id\202\323\344\223\002,\"\'/api/v1/images/{header.image_id}/upload:\001*'
-  _globals['_QUICKUPLOADREQUEST']._serialized_start=187
-  _globals['_QUICKUPLOADREQUEST']._serialized_end=359
-  _globals['_UPLOADIMAGEREQUEST']._serialized_start=362
-  _globals['_UPLOADIMAGEREQUEST']._serialized_end=534
-  _globals['_QUICKUPLOADHEADER']._serialized_start=537
-  _globals['_QUICKUPLOADHEADER']._serialized_end=722
-  _globals['_UPLOADIMAGEHEADER']._serialized_start=724
-  _globals['_UPLOADIMAGEHEADER']._serialized_end=829
-  _globals['_CHUNK']._serialized_start=831
-  _globals['_CHUNK']._serialized_end=900
-  _globals['_END']._serialized_start=902
-  _globals['_END']._serialized_end=923
-  _globals['_UPLOADSERVICE']._serialized_start=926
-  _globals['_UPLOADSERVICE']._serialized_end=1279
+  _globals['_UPLOADSERVICE'].methods_by_name['CreateUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['CreateUpload']._serialized_options = b'\312\352\033\027\010\003\020\010\032\021upload.project_id\202\323\344\223\0026\",/api/v1/projects/{upload.project_id}/uploads:\006upload'
+  _globals['_UPLOADSERVICE'].methods_by_name['GetUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['GetUpload']._serialized_options = b'\312\352\033\017\010\003\020\010\032\tupload_id\202\323\344\223\002\035\022\033/api/v1/uploads/{upload_id}'
+  _globals['_UPLOADSERVICE'].methods_by_name['WriteUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['WriteUpload']._serialized_options = b'\312\352\033\026\010\003\020\010\032\020header.upload_id\202\323\344\223\002\'2\"/api/v1/uploads/{header.upload_id}:\001*'
+  _globals['_UPLOADSERVICE'].methods_by_name['CompleteUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['CompleteUpload']._serialized_options = b'\312\352\033\017\010\003\020\010\032\tupload_id\202\323\344\223\002)\"$/api/v1/uploads/{upload_id}:complete:\001*'
+  _globals['_UPLOADSERVICE'].methods_by_name['DeleteUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['DeleteUpload']._serialized_options = b'\312\352\033\017\010\003\020\010\032\tupload_id\202\323\344\223\002\035*\033/api/v1/uploads/{upload_id}'
+  _globals['_UPLOAD']._serialized_start=249
+  _globals['_UPLOAD']._serialized_end=1302
+  _globals['_UPLOAD_METHOD']._serialized_start=1072
+  _globals['_UPLOAD_METHOD']._serialized_end=1181
+  _globals['_UPLOAD_STATE']._serialized_start=1183
+  _globals['_UPLOAD_STATE']._serialized_end=1287
+  _globals['_PRESIGNEDREQUEST']._serialized_start=1305
+  _globals['_PRESIGNEDREQUEST']._serialized_end=1697
+  _globals['_PRESIGNEDREQUEST_HEADERSENTRY']._serialized_start=1604
+  _globals['_PRESIGNEDREQUEST_HEADERSENTRY']._serialized_end=1650
+  _globals['_PRESIGNEDREQUEST_FIELDSENTRY']._serialized_start=1652
+  _globals['_PRESIGNEDREQUEST_FIELDSENTRY']._serialized_end=1697
+  _globals['_CREATEUPLOADREQUEST']._serialized_start=1699
+  _globals['_CREATEUPLOADREQUEST']._serialized_end=1790
+  _globals['_GETUPLOADREQUEST']._serialized_start=1792
+  _globals['_GETUPLOADREQUEST']._serialized_end=1849
+  _globals['_WRITEUPLOADREQUEST']._serialized_start=1852
+  _globals['_WRITEUPLOADREQUEST']._serialized_end=2030
+  _globals['_WRITEUPLOADHEADER']._serialized_start=2033
+  _globals['_WRITEUPLOADHEADER']._serialized_end=2184
+  _globals['_FINISH']._serialized_start=2186
+  _globals['_FINISH']._serialized_end=2210
+  _globals['_COMPLETEUPLOADREQUEST']._serialized_start=2212
+  _globals['_COMPLETEUPLOADREQUEST']._serialized_end=2276
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=2278
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=2324
+  _globals['_QUICKUPLOADREQUEST']._serialized_start=2327
+  _globals['_QUICKUPLOADREQUEST']._serialized_end=2499
+  _globals['_UPLOADIMAGEREQUEST']._serialized_start=2502
+  _globals['_UPLOADIMAGEREQUEST']._serialized_end=2674
+  _globals['_QUICKUPLOADHEADER']._serialized_start=2677
+  _globals['_QUICKUPLOADHEADER']._serialized_end=2938
+  _globals['_UPLOADIMAGEHEADER']._serialized_start=2941
+  _globals['_UPLOADIMAGEHEADER']._serialized_end=3120
+  _globals['_CHUNK']._serialized_start=3122
+  _globals['_CHUNK']._serialized_end=3191
+  _globals['_END']._serialized_start=3193
+  _globals['_END']._serialized_end=3214
+  _globals['_UPLOADSERVICE']._serialized_start=3217
+  _globals['_UPLOADSERVICE']._serialized_end=4336
 # @@protoc_insertion_point(module_scope)

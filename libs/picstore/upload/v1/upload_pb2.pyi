@@ -3,8 +3,13 @@
 isort:skip_file
 How the bytes of a picture come in."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from picstore.catalog.v1 import image_pb2 as _image_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -15,6 +20,498 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class Upload(_message.Message):
+    """A picture whose bytes are on their way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Upload._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: Upload._Method.ValueType  # 0
+        """The same as RESUMABLE."""
+        METHOD_RESUMABLE: Upload._Method.ValueType  # 1
+        """Through WriteUpload, or tus."""
+        METHOD_PUT: Upload._Method.ValueType  # 2
+        """By one presigned PUT of exactly `size_bytes` bytes."""
+        METHOD_POST: Upload._Method.ValueType  # 3
+        """By one presigned form, as a browser sends it."""
+        METHOD_MULTIPART: Upload._Method.ValueType  # 4
+        """By presigned PUTs of parts, for large files."""
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+        """How the bytes of an upload come."""
+
+    METHOD_UNSPECIFIED: Upload.Method.ValueType  # 0
+    """The same as RESUMABLE."""
+    METHOD_RESUMABLE: Upload.Method.ValueType  # 1
+    """Through WriteUpload, or tus."""
+    METHOD_PUT: Upload.Method.ValueType  # 2
+    """By one presigned PUT of exactly `size_bytes` bytes."""
+    METHOD_POST: Upload.Method.ValueType  # 3
+    """By one presigned form, as a browser sends it."""
+    METHOD_MULTIPART: Upload.Method.ValueType  # 4
+    """By presigned PUTs of parts, for large files."""
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Upload._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Upload._State.ValueType  # 0
+        """Never sent."""
+        STATE_OPEN: Upload._State.ValueType  # 1
+        """Bytes may come."""
+        STATE_COMPLETED: Upload._State.ValueType  # 2
+        """It has become a picture; or, where it is partial, has come whole."""
+        STATE_FAILED: Upload._State.ValueType  # 3
+        """What came was refused, and is deleted."""
+        STATE_EXPIRED: Upload._State.ValueType  # 4
+        """Its time was over."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far an upload is."""
+
+    STATE_UNSPECIFIED: Upload.State.ValueType  # 0
+    """Never sent."""
+    STATE_OPEN: Upload.State.ValueType  # 1
+    """Bytes may come."""
+    STATE_COMPLETED: Upload.State.ValueType  # 2
+    """It has become a picture; or, where it is partial, has come whole."""
+    STATE_FAILED: Upload.State.ValueType  # 3
+    """What came was refused, and is deleted."""
+    STATE_EXPIRED: Upload.State.ValueType  # 4
+    """Its time was over."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    ALT_TEXT_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    PARTIAL_FIELD_NUMBER: _builtins.int
+    CONCAT_UPLOAD_IDS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PERSISTED_SIZE_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Such as `upl_…`."""
+    project_id: _builtins.str
+    """The project."""
+    image_id: _builtins.str
+    """The picture that the bytes are for: one that was announced, or one whose original they replace.
+    Empty for a new one.
+    """
+    upload_profile: _builtins.str
+    """An upload profile's id or short name; empty for the API key's default. Not with `image_id`."""
+    filename: _builtins.str
+    """The name of the file; folders in it are dropped."""
+    alt_text: _builtins.str
+    """What the picture shows; may be set later."""
+    location: _builtins.str
+    """The folder in the object keys of the outputs, such as `blog/2026`. Not with `image_id`."""
+    content_type: _builtins.str
+    """The media type that the caller believes the file to have; a file that is something else is
+    refused. Presigned requests take exactly this type, or `application/octet-stream` if it is empty.
+    """
+    size_bytes: _builtins.int
+    """How many bytes will come; more or fewer are refused. Needed for the methods PUT and MULTIPART."""
+    sha256: _builtins.str
+    """SHA-256 of the whole file in hexadecimal, if the caller wants it checked."""
+    on_duplicate: _image_pb2.OnDuplicate.ValueType
+    """What is to happen if the project has the same bytes already."""
+    method: Global___Upload.Method.ValueType
+    """How the bytes come; RESUMABLE if unspecified."""
+    partial: _builtins.bool
+    """Says that it is only a part: it makes no picture, but uploads with `concat_upload_ids` do."""
+    note: _builtins.str
+    """Whatever the caller wants to find here again, at most 4,096 characters."""
+    state: Global___Upload.State.ValueType
+    """How far it is."""
+    persisted_size: _builtins.int
+    """How many bytes are stored safely, where they come through WriteUpload; writing goes on here."""
+    failure_reason: _builtins.str
+    """Why it is FAILED; empty otherwise. An ErrorReason without its prefix."""
+    failure_message: _builtins.str
+    """The failure in words."""
+    @_builtins.property
+    def concat_upload_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The partial uploads, in order, whose bytes this one consists of; none if it has its own. They must
+        have come whole; with the picture they are gone.
+        """
+
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___PresignedRequest]:
+        """What to send to the store, where the bytes go there directly: one request, or one for each part
+        that is missing. Only in the answers of CreateUpload and of GetUpload with `sign`.
+        """
+
+    @_builtins.property
+    def image(self) -> _image_pb2.Image:
+        """The picture that it became; only once it is COMPLETED."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends unless it is complete by then; what has come is deleted."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        project_id: _builtins.str = ...,
+        image_id: _builtins.str = ...,
+        upload_profile: _builtins.str = ...,
+        filename: _builtins.str = ...,
+        alt_text: _builtins.str = ...,
+        location: _builtins.str = ...,
+        content_type: _builtins.str = ...,
+        size_bytes: _builtins.int | None = ...,
+        sha256: _builtins.str = ...,
+        on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
+        method: Global___Upload.Method.ValueType = ...,
+        partial: _builtins.bool = ...,
+        concat_upload_ids: _abc.Iterable[_builtins.str] | None = ...,
+        note: _builtins.str = ...,
+        state: Global___Upload.State.ValueType = ...,
+        persisted_size: _builtins.int = ...,
+        requests: _abc.Iterable[Global___PresignedRequest] | None = ...,
+        image: _image_pb2.Image | None = ...,
+        failure_reason: _builtins.str = ...,
+        failure_message: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "create_time", b"create_time", "expire_time", b"expire_time", "image", b"image", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "alt_text", b"alt_text", "concat_upload_ids", b"concat_upload_ids", "content_type", b"content_type", "create_time", b"create_time", "expire_time", b"expire_time", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "id", b"id", "image", b"image", "image_id", b"image_id", "location", b"location", "method", b"method", "note", b"note", "on_duplicate", b"on_duplicate", "partial", b"partial", "persisted_size", b"persisted_size", "project_id", b"project_id", "requests", b"requests", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "upload_profile", b"upload_profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
+    _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size_bytes) -> _WhichOneofReturnType__size_bytes | None: ...
+
+Global___Upload: _TypeAlias = Upload  # noqa: Y015
+
+@_typing.final
+class PresignedRequest(_message.Message):
+    """What to send to the store, exactly so: its signature is for nothing else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HeadersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class FieldsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PART_NUMBER_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    method: _builtins.str
+    """`PUT`, or `POST` for a form."""
+    url: _builtins.str
+    """Where; it is a credential until it expires."""
+    part_number: _builtins.int
+    """The number of the part, from 1 on; 0 if it is all of the file."""
+    offset: _builtins.int
+    """Where in the file the bytes begin."""
+    size_bytes: _builtins.int
+    """How many bytes to send; 0 for a form, which takes what the limits allow."""
+    @_builtins.property
+    def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The headers to send."""
+
+    @_builtins.property
+    def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The fields of the form, all of them before the file, which is named `file`."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the store takes it."""
+
+    def __init__(
+        self,
+        *,
+        method: _builtins.str = ...,
+        url: _builtins.str = ...,
+        headers: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        fields: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        part_number: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "fields", b"fields", "headers", b"headers", "method", b"method", "offset", b"offset", "part_number", b"part_number", "size_bytes", b"size_bytes", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PresignedRequest: _TypeAlias = PresignedRequest  # noqa: Y015
+
+@_typing.final
+class CreateUploadRequest(_message.Message):
+    """The request of CreateUpload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A UUID of the caller's; repeating the call with it returns the same upload."""
+    @_builtins.property
+    def upload(self) -> Global___Upload:
+        """The upload to make."""
+
+    def __init__(
+        self,
+        *,
+        upload: Global___Upload | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upload", b"upload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "upload", b"upload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateUploadRequest: _TypeAlias = CreateUploadRequest  # noqa: Y015
+
+@_typing.final
+class GetUploadRequest(_message.Message):
+    """The request of GetUpload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    SIGN_FIELD_NUMBER: _builtins.int
+    upload_id: _builtins.str
+    """The upload."""
+    sign: _builtins.bool
+    """Whether the answer has fresh presigned requests for what is missing."""
+    def __init__(
+        self,
+        *,
+        upload_id: _builtins.str = ...,
+        sign: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sign", b"sign", "upload_id", b"upload_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUploadRequest: _TypeAlias = GetUploadRequest  # noqa: Y015
+
+@_typing.final
+class WriteUploadRequest(_message.Message):
+    """One message of WriteUpload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    FINISH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> Global___WriteUploadHeader:
+        """Comes first, once."""
+
+    @_builtins.property
+    def chunk(self) -> Global___Chunk:
+        """Comes any number of times."""
+
+    @_builtins.property
+    def finish(self) -> Global___Finish:
+        """Comes last, once, if the file is whole."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___WriteUploadHeader | None = ...,
+        chunk: Global___Chunk | None = ...,
+        finish: Global___Finish | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "finish", b"finish", "header", b"header", "message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "finish", b"finish", "header", b"header", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["header", "chunk", "finish"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___WriteUploadRequest: _TypeAlias = WriteUploadRequest  # noqa: Y015
+
+@_typing.final
+class WriteUploadHeader(_message.Message):
+    """What WriteUpload has to know before the first byte."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    WRITE_OFFSET_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
+    FINISH_WHEN_WHOLE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    upload_id: _builtins.str
+    """The upload."""
+    write_offset: _builtins.int
+    """Where in the file the first byte belongs: the `persisted_size` of the upload."""
+    checksum: _builtins.str
+    """A digest of all the bytes of this call, as `sha256 ` or another of tus's algorithms and the base64
+    of it; bytes that do not have it are not kept. Empty to have none checked.
+    """
+    finish_when_whole: _builtins.bool
+    """Whether the call makes the picture as soon as all of `size_bytes` have come, without a finish."""
+    size_bytes: _builtins.int
+    """How many bytes the whole upload has, where it was made without saying so."""
+    def __init__(
+        self,
+        *,
+        upload_id: _builtins.str = ...,
+        write_offset: _builtins.int = ...,
+        checksum: _builtins.str = ...,
+        finish_when_whole: _builtins.bool = ...,
+        size_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "checksum", b"checksum", "finish_when_whole", b"finish_when_whole", "size_bytes", b"size_bytes", "upload_id", b"upload_id", "write_offset", b"write_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
+    _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size_bytes) -> _WhichOneofReturnType__size_bytes | None: ...
+
+Global___WriteUploadHeader: _TypeAlias = WriteUploadHeader  # noqa: Y015
+
+@_typing.final
+class Finish(_message.Message):
+    """The end of the whole file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """SHA-256 of the whole file in hexadecimal, if the caller wants it checked; empty otherwise."""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finish: _TypeAlias = Finish  # noqa: Y015
+
+@_typing.final
+class CompleteUploadRequest(_message.Message):
+    """The request of CompleteUpload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    upload_id: _builtins.str
+    """The upload."""
+    sha256: _builtins.str
+    """SHA-256 of the whole file in hexadecimal, if the caller wants it checked; empty otherwise."""
+    def __init__(
+        self,
+        *,
+        upload_id: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256", "upload_id", b"upload_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteUploadRequest: _TypeAlias = CompleteUploadRequest  # noqa: Y015
+
+@_typing.final
+class DeleteUploadRequest(_message.Message):
+    """The request of DeleteUpload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    upload_id: _builtins.str
+    """The upload."""
+    def __init__(
+        self,
+        *,
+        upload_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["upload_id", b"upload_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteUploadRequest: _TypeAlias = DeleteUploadRequest  # noqa: Y015
 
 @_typing.final
 class QuickUploadRequest(_message.Message):
@@ -105,6 +602,8 @@ class QuickUploadHeader(_message.Message):
     LOCATION_FIELD_NUMBER: _builtins.int
     CONTENT_TYPE_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """The project."""
     upload_profile: _builtins.str
@@ -121,6 +620,12 @@ class QuickUploadHeader(_message.Message):
     """
     size_bytes: _builtins.int
     """How many bytes will come, if known; more or fewer are refused."""
+    on_duplicate: _image_pb2.OnDuplicate.ValueType
+    """What is to happen if the project has the same bytes already."""
+    request_id: _builtins.str
+    """A UUID of the caller's; repeating the call with it returns the same picture, if the bytes are the
+    same.
+    """
     def __init__(
         self,
         *,
@@ -131,10 +636,12 @@ class QuickUploadHeader(_message.Message):
         location: _builtins.str = ...,
         content_type: _builtins.str = ...,
         size_bytes: _builtins.int | None = ...,
+        on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "size_bytes", b"size_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "alt_text", b"alt_text", "content_type", b"content_type", "filename", b"filename", "location", b"location", "project_id", b"project_id", "size_bytes", b"size_bytes", "upload_profile", b"upload_profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "alt_text", b"alt_text", "content_type", b"content_type", "filename", b"filename", "location", b"location", "on_duplicate", b"on_duplicate", "project_id", b"project_id", "request_id", b"request_id", "size_bytes", b"size_bytes", "upload_profile", b"upload_profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015
@@ -151,6 +658,8 @@ class UploadImageHeader(_message.Message):
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     CONTENT_TYPE_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ON_DUPLICATE_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
     """The picture."""
     content_type: _builtins.str
@@ -159,16 +668,22 @@ class UploadImageHeader(_message.Message):
     """
     size_bytes: _builtins.int
     """How many bytes will come, if known; more or fewer are refused."""
+    on_duplicate: _image_pb2.OnDuplicate.ValueType
+    """What is to happen if the project has the same bytes already."""
+    filename: _builtins.str
+    """The name of the file, where it is another than before; folders in it are dropped."""
     def __init__(
         self,
         *,
         image_id: _builtins.str = ...,
         content_type: _builtins.str = ...,
         size_bytes: _builtins.int | None = ...,
+        on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
+        filename: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "size_bytes", b"size_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "content_type", b"content_type", "image_id", b"image_id", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes", "content_type", b"content_type", "filename", b"filename", "image_id", b"image_id", "on_duplicate", b"on_duplicate", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__size_bytes: _TypeAlias = _typing.Literal["size_bytes"]  # noqa: Y015
     _WhichOneofArgType__size_bytes: _TypeAlias = _typing.Literal["_size_bytes", b"_size_bytes"]  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 from picstore.upload.v1 import upload_pb2 as picstore_dot_upload_dot_v1_dot_upload__pb2
 
@@ -28,6 +29,11 @@ if _version_not_supported:
 
 class UploadServiceStub:
     """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
     """
 
     def __init__(self, channel):
@@ -46,10 +52,40 @@ class UploadServiceStub:
                 request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.UploadImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
+        self.CreateUpload = channel.unary_unary(
+                '/picstore.upload.v1.UploadService/CreateUpload',
+                request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.CreateUploadRequest.SerializeToString,
+                response_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+                _registered_method=True)
+        self.GetUpload = channel.unary_unary(
+                '/picstore.upload.v1.UploadService/GetUpload',
+                request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.GetUploadRequest.SerializeToString,
+                response_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+                _registered_method=True)
+        self.WriteUpload = channel.stream_unary(
+                '/picstore.upload.v1.UploadService/WriteUpload',
+                request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.WriteUploadRequest.SerializeToString,
+                response_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+                _registered_method=True)
+        self.CompleteUpload = channel.unary_unary(
+                '/picstore.upload.v1.UploadService/CompleteUpload',
+                request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.CompleteUploadRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+                _registered_method=True)
+        self.DeleteUpload = channel.unary_unary(
+                '/picstore.upload.v1.UploadService/DeleteUpload',
+                request_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.DeleteUploadRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class UploadServiceServicer:
     """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
     """
 
     def QuickUpload(self, request_iterator, context):
@@ -60,19 +96,73 @@ class UploadServiceServicer:
         query parameters.
 
         Fails with UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_OFFSET_WRONG, UPLOAD_CHECKSUM_WRONG,
-        UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, the IMAGE_ and the LIMIT_ reasons.
+        UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, IMAGE_DUPLICATE, the IMAGE_ and the LIMIT_ reasons.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UploadImage(self, request_iterator, context):
-        """Uploads the bytes of a picture that CreateImage announced. The first message is the header,
-        then come chunks, the last message is the end. Nothing is stored unless the call succeeds.
+        """Uploads the bytes of a picture that CreateImage announced, or others for a picture that has some:
+        pages see the old outputs until the new ones are whole. The first message is the header, then
+        come chunks, the last message is the end. Nothing is stored unless the call succeeds.
 
         Over HTTP the body is the file itself, or a form with one file.
 
-        Fails as QuickUpload does, and with STATE_WRONG if the picture has its bytes already.
+        Fails as QuickUpload does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateUpload(self, request, context):
+        """Makes an upload whose bytes come later. By its `method` they are written through WriteUpload, or
+        sent to the store by the presigned requests in the answer.
+
+        Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests, and with
+        LIMIT_BYTES where `size_bytes` is too large.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUpload(self, request, context):
+        """Returns an upload: from `persisted_size` on its bytes are still to be written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteUpload(self, request_iterator, context):
+        """Writes bytes of an upload with method RESUMABLE, from where it was left. The first message is the
+        header, then come chunks; a finish at last makes the picture. A stream that ends without one, or
+        breaks off, leaves what has come, and the next call goes on from `persisted_size`.
+
+        Over HTTP the body is the bytes.
+
+        Fails with UPLOAD_OFFSET_WRONG, UPLOAD_BUSY while another call writes, LEASE_LOST if another call
+        has begun to write meanwhile, UPLOAD_EXPIRED, UPLOAD_COMPLETED, and as QuickUpload does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteUpload(self, request, context):
+        """Checks what has come and makes the picture of it. What is refused is deleted, and the upload is
+        FAILED. Repeating it after a success changes nothing and returns the picture.
+
+        Fails with UPLOAD_OBJECT_MISSING where nothing has come, UPLOAD_INCOMPLETE, UPLOAD_BUSY,
+        UPLOAD_EXPIRED, UPLOAD_COMPLETED where it is complete with another digest, and as QuickUpload
+        does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteUpload(self, request, context):
+        """Gives an upload up; nothing of it stays. A picture that it has become stays.
+
+        Fails with UPLOAD_BUSY while another call completes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,6 +181,31 @@ def add_UploadServiceServicer_to_server(servicer, server):
                     request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.UploadImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
+            'CreateUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateUpload,
+                    request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.CreateUploadRequest.FromString,
+                    response_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.SerializeToString,
+            ),
+            'GetUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUpload,
+                    request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.GetUploadRequest.FromString,
+                    response_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.SerializeToString,
+            ),
+            'WriteUpload': grpc.stream_unary_rpc_method_handler(
+                    servicer.WriteUpload,
+                    request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.WriteUploadRequest.FromString,
+                    response_serializer=picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.SerializeToString,
+            ),
+            'CompleteUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteUpload,
+                    request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.CompleteUploadRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
+            ),
+            'DeleteUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUpload,
+                    request_deserializer=picstore_dot_upload_dot_v1_dot_upload__pb2.DeleteUploadRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'picstore.upload.v1.UploadService', rpc_method_handlers)
@@ -101,6 +216,11 @@ def add_UploadServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class UploadService:
     """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
     """
 
     @staticmethod
@@ -147,6 +267,141 @@ class UploadService:
             '/picstore.upload.v1.UploadService/UploadImage',
             picstore_dot_upload_dot_v1_dot_upload__pb2.UploadImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.upload.v1.UploadService/CreateUpload',
+            picstore_dot_upload_dot_v1_dot_upload__pb2.CreateUploadRequest.SerializeToString,
+            picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.upload.v1.UploadService/GetUpload',
+            picstore_dot_upload_dot_v1_dot_upload__pb2.GetUploadRequest.SerializeToString,
+            picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteUpload(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/picstore.upload.v1.UploadService/WriteUpload',
+            picstore_dot_upload_dot_v1_dot_upload__pb2.WriteUploadRequest.SerializeToString,
+            picstore_dot_upload_dot_v1_dot_upload__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.upload.v1.UploadService/CompleteUpload',
+            picstore_dot_upload_dot_v1_dot_upload__pb2.CompleteUploadRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.upload.v1.UploadService/DeleteUpload',
+            picstore_dot_upload_dot_v1_dot_upload__pb2.DeleteUploadRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

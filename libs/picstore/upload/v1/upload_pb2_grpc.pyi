@@ -4,6 +4,7 @@ isort:skip_file
 How the bytes of a picture come in."""
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from picstore.catalog.v1 import image_pb2 as _image_pb2
 from picstore.upload.v1 import upload_pb2 as _upload_pb2
@@ -28,7 +29,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class UploadServiceStub:
-    """Takes in the bytes of pictures, checks them, and stores them as originals."""
+    """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -42,20 +49,59 @@ class UploadServiceStub:
     query parameters.
 
     Fails with UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_OFFSET_WRONG, UPLOAD_CHECKSUM_WRONG,
-    UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, the IMAGE_ and the LIMIT_ reasons.
+    UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, IMAGE_DUPLICATE, the IMAGE_ and the LIMIT_ reasons.
     """
     UploadImage: _grpc.StreamUnaryMultiCallable[_upload_pb2.UploadImageRequest, _image_pb2.Image]
-    """Uploads the bytes of a picture that CreateImage announced. The first message is the header,
-    then come chunks, the last message is the end. Nothing is stored unless the call succeeds.
+    """Uploads the bytes of a picture that CreateImage announced, or others for a picture that has some:
+    pages see the old outputs until the new ones are whole. The first message is the header, then
+    come chunks, the last message is the end. Nothing is stored unless the call succeeds.
 
     Over HTTP the body is the file itself, or a form with one file.
 
-    Fails as QuickUpload does, and with STATE_WRONG if the picture has its bytes already.
+    Fails as QuickUpload does.
+    """
+    CreateUpload: _grpc.UnaryUnaryMultiCallable[_upload_pb2.CreateUploadRequest, _upload_pb2.Upload]
+    """Makes an upload whose bytes come later. By its `method` they are written through WriteUpload, or
+    sent to the store by the presigned requests in the answer.
+
+    Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests, and with
+    LIMIT_BYTES where `size_bytes` is too large.
+    """
+    GetUpload: _grpc.UnaryUnaryMultiCallable[_upload_pb2.GetUploadRequest, _upload_pb2.Upload]
+    """Returns an upload: from `persisted_size` on its bytes are still to be written."""
+    WriteUpload: _grpc.StreamUnaryMultiCallable[_upload_pb2.WriteUploadRequest, _upload_pb2.Upload]
+    """Writes bytes of an upload with method RESUMABLE, from where it was left. The first message is the
+    header, then come chunks; a finish at last makes the picture. A stream that ends without one, or
+    breaks off, leaves what has come, and the next call goes on from `persisted_size`.
+
+    Over HTTP the body is the bytes.
+
+    Fails with UPLOAD_OFFSET_WRONG, UPLOAD_BUSY while another call writes, LEASE_LOST if another call
+    has begun to write meanwhile, UPLOAD_EXPIRED, UPLOAD_COMPLETED, and as QuickUpload does.
+    """
+    CompleteUpload: _grpc.UnaryUnaryMultiCallable[_upload_pb2.CompleteUploadRequest, _image_pb2.Image]
+    """Checks what has come and makes the picture of it. What is refused is deleted, and the upload is
+    FAILED. Repeating it after a success changes nothing and returns the picture.
+
+    Fails with UPLOAD_OBJECT_MISSING where nothing has come, UPLOAD_INCOMPLETE, UPLOAD_BUSY,
+    UPLOAD_EXPIRED, UPLOAD_COMPLETED where it is complete with another digest, and as QuickUpload
+    does.
+    """
+    DeleteUpload: _grpc.UnaryUnaryMultiCallable[_upload_pb2.DeleteUploadRequest, _empty_pb2.Empty]
+    """Gives an upload up; nothing of it stays. A picture that it has become stays.
+
+    Fails with UPLOAD_BUSY while another call completes it.
     """
 
 @_typing.type_check_only
 class UploadServiceAsyncStub(UploadServiceStub):
-    """Takes in the bytes of pictures, checks them, and stores them as originals."""
+    """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QuickUpload: _aio.StreamUnaryMultiCallable[_upload_pb2.QuickUploadRequest, _image_pb2.Image]  # type: ignore[assignment]
@@ -66,19 +112,58 @@ class UploadServiceAsyncStub(UploadServiceStub):
     query parameters.
 
     Fails with UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_OFFSET_WRONG, UPLOAD_CHECKSUM_WRONG,
-    UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, the IMAGE_ and the LIMIT_ reasons.
+    UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, IMAGE_DUPLICATE, the IMAGE_ and the LIMIT_ reasons.
     """
     UploadImage: _aio.StreamUnaryMultiCallable[_upload_pb2.UploadImageRequest, _image_pb2.Image]  # type: ignore[assignment]
-    """Uploads the bytes of a picture that CreateImage announced. The first message is the header,
-    then come chunks, the last message is the end. Nothing is stored unless the call succeeds.
+    """Uploads the bytes of a picture that CreateImage announced, or others for a picture that has some:
+    pages see the old outputs until the new ones are whole. The first message is the header, then
+    come chunks, the last message is the end. Nothing is stored unless the call succeeds.
 
     Over HTTP the body is the file itself, or a form with one file.
 
-    Fails as QuickUpload does, and with STATE_WRONG if the picture has its bytes already.
+    Fails as QuickUpload does.
+    """
+    CreateUpload: _aio.UnaryUnaryMultiCallable[_upload_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
+    """Makes an upload whose bytes come later. By its `method` they are written through WriteUpload, or
+    sent to the store by the presigned requests in the answer.
+
+    Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests, and with
+    LIMIT_BYTES where `size_bytes` is too large.
+    """
+    GetUpload: _aio.UnaryUnaryMultiCallable[_upload_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
+    """Returns an upload: from `persisted_size` on its bytes are still to be written."""
+    WriteUpload: _aio.StreamUnaryMultiCallable[_upload_pb2.WriteUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
+    """Writes bytes of an upload with method RESUMABLE, from where it was left. The first message is the
+    header, then come chunks; a finish at last makes the picture. A stream that ends without one, or
+    breaks off, leaves what has come, and the next call goes on from `persisted_size`.
+
+    Over HTTP the body is the bytes.
+
+    Fails with UPLOAD_OFFSET_WRONG, UPLOAD_BUSY while another call writes, LEASE_LOST if another call
+    has begun to write meanwhile, UPLOAD_EXPIRED, UPLOAD_COMPLETED, and as QuickUpload does.
+    """
+    CompleteUpload: _aio.UnaryUnaryMultiCallable[_upload_pb2.CompleteUploadRequest, _image_pb2.Image]  # type: ignore[assignment]
+    """Checks what has come and makes the picture of it. What is refused is deleted, and the upload is
+    FAILED. Repeating it after a success changes nothing and returns the picture.
+
+    Fails with UPLOAD_OBJECT_MISSING where nothing has come, UPLOAD_INCOMPLETE, UPLOAD_BUSY,
+    UPLOAD_EXPIRED, UPLOAD_COMPLETED where it is complete with another digest, and as QuickUpload
+    does.
+    """
+    DeleteUpload: _aio.UnaryUnaryMultiCallable[_upload_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Gives an upload up; nothing of it stays. A picture that it has become stays.
+
+    Fails with UPLOAD_BUSY while another call completes it.
     """
 
 class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes in the bytes of pictures, checks them, and stores them as originals."""
+    """Takes in the bytes of pictures, checks them, and stores them as originals.
+
+    A picture comes in one call (QuickUpload, UploadImage), or as an upload that is made first and may
+    be interrupted: its bytes are written in any number of calls to any replica (WriteUpload), or go to
+    the store directly by presigned requests. However they come, the same checks are passed, and the
+    same bytes make the same picture.
+    """
 
     @_abc_1.abstractmethod
     def QuickUpload(
@@ -93,7 +178,7 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         query parameters.
 
         Fails with UPLOAD_EMPTY, UPLOAD_INCOMPLETE, UPLOAD_OFFSET_WRONG, UPLOAD_CHECKSUM_WRONG,
-        UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, the IMAGE_ and the LIMIT_ reasons.
+        UPLOAD_DIGEST_WRONG, UPLOAD_STALLED, IMAGE_DUPLICATE, the IMAGE_ and the LIMIT_ reasons.
         """
 
     @_abc_1.abstractmethod
@@ -102,12 +187,75 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_upload_pb2.UploadImageRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
-        """Uploads the bytes of a picture that CreateImage announced. The first message is the header,
-        then come chunks, the last message is the end. Nothing is stored unless the call succeeds.
+        """Uploads the bytes of a picture that CreateImage announced, or others for a picture that has some:
+        pages see the old outputs until the new ones are whole. The first message is the header, then
+        come chunks, the last message is the end. Nothing is stored unless the call succeeds.
 
         Over HTTP the body is the file itself, or a form with one file.
 
-        Fails as QuickUpload does, and with STATE_WRONG if the picture has its bytes already.
+        Fails as QuickUpload does.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateUpload(
+        self,
+        request: _upload_pb2.CreateUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
+        """Makes an upload whose bytes come later. By its `method` they are written through WriteUpload, or
+        sent to the store by the presigned requests in the answer.
+
+        Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests, and with
+        LIMIT_BYTES where `size_bytes` is too large.
+        """
+
+    @_abc_1.abstractmethod
+    def GetUpload(
+        self,
+        request: _upload_pb2.GetUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
+        """Returns an upload: from `persisted_size` on its bytes are still to be written."""
+
+    @_abc_1.abstractmethod
+    def WriteUpload(
+        self,
+        request_iterator: _MaybeAsyncIterator[_upload_pb2.WriteUploadRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
+        """Writes bytes of an upload with method RESUMABLE, from where it was left. The first message is the
+        header, then come chunks; a finish at last makes the picture. A stream that ends without one, or
+        breaks off, leaves what has come, and the next call goes on from `persisted_size`.
+
+        Over HTTP the body is the bytes.
+
+        Fails with UPLOAD_OFFSET_WRONG, UPLOAD_BUSY while another call writes, LEASE_LOST if another call
+        has begun to write meanwhile, UPLOAD_EXPIRED, UPLOAD_COMPLETED, and as QuickUpload does.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteUpload(
+        self,
+        request: _upload_pb2.CompleteUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
+        """Checks what has come and makes the picture of it. What is refused is deleted, and the upload is
+        FAILED. Repeating it after a success changes nothing and returns the picture.
+
+        Fails with UPLOAD_OBJECT_MISSING where nothing has come, UPLOAD_INCOMPLETE, UPLOAD_BUSY,
+        UPLOAD_EXPIRED, UPLOAD_COMPLETED where it is complete with another digest, and as QuickUpload
+        does.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteUpload(
+        self,
+        request: _upload_pb2.DeleteUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Gives an upload up; nothing of it stays. A picture that it has become stays.
+
+        Fails with UPLOAD_BUSY while another call completes it.
         """
 
 def add_UploadServiceServicer_to_server(servicer: UploadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

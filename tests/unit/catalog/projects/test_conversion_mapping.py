@@ -77,3 +77,13 @@ def test_size_rules_survive_the_wire_and_the_database(rules: list[SizeRule]) -> 
     assert conversion.size_rules(messages, violations, "sizes") == tuple(rules)
     violations.refuse()
     assert sizes_from_json(json.loads(json.dumps(sizes_to_json(rules)))) == tuple(rules)
+
+
+def test_formats_have_the_name_that_the_contract_gives_them() -> None:
+    numbers = conversion_pb2.Format
+    assert set(conversion.SOURCE_FORMATS) == set(numbers.values()) - {0}
+    for number, source in conversion.SOURCE_FORMATS.items():
+        assert numbers.Name(number) == f"FORMAT_{source.name}"
+    assert set(conversion.FORMATS.values()) == set(Format)
+    for number, format_ in conversion.FORMATS.items():
+        assert numbers.Name(number) == f"FORMAT_{format_.name}"
