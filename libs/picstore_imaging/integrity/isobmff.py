@@ -6,7 +6,6 @@ import mmap
 from typing import Final
 
 from picstore_imaging.bmff import Box, boxes, children, extents, item_type
-from picstore_imaging.formats import SourceFormat
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
 from picstore_kit.errors import InvalidArgument, Reason
 
@@ -15,7 +14,10 @@ _HEVC_ITEMS: Final = frozenset({b"hvc1", b"hev1", b"grid", b"iden", b"iovl"})
 
 
 def walk_avif(data: mmap.mmap) -> Integrity:
-    """Check that boxes and items lie within the file; count the samples of a sequence."""
+    """Check that boxes and items lie within the file; count the samples of a sequence.
+
+    Raises `IMAGE_FORMAT_UNSUPPORTED` for a sequence that no still stands for.
+    """
     frames, last, steps = 1, 0, parts()
     kinds: set[bytes] = set()
     for box in boxes(data, 0, len(data), steps):
@@ -35,6 +37,8 @@ def walk_avif(data: mmap.mmap) -> Integrity:
                     return TRUNCATED
         kinds.add(box.kind)
         last = box.end
+    if kinds >= {b"ftyp", b"moov", b"mdat"} and b"meta" not in kinds:
+        raise _unsupported("that is a sequence without a still", codec="")
     if not kinds >= {b"ftyp", b"meta", b"mdat"}:
         return TRUNCATED
     return Integrity(truncated=False, trailing_bytes=len(data) - last, frames=frames)
@@ -49,12 +53,16 @@ def walk_heic(data: mmap.mmap) -> Integrity:
     kind = None if found.truncated else item_type(data, parts())
     if kind is not None and kind not in _HEVC_ITEMS:
         name = "".join(c for c in kind.decode("latin-1") if c.isprintable() and c.isascii())
-        raise InvalidArgument(
-            Reason.IMAGE_FORMAT_UNSUPPORTED,
-            f"a HEIF picture that is coded as {name} is not accepted, only HEVC (HEIC) is",
-            metadata={"format": SourceFormat.HEIC.value, "codec": name},
-        )
+        raise _unsupported(f"that is coded as {name}", codec=name)
     return found
+
+
+def _unsupported(what: str, *, codec: str) -> InvalidArgument:
+    return InvalidArgument(
+        Reason.IMAGE_FORMAT_UNSUPPORTED,
+        f"a HEIF file {what} is not accepted, only HEIC and AVIF stills are",
+        metadata={"format": "heif", "codec": codec},
+    )
 
 
 def _samples(data: mmap.mmap, moov: Box) -> int:

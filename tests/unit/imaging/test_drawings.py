@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,11 +176,3 @@ def test_a_drawing_is_drawn_at_the_size_that_is_needed(
     assert small.shape == (3, 3, 4)
     assert large[450, 298, 3] == 0
     assert large[450, 301].tolist() == [0, 0, 255, 255]
-
-
-def test_text_is_drawn_in_a_font(draw: Draw, convert: Any, tmp_path: Path) -> None:
-    probed = draw(svg("<text y='19' font-size='20'>Ag</text>"))
-    profile = Profile(formats=(FormatRule(format=Format.PNG),), sizes=(SizeRule(),))
-    specs = [output.spec for output in plan_outputs(profile, probed.facts())]
-    made = run_conversion(tmp_path / "a.svg", probed, specs, tmp_path / "outputs")
-    assert made.outputs[0]["bytes"] > 200

@@ -224,6 +224,13 @@ def test_an_item_that_lies_outside_of_the_file_is_missing(
     assert integrity.inspect(write(data), source_format).truncated
 
 
+def test_a_sequence_without_a_still_is_no_picture(write: Write) -> None:
+    data = box(b"ftyp", b"avis\0\0\0\0avis") + box(b"moov") + box(b"mdat", bytes(8))
+    with pytest.raises(InvalidArgument, match="a sequence without a still") as caught:
+        integrity.inspect(write(data), SourceFormat.AVIF)
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
+
+
 def test_a_heif_of_another_codec_is_refused_by_its_name(write: Write) -> None:
     item = box(b"infe", b"\2\0\0\0\0\1\0\0jpeg\0")
     meta = box(
