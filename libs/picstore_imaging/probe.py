@@ -43,8 +43,8 @@ def probe(path: Path, source_format: SourceFormat, limits: Limits) -> Probe:
         )
     check_frames(limits, container.frames)
     if container.drawn_size is not None:
-        # librsvg counts in 32 bits and wraps around.
-        check_side(limits, math.ceil(min(max(container.drawn_size), _MAX_INT32)))
+        # librsvg counts in 32 bits and wraps around; what it rounds to is checked below.
+        check_side(limits, math.floor(min(max(container.drawn_size), _MAX_INT32)))
     image = _open(path, source_format, container)
     probed = _read_header(image, source_format, length, container)
     check(limits, probed)

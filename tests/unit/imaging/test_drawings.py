@@ -148,6 +148,15 @@ def test_the_line_that_drawing_programs_write_is_harmless(draw: Draw) -> None:
     assert draw(doctype + svg()).width == 40
 
 
+@pytest.mark.parametrize("side", ["10.2", "10.5", "10.8", "0.6"])
+def test_a_drawing_passes_the_limits_of_its_own_size(
+    side: str, draw: Draw, probe: RunProbe, tmp_path: Path
+) -> None:
+    first = draw(svg(attributes=f"width='{side}' height='{side}'"))
+    limits = {"allow_svg": True, "side": first.width, "pixels": first.width * first.height}
+    assert probe(tmp_path / "a.svg", limits=limits) == first
+
+
 def test_drawings_are_refused_by_name_unless_they_are_allowed(
     probe: RunProbe, tmp_path: Path
 ) -> None:
