@@ -7,7 +7,6 @@ picture crosses as a `PicstoreError`, whose message holds no path and no word of
 from __future__ import annotations
 
 import hashlib
-import os
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -27,13 +26,10 @@ from picstore_kit.errors import PicstoreError
 Emit = Callable[[dict[str, Any]], None]
 
 _KIB: Final = 1024
-_FONTS: Final = Path(__file__).with_name("fonts.conf")
-"""The system's own configuration is in /etc, which a confined child may not read."""
 
 
 def warm() -> None:
     """Load every codec, so that no call waits for it and none needs a file once confined."""
-    os.environ.setdefault("FONTCONFIG_FILE", str(_FONTS))
     vips.configure()
     vips.exercise()
     heic.configure()

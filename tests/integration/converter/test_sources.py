@@ -13,6 +13,7 @@ import pyvips
 from PIL import Image
 
 from picstore_imaging.facts import Probe
+from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_imaging.formats import Format
 from picstore_imaging.limits import Limits
 from picstore_imaging.plan import plan_outputs
@@ -66,7 +67,11 @@ def check(directory: Path, *, drawn: bool) -> None:
 async def test_a_confined_child_reads_it(name: str, tmp_path: Path) -> None:
     (path := tmp_path / "source").write_bytes(SOURCES.get(name, lambda: TEXT)())
     async with ChildPool(
-        target="picstore_imaging.sandboxed:probe_file", size=1, limits=PROBE, work_dir=tmp_path
+        target="picstore_imaging.sandboxed:probe_file",
+        size=1,
+        limits=PROBE,
+        work_dir=tmp_path,
+        env=CHILD_ENVIRONMENT,
     ) as pool:
         answer = await pool.result({"path": str(path), "limits": LIMITS.to_json()})
     probed = Probe.from_json(answer)
@@ -78,7 +83,11 @@ async def test_a_confined_child_reads_it(name: str, tmp_path: Path) -> None:
         for index, planned in enumerate(plan_outputs(profile, probed.facts()))
     ]
     async with ChildPool(
-        target="picstore_imaging.sandboxed:convert", size=1, limits=CONVERT, work_dir=tmp_path
+        target="picstore_imaging.sandboxed:convert",
+        size=1,
+        limits=CONVERT,
+        work_dir=tmp_path,
+        env=CHILD_ENVIRONMENT,
     ) as pool:
         request = {
             "path": str(path),
