@@ -9,7 +9,6 @@ import pytest
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1 import upload_pb2
-from picstore_kit.errors import PicstoreError, Reason
 from picstore_upload.receive import STREAM_FROM_BYTES
 from tests.integration.upload.installation import Installation
 from tests.integration.upload.pictures import MIB, chunks, encoded, jpeg, quick, quick_header
@@ -40,7 +39,9 @@ async def test_a_picture_is_stored_and_recorded_with_its_jobs(
     assert len(await installed.catalog_rows("SELECT id FROM jobs")) == 1
 
 
-async def test_an_announced_picture_gets_its_bytes_once(installed: Installation) -> None:
+async def test_an_announced_picture_gets_its_bytes_and_later_others(
+    installed: Installation,
+) -> None:
     image_id = await installed.announce()
 
     def messages(data: bytes) -> list[upload_pb2.UploadImageRequest]:
@@ -52,11 +53,14 @@ async def test_an_announced_picture_gets_its_bytes_once(installed: Installation)
 
     image = await installed.uploads.UploadImage(iter(messages(jpeg())))
     assert (image.id, image.state) == (image_id, Image.STATE_CONVERTING)
-    stored = await installed.objects()
-    with pytest.raises(PicstoreError) as caught:
-        await installed.uploads.UploadImage(iter(messages(encoded(64, 64, ".png"))))
-    assert caught.value.reason is Reason.STATE_WRONG
-    assert await installed.objects() == stored
+    (first,) = await installed.objects()
+
+    replaced = await installed.uploads.UploadImage(iter(messages(encoded(64, 64, ".png"))))
+
+    assert (replaced.id, replaced.pending_generation) == (image_id, 2)
+    objects = await installed.objects()
+    assert len(objects) == 2  # nothing was overwritten
+    assert first in objects
 
 
 @pytest.mark.parametrize("chunk_bytes", [1_000, 65_537, MIB])
