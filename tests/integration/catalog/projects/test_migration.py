@@ -50,8 +50,8 @@ EARLIER_ROWS = """
 
 
 OF_OLD_CODE = """
-    INSERT INTO images (id, team_id, project_id, upload_profile_id, filename, filename_key, location,
-                        state)
+    INSERT INTO images (id, team_id, project_id, upload_profile_id, filename, filename_key,
+                        location, state)
     VALUES ('img_4', %(team)s, 'prj_1', 'upr_1', 'B.jpg', 'b.jpg', '', 'AWAITING_UPLOAD');
     UPDATE images
     SET state = 'CONVERTING', upload_id = 'upl_4', originals_location_id = 'loc_1',
@@ -66,7 +66,7 @@ OF_OLD_CODE = """
         pending_generation = 0
     WHERE id = 'img_4';
 """
-"""What code does that does not know the table of originals: it commits, and pages see the picture."""
+"""What code does that knows no table of originals: it commits, and pages see the picture."""
 
 
 @asynccontextmanager
