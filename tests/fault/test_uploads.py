@@ -237,7 +237,7 @@ def test_a_presigned_upload_is_completed_afterwards(
     async def complete() -> Image:
         async with uploads(stack) as service:
             request = upload_pb2.CompleteUploadRequest(upload_id=upload.id)
-            return await service.CompleteUpload(request)
+            return await service.CompleteUpload(request, timeout=60)
 
     before = pictures(stack)
     upload = asyncio.run(create())
