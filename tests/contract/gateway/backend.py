@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ class Call:
     """One call that came."""
 
     metadata: dict[str, str]
+    remaining_s: float | None = None
+    """Until the deadline that the caller set."""
     requests: list[Any] = field(default_factory=list)
     """All messages, in order."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,6 +56,8 @@ class Backend(grpc.GenericRpcHandler):
         self._routes = {route.rpc_path: route for route in public_routes()}
         self._answers: dict[str, Answer] = {}
         self._decisions: dict[str, Decide] = {}
+        self._streams: dict[str, tuple[Answer, ...]] = {}
+        self._endless: set[str] = set()
         self.calls: dict[str, Call] = {}
         self.called = asyncio.Event()
 
@@ -64,6 +68,12 @@ class Backend(grpc.GenericRpcHandler):
     def decide(self, method: str, decide: Decide) -> None:
         """Ask after every message of a stream whether to answer already."""
         self._decisions[method] = decide
+
+    def stream(self, method: str, answers: Iterable[Answer], *, endless: bool = False) -> None:
+        """Answer a method that streams so; with `endless`, say nothing more and do not end."""
+        self._streams[method] = tuple(answers)
+        if endless:
+            self._endless.add(method)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Return the handler of a method."""
@@ -76,11 +86,15 @@ class Backend(grpc.GenericRpcHandler):
         }
         if route.takes_bytes:
             return grpc.stream_unary_rpc_method_handler(self._receive(route), **kinds)
+        if route.streams:
+            return grpc.unary_stream_rpc_method_handler(self._tell(route), **kinds)
         return grpc.unary_unary_rpc_method_handler(self._respond(route), **kinds)
 
     def _begin(self, route: Route, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-        call = self.calls[route.method.name] = Call(metadata=metadata)
+        call = self.calls[route.method.name] = Call(
+            metadata=metadata, remaining_s=context.time_remaining()
+        )
         self.called.set()
         return call
 
@@ -90,6 +104,20 @@ class Backend(grpc.GenericRpcHandler):
             return await self._finish(route, None, context)
 
         return respond
+
+    def _tell(self, route: Route) -> Callable[..., Any]:
+        async def tell(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            call = self._begin(route, context)
+            call.requests.append(request)
+            try:
+                for answer in self._streams.get(route.method.name, ()):
+                    await context.write(await self._finish(route, answer, context))
+                if route.method.name in self._endless:
+                    await asyncio.Event().wait()
+            finally:
+                call.ended.set()
+
+        return tell
 
     def _receive(self, route: Route) -> Callable[..., Any]:
         async def receive(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from picstore_catalog.hub import WatchHub, Watcher
+from picstore_catalog.hub import Watcher, WatchHub
 from picstore_catalog.model.watch import MAX_OUTPUTS, Happening, Kind
 from picstore_kit.errors import Reason, ResourceExhausted
 from picstore_kit.ids import ImageId, OutputId, ProjectId, new_id
