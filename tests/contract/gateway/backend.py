@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,10 +57,14 @@ class Backend(grpc.GenericRpcHandler):
         self._routes = {route.rpc_path: route for route in public_routes()}
         self._answers: dict[str, Answer] = {}
         self._decisions: dict[str, Decide] = {}
-        self._streams: dict[str, tuple[Answer, ...]] = {}
+        self._streams: dict[str, list[tuple[Answer, ...]]] = {}
         self._endless: set[str] = set()
         self.calls: dict[str, Call] = {}
+        self.counts: Counter[str] = Counter()
+        """How often a method that streams was called."""
         self.called = asyncio.Event()
+        self.stopping = asyncio.Event()
+        """Set by a test to tell the gateway in front that it is to stop."""
 
     def answer(self, method: str, answer: Answer) -> None:
         """Answer `method` (its plain name) so."""
@@ -71,9 +76,13 @@ class Backend(grpc.GenericRpcHandler):
 
     def stream(self, method: str, answers: Iterable[Answer], *, endless: bool = False) -> None:
         """Answer a method that streams so; with `endless`, say nothing more and do not end."""
-        self._streams[method] = tuple(answers)
+        self.streams(method, answers)
         if endless:
             self._endless.add(method)
+
+    def streams(self, method: str, *answers: Iterable[Answer]) -> None:
+        """Answer one call after the other with the next of the streams, and then with the last."""
+        self._streams[method] = [tuple(each) for each in answers]
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Return the handler of a method."""
@@ -109,8 +118,10 @@ class Backend(grpc.GenericRpcHandler):
         async def tell(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             call = self._begin(route, context)
             call.requests.append(request)
+            self.counts[route.method.name] += 1
             try:
-                for answer in self._streams.get(route.method.name, ()):
+                streams = self._streams.get(route.method.name, [()])
+                for answer in streams.pop(0) if len(streams) > 1 else streams[0]:
                     await context.write(await self._finish(route, answer, context))
                 if route.method.name in self._endless:
                     await asyncio.Event().wait()

@@ -32,13 +32,7 @@ PROXIES = (ip_network("127.0.0.2/32"), ip_network("10.0.0.0/8"))
 
 
 @pytest.fixture
-async def stopping() -> asyncio.Event:
-    """Set when the gateway is told to stop."""
-    return asyncio.Event()
-
-
-@pytest.fixture
-async def address(backend: Backend, tmp_path: Path, stopping: asyncio.Event) -> AsyncIterator[str]:
+async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
     """Where the gateway listens, as `host:port`."""
     socket = f"unix:{tmp_path / 'backend.sock'}"
     services = grpc.aio.server(handlers=[backend])
@@ -59,7 +53,7 @@ async def address(backend: Backend, tmp_path: Path, stopping: asyncio.Event) -> 
             ready=ready,
             version="1.2.3",
             trusted_proxies=PROXIES,
-            stopping=stopping,
+            stopping=backend.stopping,
         )
         server = await stack.enter_async_context(
             HTTPServer(app, listen="127.0.0.1:0", stop_grace_s=1)

@@ -130,12 +130,12 @@ async def test_a_client_that_goes_away_ends_the_call(
 
 
 async def test_a_gateway_that_stops_ends_its_streams(
-    http: httpx.AsyncClient, backend: Backend, stopping: asyncio.Event
+    http: httpx.AsyncClient, backend: Backend
 ) -> None:
     backend.stream("WatchImage", [CURRENT], endless=True)
     async with http.stream("GET", PATH) as answer:
         lines = await _begun(answer)
-        stopping.set()
+        backend.stopping.set()
         async with asyncio.timeout(30):
             assert not [line async for line in lines if line]
             await backend.calls["WatchImage"].ended.wait()
