@@ -16,6 +16,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -59,8 +60,8 @@ class Watcher:
             return False
         return True
 
-    def take(self) -> dict[ImageId, Happenings]:
-        """Return what has happened since the last time, by picture, oldest first.
+    def take(self, *, at_most: int = _MAX_UNTOLD) -> dict[ImageId, Happenings]:
+        """Return what has happened and was not taken yet, by picture, oldest first.
 
         Raises:
             ResourceExhausted: More happened than is remembered (OVERLOADED): the caller, who reads
@@ -72,10 +73,10 @@ class Watcher:
                 f"more than {_MAX_UNTOLD} pictures changed before they could be told of",
                 retry_after=1.0,
             )
-        untold, self._untold = self._untold, {}
-        if not self._closed:
+        taken = {key: self._untold.pop(key) for key in list(islice(self._untold, at_most))}
+        if not (self._untold or self._closed):
             self._wake.clear()
-        return untold
+        return taken
 
     def tell(self, happening: Happening) -> None:
         """Remember what has happened until it is taken."""

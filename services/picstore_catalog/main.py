@@ -125,6 +125,7 @@ def servicers(
             max_duration_s=settings.watch.max_duration_s,
         ),
         max_waits=settings.watch.max_waits,
+        max_looks=settings.watch.max_looks,
     )
     return [
         (

@@ -41,6 +41,8 @@ class WatchSettings(SettingsGroup):
     max_waits: NonNegativeInt = 256
     """Of them, those who wait in a plain call, which has a place among
     PICSTORE_RPC__MAX_CONCURRENT_RPCS."""
+    max_looks: PositiveInt = 4
+    """Watchers who look at once, each with a connection; below PICSTORE_POSTGRES__POOL_MAX."""
 
 
 class CatalogSettings(ServiceSettings):

@@ -47,6 +47,9 @@ It raises what the call would be refused with now: Unauthenticated, PermissionDe
 _MARGIN_S: Final = 0.5
 """Kept of the call's own time, so that waiting ends well and not by a deadline."""
 
+_AT_ONCE: Final = 20
+"""Pictures in one look."""
+
 _HEARTBEAT: Final = Told(kind=Kind.HEARTBEAT)
 
 
@@ -65,12 +68,20 @@ class Pace:
 class Watching:
     """Serves everybody who watches or waits."""
 
-    def __init__(self, work: UnitOfWork, hub: WatchHub, pace: Pace, *, max_waits: int) -> None:
-        """At most `max_waits` calls wait at once: they take places that other calls need."""
+    def __init__(
+        self, work: UnitOfWork, hub: WatchHub, pace: Pace, *, max_waits: int, max_looks: int
+    ) -> None:
+        """At most `max_waits` calls wait at once: they take places that other calls need.
+
+        And at most `max_looks` look at once: all who watch the same are woken together, and would
+        take all connections from the others. What happens while one waits for its turn is in what
+        it sees then.
+        """
         self._work = work
         self._hub = hub
         self._pace = pace
         self._free_waits = max_waits
+        self._turn = asyncio.Semaphore(max_looks)
 
     async def image(self, renew: RenewAccess, image_id: ImageId) -> AsyncGenerator[Told, None]:
         """Tell how a picture is and what happens to it, until it is finished.
@@ -82,19 +93,21 @@ class Watching:
         """
         times = _Times(self._pace)
         with self._hub.watch(image_ids=[image_id]) as watcher:
-            mark, seen = await self._look_at_one(renew, image_id)
+            access = await renew()
+            async with self._turn:
+                mark, seen = await self._look_at_one(access, image_id)
             yield current(seen)
             times.told()
             while not (seen.finished or watcher.closed or times.over):
-                woken = await watcher.woken(timeout_s=times.pause_s())
-                if woken:
-                    watcher.take()
-                elif times.poll_due:
-                    woken = await self._mark_of(renew, image_id) != mark
-                    times.polled()
-                if woken:
-                    before = seen
-                    mark, seen = await self._look_at_one(renew, image_id)
+                changed = await watcher.woken(timeout_s=times.pause_s())
+                before = seen
+                if changed or times.poll_due:
+                    access = await renew()
+                    async with self._turn:
+                        watcher.take()
+                        changed = changed or await self._mark_of(access, image_id) != mark
+                        if changed:
+                            mark, seen = await self._look_at_one(access, image_id)
                     times.polled()
                     for told in changes(before, seen):
                         yield told
@@ -116,7 +129,9 @@ class Watching:
         """
         times = _Times(self._pace)
         with self._hub.watch(image_ids=image_ids) as watcher:
-            known, views = await self._look_at(renew, project_id, image_ids)
+            access = await renew()
+            async with self._turn:
+                known, views = await self._look_at(access, project_id, image_ids)
             for image_id in image_ids:
                 if image_id not in views:
                     raise NotFound.of("Image", image_id)
@@ -124,22 +139,24 @@ class Watching:
                 yield told
             times.told()
             while not (watcher.closed or times.over):
-                changed: Iterable[ImageId] = ()
-                if await watcher.woken(timeout_s=times.pause_s()):
-                    changed = watcher.take()
-                elif times.poll_due:
-                    changed = await self._changed(renew, project_id, known)
-                    times.polled()
-                # What is not there any more has no event; it is not looked at again.
-                if wanted := [image_id for image_id in changed if image_id in known]:
-                    new_marks, new = await self._look_at(renew, project_id, wanted)
+                woken = await watcher.woken(timeout_s=times.pause_s())
+                if woken or times.poll_due:
+                    access = await renew()
+                    async with self._turn:
+                        changed: Iterable[ImageId] = watcher.take(at_most=_AT_ONCE)
+                        if not woken:
+                            changed = await self._changed(access, project_id, known)
+                            times.polled()
+                        # What is gone has no event; it is not looked at again.
+                        wanted = [image_id for image_id in changed if image_id in known]
+                        now_known, now = await self._look_at(access, project_id, wanted)
                     for image_id in wanted:
                         before = views.pop(image_id)
                         del known[image_id]
-                        if (now := new.get(image_id)) is None:
+                        if image_id not in now:
                             continue
-                        known[image_id], views[image_id] = new_marks[image_id], now
-                        for told in without_outputs(changes(before, now)):
+                        known[image_id], views[image_id] = now_known[image_id], now[image_id]
+                        for told in without_outputs(changes(before, now[image_id])):
                             yield told
                             times.told()
                 if times.heartbeat_due:
@@ -162,22 +179,22 @@ class Watching:
         """
         times = _Times(self._pace)
         with self._hub.watch(project_id=project_id) as watcher:
-            await self._look_at(renew, project_id, ())
+            access = await renew()
+            async with self._turn:
+                await self._look_at(access, project_id, ())
             yield _HEARTBEAT
             times.told()
             while not (watcher.closed or times.over):
-                if await watcher.woken(timeout_s=times.pause_s()):
-                    # One look at a time: what happens meanwhile is added to what waits.
-                    for image_id, happened in watcher.take().items():
-                        _, views = await self._look_at(renew, project_id, [image_id])
-                        if (now := views.get(image_id)) is None:
-                            continue
-                        for told in without_outputs(happenings(happened, now)):
+                if await watcher.woken(timeout_s=times.pause_s()) or times.poll_due:
+                    access = await renew()
+                    async with self._turn:
+                        untold = watcher.take(at_most=_AT_ONCE)
+                        _, views = await self._look_at(access, project_id, tuple(untold))
+                    times.polled()
+                    for image_id, view in views.items():
+                        for told in without_outputs(happenings(untold[image_id], view)):
                             yield told
                             times.told()
-                elif times.poll_due:
-                    await self._look_at(renew, project_id, ())
-                    times.polled()
                 if times.heartbeat_due:
                     yield _HEARTBEAT
                     times.told()
@@ -194,11 +211,14 @@ class Watching:
         """
         times = _Times(replace(self._pace, max_duration_s=wait_s))
         with self._place_to_wait(), self._hub.watch(image_ids=[image_id]) as watcher:
-            while not is_settled((await self._fetch(renew, image_id)).value):
-                if watcher.closed or times.over:
-                    return
-                if await watcher.woken(timeout_s=times.pause_s()):
+            while True:
+                access = await renew()
+                async with self._turn:
                     watcher.take()
+                    settled = is_settled((await self._fetch(access, image_id)).value)
+                if settled or watcher.closed or times.over:
+                    return
+                await watcher.woken(timeout_s=times.pause_s())
                 times.polled()
 
     @contextmanager
@@ -213,28 +233,24 @@ class Watching:
         finally:
             self._free_waits += 1
 
-    async def _fetch(self, renew: RenewAccess, image_id: ImageId) -> Stored[Image]:
-        access = await renew()
+    async def _fetch(self, access: Access, image_id: ImageId) -> Stored[Image]:
         async with self._work.begin(access.team_id) as transaction:
             return await images.fetch(transaction, access, image_id)
 
-    async def _mark_of(self, renew: RenewAccess, image_id: ImageId) -> Mark | None:
-        access = await renew()
+    async def _mark_of(self, access: Access, image_id: ImageId) -> Mark | None:
         async with self._work.begin(access.team_id) as transaction:
             return (await marks(transaction, access, [image_id])).get(image_id)
 
-    async def _look_at_one(self, renew: RenewAccess, image_id: ImageId) -> tuple[Mark | None, View]:
-        access = await renew()
+    async def _look_at_one(self, access: Access, image_id: ImageId) -> tuple[Mark | None, View]:
         async with self._work.begin(access.team_id) as transaction:
             # The mark first: if the picture changes between the two, the next look is one too many.
             found = await marks(transaction, access, [image_id])
             return found.get(image_id), await _view(transaction, access, image_id)
 
     async def _look_at(
-        self, renew: RenewAccess, project_id: ProjectId, image_ids: Sequence[ImageId]
+        self, access: Access, project_id: ProjectId, image_ids: Sequence[ImageId]
     ) -> tuple[dict[ImageId, Mark], dict[ImageId, View]]:
         """Return those of the pictures that are in the project; with none, only look at that."""
-        access = await renew()
         async with self._work.begin(access.team_id) as transaction:
             await projects.fetch(transaction, access, project_id)
             found = await marks(transaction, access, image_ids) if image_ids else {}
@@ -248,10 +264,9 @@ class Watching:
         return found, views
 
     async def _changed(
-        self, renew: RenewAccess, project_id: ProjectId, known: dict[ImageId, Mark]
+        self, access: Access, project_id: ProjectId, known: dict[ImageId, Mark]
     ) -> list[ImageId]:
         """Return the pictures that are not as they were."""
-        access = await renew()
         async with self._work.begin(access.team_id) as transaction:
             await projects.fetch(transaction, access, project_id)
             found = await marks(transaction, access, list(known))

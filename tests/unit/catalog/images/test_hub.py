@@ -64,6 +64,18 @@ async def test_what_happens_before_it_is_taken_becomes_one() -> None:
         assert not await is_woken(watcher)
 
 
+async def test_what_is_not_taken_waits_on() -> None:
+    hub = WatchHub(limit=10)
+    with hub.watch(project_id=PROJECT) as watcher:
+        images = [new_id(ImageId) for _ in range(5)]
+        for image_id in images:
+            hub.tell(happening(image_id=image_id))
+        taken = []
+        while await is_woken(watcher):
+            taken.append(list(watcher.take(at_most=2)))
+        assert taken == [images[:2], images[2:4], images[4:]]
+
+
 async def test_a_watcher_that_is_told_too_much_keeps_nothing_and_is_refused() -> None:
     hub = WatchHub(limit=10)
     with hub.watch(project_id=PROJECT) as watcher:
