@@ -220,7 +220,7 @@ async def test_a_revoked_key_ends_its_streams(stack: LiveStack, project_id: Proj
     with stack.http() as http:
         me = http.get("/api/v1/me").json()
         made = http.post(
-            "/api/v1/api_keys", json={"user_id": me["user_id"], "display_name": "watching"}
+            "/api/v1/api_keys", json={"user_id": me["user_id"], "inherit": True}
         ).json()
         key, key_id = made["credential"], made["api_key"]["id"]
         async with (
