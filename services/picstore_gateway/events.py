@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,6 +53,8 @@ _KINDS: Final[Mapping[str, str]] = {
 """The names of events where the contract calls them otherwise than their kind."""
 _KIND: Final = "kind"
 _PREFIX: Final = "KIND_"
+_UNNAMED: Final = "message"
+"""The name that the standard gives to events without one."""
 _ALIVE: Final = "KIND_HEARTBEAT"
 
 
@@ -79,10 +82,18 @@ def event_operation(route: Route, backends: Backends, stopping: asyncio.Event) -
 def event_of(message: Message) -> bytes:
     """Write a message as an event."""
     kind = _kind_of(message)
-    if kind == _ALIVE:
-        return _HEARTBEAT
-    name = _KINDS.get(kind, kind.removeprefix(_PREFIX).lower())
-    return _event(name, to_json(message))
+    return _HEARTBEAT if kind == _ALIVE else _event(_name_of(kind), to_json(message))
+
+
+def names_of(message: Descriptor) -> list[str]:
+    """Return the names that events of a message type can have."""
+    field = message.fields_by_name.get(_KIND)
+    kinds = [] if field is None or field.enum_type is None else field.enum_type.values[1:]
+    return [*(_name_of(kind.name) for kind in kinds if kind.name != _ALIVE), ERROR]
+
+
+def _name_of(kind: str) -> str:
+    return _KINDS.get(kind) or kind.removeprefix(_PREFIX).lower() or _UNNAMED
 
 
 def _kind_of(message: Message) -> str:
@@ -95,8 +106,7 @@ def _kind_of(message: Message) -> str:
 
 def _event(name: str, data: bytes) -> bytes:
     """Write an event; JSON has no line breaks of its own."""
-    head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + data + b"\n\n"
+    return f"event: {name}\n".encode() + b"data: " + data + b"\n\n"
 
 
 class _EventStream(Response):

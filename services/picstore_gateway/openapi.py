@@ -260,13 +260,28 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(message: Descriptor, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what `content` is of a stream of messages; OpenAPI has no word for what is in it."""
-    text = (
-        f"Server-sent events. The `data` of each is a {message.name} in JSON, and its name the "
-        f"kind. `{events.ERROR}` is a Problem, and the last one. Lines that begin with a colon "
-        "say that the stream is alive."
-    )
-    described = {"type": "string", "description": text, "x-data": schema}
+    """Return what `content` is of a stream of messages: in 3.0, the schema is that of one event."""
+    described = {
+        "type": "object",
+        "description": "An event. Lines that begin with a colon say that the stream is alive.",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {
+                "type": "string",
+                "enum": events.names_of(message),
+                "description": f"What it is. After `{events.ERROR}` the stream ends.",
+            },
+            "data": {
+                "type": "string",
+                "description": f"A {message.name} in JSON; of `{events.ERROR}`, a Problem.",
+                "x-json": schema,
+            },
+            "retry": {
+                "type": "integer",
+                "description": "Milliseconds after which to ask for another stream.",
+            },
+        },
+    }
     return {events.MEDIA_TYPE: {"schema": described}}
 
 

@@ -179,8 +179,12 @@ def test_a_stream_tells_of_its_events(document: dict[str, Any]) -> None:
     watch = document["paths"]["/api/v1/images/{image_id}/events"]["get"]
     assert watch["responses"]["200"]["content"].keys() == {"text/event-stream"}
     schema = watch["responses"]["200"]["content"]["text/event-stream"]["schema"]
-    assert "WatchImagesResponse in JSON" in schema["description"]
-    assert schema["x-data"] == {"$ref": "#/components/schemas/WatchImagesResponse"}
+    assert schema["properties"]["event"]["enum"] == [
+        *("current", "image.committed", "output.ready", "image.ready", "image.failed"),
+        "error",
+    ]
+    data = schema["properties"]["data"]
+    assert data["x-json"] == {"$ref": "#/components/schemas/WatchImagesResponse"}
     assert "output" in document["components"]["schemas"]["WatchImagesResponse"]["properties"]
     assert {"400", "401", "403", "404", "429"} <= watch["responses"].keys()
 
