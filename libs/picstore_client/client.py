@@ -6,7 +6,7 @@ import asyncio
 import base64
 import mimetypes
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -34,6 +34,7 @@ from picstore.catalog.v1.image_pb2 import (
     ListImagesRequest,
     LookupImagesRequest,
     UpdateImageRequest,
+    WatchImagesResponse,
 )
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import GetProjectRequest, ListProjectsRequest, Project
@@ -48,11 +49,10 @@ from picstore_client.methods import (
     LOOKUP_IMAGES,
     UPDATE_IMAGE,
 )
-from picstore_client.problems import error_of, foreign, reason_of, unreachable
+from picstore_client.problems import error_of, foreign, unreachable
 from picstore_client.transcoding import http_call
+from picstore_client.watching import LONGEST_WAIT_S, wait_ready, watch_image
 from picstore_kit.errors import (
-    DeadlineExceeded,
-    FailedPrecondition,
     InvalidArgument,
     NotFound,
     PicstoreError,
@@ -61,13 +61,8 @@ from picstore_kit.errors import (
     Unavailable,
 )
 
-_UNFINISHED: Final = frozenset({Image.STATE_AWAITING_UPLOAD, Image.STATE_CONVERTING})
-"""States that something else will follow."""
-
 _BLOCK_BYTES: Final = 256 * 1024
 _ATTEMPTS: Final = 4
-_POLL_MIN_S: Final = 0.05
-_POLL_MAX_S: Final = 1.0
 _CONNECT_TIMEOUT_S: Final = 5.0
 _MAX_RETRY_AFTER_S: Final = 5.0
 _LOOKUP_SHA256S: Final = 1000
@@ -254,40 +249,23 @@ class PicStoreClient:
         timeout_s: float = 300.0,
         on_change: Callable[[Image], None] | None = None,
     ) -> Image:
-        """Wait until pages can show a picture.
+        """Wait until pages can show a picture, as it is after its newest original.
 
         Raises:
-            FailedPrecondition: The picture is FAILED, for the reason that the error has.
+            FailedPrecondition: Nothing could be made of it, for the reason that the error has.
             DeadlineExceeded: It takes longer than `timeout_s` seconds.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._poll(image_id, on_change)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                Reason.DEADLINE_EXCEEDED,
-                f"the picture is not converted after {timeout_s:g} s; its conversion goes on",
-                metadata={"image": image_id},
-            ) from None
+        return await wait_ready(
+            lambda request: self.call(GET_IMAGE, request),
+            image_id,
+            timeout_s=timeout_s,
+            longest_wait_s=min(LONGEST_WAIT_S, (self._http.timeout.read or LONGEST_WAIT_S) / 2),
+            on_change=on_change,
+        )
 
-    async def _poll(self, image_id: str, on_change: Callable[[Image], None] | None) -> Image:
-        pause = _POLL_MIN_S
-        etag = None
-        while True:
-            image = await self.get_image(image_id)
-            if on_change is not None and image.etag != etag:
-                on_change(image)
-            etag = image.etag
-            if image.state == Image.STATE_READY:
-                return image
-            if image.state not in _UNFINISHED:
-                raise FailedPrecondition(
-                    reason_of(image.failure_reason),
-                    f"{image.filename} could not be converted: {image.failure_message}",
-                    metadata={"image": image.id},
-                )
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _POLL_MAX_S)
+    def watch_image(self, image_id: str) -> AsyncGenerator[WatchImagesResponse, None]:
+        """Yield how a picture is and what happens to it, until it is ready or failed for good."""
+        return watch_image(self._http, self._url, image_id)
 
     async def set_alt_text(self, image_id: str, alt_text: str) -> Image:
         """Change what a picture is said to show."""

@@ -1,6 +1,7 @@
 """The methods that the gateway offers over HTTP, by name; a test holds them to the contract.
 
-Uploads are not among them: they take a file, see `PicStoreClient.quick_upload`.
+Uploads are not among them: they take a file, see `PicStoreClient.quick_upload`; and neither are
+streams, see `PicStoreClient.watch_image`.
 """
 
 from __future__ import annotations

@@ -56,6 +56,10 @@ def test_from_an_invitation_to_logging_out(stack: LiveStack, browser: httpx.Clie
     with_token = {**by_cookie, "x-csrf-token": begun.json()["csrf_token"]}
     made = browser.post("/api/v1/projects", json=project, headers=with_token)
     assert made.status_code == 201, made.text
+    events = f"{made.headers['location']}/events"
+    with browser.stream("GET", events, headers=by_cookie) as watched:
+        assert watched.headers["content-type"].startswith("text/event-stream")
+        assert next(watched.iter_lines()).startswith("retry: ")
     gone = browser.delete(made.headers["location"], headers=with_token)
     assert gone.status_code == 204, gone.text
 

@@ -23,7 +23,12 @@ from picstore_kit.rpc.tokens import ServiceTokenVerifier, VerificationKey, mint_
 from picstore_kit.settings import RPCSettings
 
 ECHO = "picstore.test.v1.EchoService"
-STREAMING = {"Down": (False, True), "Up": (True, False), "Both": (True, True)}
+STREAMING = {
+    "Down": (False, True),
+    "Up": (True, False),
+    "Both": (True, True),
+    "DownForUsers": (False, True),
+}
 AUDIENCES = {
     "Unary": options_pb2.AUDIENCE_PUBLIC,
     "Down": options_pb2.AUDIENCE_PUBLIC,
@@ -32,6 +37,7 @@ AUDIENCES = {
     "ForCallers": options_pb2.AUDIENCE_CALLER,
     "ForServices": options_pb2.AUDIENCE_SERVICE,
     "ForUsers": options_pb2.AUDIENCE_PERMISSION,
+    "DownForUsers": options_pb2.AUDIENCE_PERMISSION,
 }
 
 
@@ -148,8 +154,8 @@ class EchoClient:
     async def unary(self, text: str = "hello", *, method: str = "Unary", **options: Any) -> Any:
         return await self._callable("unary_unary", method)(self.message(text=text), **options)
 
-    def down(self, text: str = "a b c", **options: Any) -> Any:
-        return self._callable("unary_stream", "Down")(self.message(text=text), **options)
+    def down(self, text: str = "a b c", *, method: str = "Down", **options: Any) -> Any:
+        return self._callable("unary_stream", method)(self.message(text=text), **options)
 
     def up(self, requests: AsyncIterator[Message] | None = None, **options: Any) -> Any:
         return self._callable("stream_unary", "Up")(requests, **options)
