@@ -29,7 +29,9 @@ class Backends:
         """`channels` are by the full name of the service that is called through each."""
         self._channels = dict(channels)
 
-    async def call(self, route: Route, request: Message) -> Message:
+    async def call(
+        self, route: Route, request: Message, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> Message:
         """Make a plain call.
 
         Raises:
@@ -40,7 +42,7 @@ class Backends:
             request_serializer=route.request_class.SerializeToString,
             response_deserializer=route.response_class.FromString,
         )
-        response: Message = await method(request, timeout=CALL_TIMEOUT_S)
+        response: Message = await method(request, timeout=timeout_s)
         return response
 
     async def send(self, route: Route, requests: AsyncIterator[Message]) -> Message:
