@@ -14,9 +14,10 @@ from picstore_kit.errors import Code, FailedPrecondition, PicstoreError, Reason
 
 GONE: Final = 410
 FORBIDDEN: Final = 403
+LOCKED: Final = 423
 
 _STATUSES: Final = {
-    Reason.UPLOAD_BUSY: 423,
+    Reason.UPLOAD_BUSY: LOCKED,
     Reason.UPLOAD_CHECKSUM_WRONG: 460,
     Reason.UPLOAD_EXPIRED: GONE,
     # What has come is kept: a client that hears of it in time goes on.
@@ -24,6 +25,8 @@ _STATUSES: Final = {
 }
 _FINAL: Final = frozenset({Code.FAILED_PRECONDITION, Code.ALREADY_EXISTS})
 _UNPROCESSABLE: Final = 422
+_TOO_MANY: Final = 429
+_OURS: Final = 500
 
 
 class Refusal(Exception):
@@ -45,6 +48,16 @@ def refusal_of(error: PicstoreError) -> Response:
     if status is None:
         status = _UNPROCESSABLE if error.code in _FINAL else status_of(error)
     return problem(error, status=status)
+
+
+def is_passing(error: PicstoreError) -> bool:
+    """Say whether an error has nothing to do with the upload, and may be over soon.
+
+    Clients of tus who ask how far an upload is take whatever they hear but 423 for its end, and
+    begin anew.
+    """
+    status = status_of(error)
+    return status == _TOO_MANY or status >= _OURS
 
 
 def offset_of(upload: upload_pb2.Upload) -> int:

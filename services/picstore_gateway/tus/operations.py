@@ -17,10 +17,12 @@ from picstore_gateway.routes import route_to
 from picstore_gateway.streams import Body
 from picstore_gateway.tus.answers import (
     FORBIDDEN,
+    LOCKED,
     Refusal,
     check_there,
     description_of,
     headers_of,
+    is_passing,
     is_whole,
     length_of,
     offset_of,
@@ -36,7 +38,13 @@ from picstore_gateway.tus.headers import (
     place_of,
 )
 from picstore_gateway.writing import write
-from picstore_kit.errors import Aborted, FailedPrecondition, InvalidField, Reason
+from picstore_kit.errors import (
+    Aborted,
+    FailedPrecondition,
+    InvalidField,
+    PicstoreError,
+    Reason,
+)
 
 _SERVICE: Final = "picstore.upload.v1.UploadService"
 _CREATE: Final = route_to(f"{_SERVICE}.CreateUpload")
@@ -101,10 +109,15 @@ class TusOperations:
         To clients an upload whose bytes are all there is done. If what would have made the picture
         of them has died, then this is the last that is heard of them: so it is made now.
         """
-        upload = await self._upload(request)
-        check_there(upload)
-        if is_whole(upload):
-            upload = await self._completed(upload)
+        try:
+            upload = await self._upload(request)
+            check_there(upload)
+            if is_whole(upload):
+                upload = await self._completed(upload)
+        except PicstoreError as error:
+            if is_passing(error):
+                raise Refusal(error, LOCKED) from error
+            raise
         headers = {"cache-control": "no-store", **description_of(upload)}
         return Response(status_code=200, headers=headers)
 

@@ -128,6 +128,7 @@ def test_a_new_process_of_the_service_goes_on_with_what_the_old_one_had(
 
     assert done["event"] == "success", done
     looks = [e for e in client.events if e.get("method") == "HEAD" and e["status"] == 200]
+    assert looks, [e for e in client.events if e["event"] != "progress"]
     assert int(looks[-1]["offset"]) >= 5 * MIB
     check_picture(stack, done["image"], large)
 

@@ -21,6 +21,7 @@ from picstore_kit.errors import (
     NotFound,
     PicstoreError,
     Reason,
+    ResourceExhausted,
     Unauthenticated,
     Unavailable,
 )
@@ -100,6 +101,30 @@ async def test_a_part_that_is_whole_is_done(
     response = await http.head(UPLOAD, headers=VERSION)
     assert response.headers["upload-offset"] == "10"
     assert "CompleteUpload" not in backend.calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable(Reason.DEPENDENCY_UNAVAILABLE, "no"),
+        ResourceExhausted(Reason.OVERLOADED, "no", retry_after=1),
+    ],
+)
+async def test_an_upload_that_cannot_be_asked_for_now_is_locked_and_not_lost(
+    http: httpx.AsyncClient, backend: Backend, error: PicstoreError
+) -> None:
+    backend.answer("GetUpload", error)
+    response = await http.head(UPLOAD, headers=VERSION)
+    assert response.status_code == 423
+    assert response.headers["retry-after"] == "1"
+
+
+async def test_an_upload_that_was_never_made_is_not_locked(
+    http: httpx.AsyncClient, backend: Backend
+) -> None:
+    backend.answer("GetUpload", NotFound.of("Upload", "upl_1"))
+    response = await http.head(UPLOAD, headers=VERSION)
+    assert response.status_code == 404
 
 
 @pytest.mark.parametrize("state", ["STATE_FAILED", "STATE_EXPIRED"])
