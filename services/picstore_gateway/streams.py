@@ -15,6 +15,9 @@ from picstore_kit.errors import Cancelled, Reason, ungrouped
 
 CHUNK_BYTES: Final = 256 * 1024
 """Size of the pieces in which a file is passed on."""
+HELD_S: Final = 5.0
+"""Seconds after which a piece is passed on before it is full: to the service, bytes that trickle are
+not to look like none, nor to be lost if they end."""
 
 _QUEUED_MESSAGES: Final = 2
 
@@ -57,12 +60,14 @@ class Body:
 
 async def regrouped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield pieces of `CHUNK_BYTES`: a message for every TCP segment would cost more than it."""
-    buffer = bytearray()
+    now = asyncio.get_running_loop().time
+    buffer, passed_on = bytearray(), now()
     async for chunk in chunks:
         buffer += chunk
-        while len(buffer) >= CHUNK_BYTES:
+        while len(buffer) >= CHUNK_BYTES or (buffer and now() - passed_on >= HELD_S):
             yield bytes(buffer[:CHUNK_BYTES])
             del buffer[:CHUNK_BYTES]
+            passed_on = now()
     if buffer:
         yield bytes(buffer)
 

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import hashlib
 import os
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from picstore.catalog.v1.image_pb2 import ON_DUPLICATE_CREATE, ON_DUPLICATE_REFUSE, Image
-from picstore.upload.v1.upload_pb2 import Upload
+from picstore.upload.v1.upload_pb2 import Upload, WriteUploadRequest
+from picstore_gateway import streams
 from picstore_kit.errors import PermissionDenied
 from tests.contract.gateway.backend import Backend
 
@@ -131,6 +133,27 @@ async def test_what_came_of_a_client_that_breaks_off_is_kept_but_not_finished(
     assert call.in_order
     assert call.file == b"abcd"
     assert not call.requests[-1].HasField("finish")
+
+
+async def test_bytes_that_trickle_are_not_held_until_they_are_many(
+    http: httpx.AsyncClient, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HELD_S", 0)
+    passed_on = asyncio.Event()
+
+    def decide(message: object) -> None:
+        if isinstance(message, WriteUploadRequest) and message.chunk.data == b"abc":
+            passed_on.set()
+
+    backend.decide("WriteUpload", decide)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await passed_on.wait()
+        yield b"def"
+
+    assert (await http.patch(WRITE, content=trickle())).status_code == 200
+    assert backend.calls["WriteUpload"].file == b"abcdef"
 
 
 async def test_an_upload_says_where_it_is(http: httpx.AsyncClient, backend: Backend) -> None:
