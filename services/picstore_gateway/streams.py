@@ -16,8 +16,8 @@ from picstore_kit.errors import Cancelled, Reason, ungrouped
 CHUNK_BYTES: Final = 256 * 1024
 """Size of the pieces in which a file is passed on."""
 HELD_S: Final = 5.0
-"""Seconds after which a piece is passed on before it is full: to the service, bytes that trickle are
-not to look like none, nor to be lost if they end."""
+"""Seconds after which a piece is passed on before it is full: to the service, bytes that trickle
+are not to look like none."""
 
 _QUEUED_MESSAGES: Final = 2
 
