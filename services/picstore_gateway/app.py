@@ -41,6 +41,7 @@ from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
 from picstore_gateway.bounds import Bounds
+from picstore_gateway.cors import CrossOrigin
 from picstore_gateway.events import event_operation
 from picstore_gateway.identity import Identity
 from picstore_gateway.lingering import Lingering
@@ -50,6 +51,8 @@ from picstore_gateway.problems import problem, refusal
 from picstore_gateway.resources import Operation, Resource
 from picstore_gateway.routes import Route, places_of, routes_of
 from picstore_gateway.sessions import session_endpoint
+from picstore_gateway.settings import TUS_MAX_BYTES
+from picstore_gateway.tus.endpoint import TusVersion, tus_endpoints
 from picstore_gateway.uploads import upload_operation
 from picstore_kit.rpc.origin import Network
 
@@ -91,11 +94,15 @@ def application(
     version: str,
     trusted_proxies: Sequence[Network] = (),
     stopping: asyncio.Event | None = None,
+    cors_origins: Sequence[str] = (),
+    tus_max_bytes: int = TUS_MAX_BYTES,
 ) -> Starlette:
     """Return the gateway.
 
     `channels` are by process: auth, catalog, upload. Peers in `trusted_proxies` are believed for
-    whom they call. Streams, which may have no end of their own, end when `stopping` is set.
+    whom they call. Streams, which may have no end of their own, end when `stopping` is set. Scripts
+    of `cors_origins` may use the API. `tus_max_bytes` is what clients of tus are told that a file
+    may have.
     """
     backends = Backends(
         {name: channels[process] for process, names in SERVICES.items() for name in names}
@@ -115,6 +122,7 @@ def application(
         routes=[
             *_resources(routes, backends, stopping or asyncio.Event()),
             session_endpoint(routes, backends),
+            *tus_endpoints(backends, max_bytes=tus_max_bytes),
             Endpoint("/openapi.json", Resource({"GET": serve_document})),
             Endpoint(HEALTH_PATH, Resource({"GET": health})),
             *pages(),
@@ -122,6 +130,8 @@ def application(
         middleware=[
             Middleware(Lingering),
             Middleware(Surroundings, trusted_proxies=trusted_proxies),
+            Middleware(CrossOrigin, origins=cors_origins),
+            Middleware(TusVersion),
             Middleware(Problems),
             Middleware(Bounds),
             Middleware(Identity),

@@ -33,7 +33,9 @@ class Backends:
         """`channels` are by the full name of the service that is called through each."""
         self._channels = dict(channels)
 
-    async def call(self, route: Route, request: Message) -> Message:
+    async def call(
+        self, route: Route, request: Message, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> Message:
         """Make a plain call.
 
         Raises:
@@ -44,7 +46,7 @@ class Backends:
             request_serializer=route.request_class.SerializeToString,
             response_deserializer=route.response_class.FromString,
         )
-        response: Message = await method(request, timeout=CALL_TIMEOUT_S + _wait_s(request))
+        response: Message = await method(request, timeout=timeout_s + _wait_s(request))
         return response
 
     async def listen(self, route: Route, request: Message) -> AsyncGenerator[Message, None]:

@@ -1,22 +1,27 @@
-"""Header fields that stand for fields of the contract: `If-Match`, `ETag` and `Idempotency-Key`."""
+"""Header fields that stand for fields of the contract: `If-Match`, `Idempotency-Key` and others."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.message import Message
 
-from picstore_gateway.routes import WHOLE_REQUEST, Route
+from picstore_gateway.routes import WHOLE_REQUEST, Route, field_at
 from picstore_kit.errors import Aborted, InvalidField, Reason
 
 IF_MATCH: Final = "If-Match"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+CONTENT_DIGEST: Final = "Content-Digest"
 
 _ETAG: Final = re.compile(r'"(?P<etag>[!#-~]*)"')
 _ANY: Final = "*"
 _WEAK: Final = "W/"
+_DIGEST: Final = re.compile(r"(?:^|,)\s*sha-256=(?P<value>[^,]*)")
+_SHA256_BYTES: Final = 32
 
 
 def take_headers(route: Route, request: Message, headers: Mapping[str, str]) -> None:
@@ -51,9 +56,33 @@ def etag_header(message: Message) -> dict[str, str]:
     return {"etag": f'"{etag}"'} if etag else {}
 
 
+def sha256_of(headers: Mapping[str, str]) -> bytes | None:
+    """Return the SHA-256 of the body that `Content-Digest` (RFC 9530) gives, if it does.
+
+    Raises:
+        InvalidField: It is not written as it must be.
+    """
+    match = _DIGEST.search(headers.get(CONTENT_DIGEST, ""))
+    if match is None:
+        return None
+    text = match["value"].strip()
+    try:
+        digest = base64.b64decode(text.strip(":"), validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != _SHA256_BYTES or text != f":{text.strip(':')}:":
+        raise InvalidField("content-digest", "must be sha-256=:…: as RFC 9530 says")
+    return digest
+
+
 def takes_key(route: Route) -> bool:
     """Whether a request of the route may carry an `Idempotency-Key`."""
-    return "request_id" in route.method.input_type.fields_by_name
+    message = route.method.input_type
+    if route.takes_bytes:
+        header = field_at(message, "header").message_type
+        assert header is not None  # the contract's own header is a message
+        message = header
+    return "request_id" in message.fields_by_name
 
 
 def takes_etag(route: Route) -> bool:

@@ -56,6 +56,8 @@ async def build(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         version=metadata.version("picstore"),
         trusted_proxies=settings.http.trusted_proxies,
         stopping=draining,
+        cors_origins=settings.cors.origins,
+        tus_max_bytes=settings.tus.max_bytes,
     )
     server = await lifecycle.enter(
         HTTPServer(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from picstore.auth.v1 import authentication_pb2, session_pb2
 from picstore_gateway import api, cookies, csrf, events
@@ -22,9 +22,9 @@ from picstore_gateway.failures import (
 )
 from picstore_gateway.headers import IDEMPOTENCY_KEY, IF_MATCH, takes_etag, takes_key
 from picstore_gateway.identity import SESSION_PATH
+from picstore_gateway.parameters import FINISH, parameters_of
 from picstore_gateway.routes import EMPTY, WHOLE_REQUEST, Route, field_at, variable_name
 from picstore_gateway.schemas import Schemas, is_required
-from picstore_gateway.uploads import parameters_of
 
 _SENTENCE_END: Final = re.compile(r"[.;:](?:\s|$)")
 _SUMMARY: Final = 120
@@ -104,7 +104,7 @@ class _Writer:
             "responses": dict(sorted(responses.items())),
         }
         if route.takes_bytes:
-            operation["requestBody"] = _FILE_BODY
+            operation["requestBody"] = _BYTES_BODY if _writes(route) else _FILE_BODY
         elif route.body:
             operation["requestBody"] = self._body(route)
         if is_public(route):
@@ -161,25 +161,37 @@ class _Writer:
 
     def _other_parameters(self, route: Route) -> Iterator[dict[str, Any]]:
         if route.takes_bytes:
-            header = field_at(route.method.input_type, "header").message_type
-            assert header is not None  # the contract's own header is a message
-            fields = [(name, header.fields_by_name[name]) for name in parameters_of(route)]
+            yield from self._parameters_with_bytes(route)
         else:
-            fields = list(route.query_fields())
-        for name, field in fields:
-            yield {
-                "name": name,
-                "in": "query",
-                "required": is_required(field),
-                "description": self._comments[field.full_name],
-                "schema": self.schemas.parameter(field),
-            }
+            for name, field in route.query_fields():
+                yield self._query_parameter(name, field, self.schemas.parameter(field))
         if takes_etag(route):
             yield _ETAG_PARAMETER
         if takes_key(route):
             yield _KEY_PARAMETER
         if route.takes_bytes:
             yield _DIGEST_PARAMETER
+
+    def _parameters_with_bytes(self, route: Route) -> Iterator[dict[str, Any]]:
+        for name, parameter in parameters_of(route).items():
+            schema = parameter.schema or self.schemas.parameter(parameter.field)
+            yield self._query_parameter(name, parameter.field, schema)
+
+    def _query_parameter(
+        self, name: str, field: FieldDescriptor, schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "name": name,
+            "in": "query",
+            "required": is_required(field),
+            "description": self._comments[field.full_name],
+            "schema": schema,
+        }
+
+
+def _writes(route: Route) -> bool:
+    """Say whether the body is some of the bytes of an upload, and not a file."""
+    return route.takes_bytes and FINISH in parameters_of(route)
 
 
 def _summary(text: str) -> str:
@@ -305,9 +317,14 @@ _DIGEST_PARAMETER: Final[dict[str, Any]] = {
     "name": "Content-Digest",
     "in": "header",
     "required": False,
-    "description": "The SHA-256 of the body as `sha-256=:<base64>:` (RFC 9530). The file is "
-    "refused unless it arrived unchanged. Not with a form.",
+    "description": "The SHA-256 of the body as `sha-256=:<base64>:` (RFC 9530). It is refused "
+    "unless it arrived unchanged. Not with a form.",
     "schema": {"type": "string"},
+}
+_BYTES_BODY: Final[dict[str, Any]] = {
+    "required": False,
+    "description": "The bytes, from `write_offset` on.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 _FILE_BODY: Final[dict[str, Any]] = {
     "required": True,

@@ -41,6 +41,8 @@ _STATUS_OF_CODE: Final = {
     Code.DATA_LOSS: 500,
     Code.UNAUTHENTICATED: 401,
 }
+# Not IANA's: tus's, and nginx's.
+_TITLES_OF_OTHERS: Final = {460: "Checksum Mismatch", 499: "Client Closed Request"}
 # Where HTTP has a closer word than the code's.
 _STATUS_OF_REASON: Final = {
     Reason.ETAG_MISMATCH: 412,
@@ -139,5 +141,5 @@ def _challenge(error: PicstoreError) -> str:
 def _title(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # 499 is nginx's, not IANA's
-        return "Client Closed Request"
+    except ValueError:
+        return _TITLES_OF_OTHERS[status]

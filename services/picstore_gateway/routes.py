@@ -109,6 +109,13 @@ def routes_of(services: Iterable[str]) -> list[Route]:
     ]
 
 
+def route_to(method: str) -> Route:
+    """Return the route of a method by its full name, whose descriptor must be loaded."""
+    route = _route_of(descriptor_pool.Default().FindMethodByName(method))
+    assert route is not None  # who names a method knows that it has one
+    return route
+
+
 def places_of(routes: Iterable[Route]) -> dict[str, str]:
     """Return below which path the objects of each message type (full name) are found by id."""
     return {

@@ -3,70 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from picstore.catalog.v1 import image_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway.api import answer, media_type, path_values
 from picstore_gateway.backends import Backends
+from picstore_gateway.headers import IDEMPOTENCY_KEY, sha256_of
 from picstore_gateway.multipart import FormFile, FormReader
-from picstore_gateway.resources import Operation
-from picstore_gateway.routes import Route, field_at
-from picstore_kit.errors import (
-    Cancelled,
-    FieldViolation,
-    InvalidArgument,
-    InvalidField,
-    InvalidFields,
-    Reason,
-    ungrouped,
+from picstore_gateway.parameters import (
+    FINISH,
+    WAIT,
+    Parameter,
+    fill,
+    parameters_of,
+    read_parameters,
 )
+from picstore_gateway.resources import Operation
+from picstore_gateway.routes import Route, route_to
+from picstore_gateway.streams import Body, regrouped, send
+from picstore_gateway.writing import write_operation
+from picstore_kit.errors import InvalidArgument, InvalidField, PicstoreError, Reason
 
-CHUNK_BYTES: Final = 256 * 1024
-"""Size of the pieces in which a file is passed on."""
-
-_QUEUED_MESSAGES: Final = 2
+_GET_IMAGE: Final = route_to("picstore.catalog.v1.ImageService.GetImage")
 _FORM_TIMEOUT_S: Final = 60.0
 _FORM: Final = "multipart/form-data"
-_DIGEST: Final = re.compile(r"(?:^|,)\s*sha-256=(?P<value>[^,]*)")
-_SHA256_BYTES: Final = 32
 _UNSAID: Final = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 """Content types that say nothing of the file; the last is what curl sends when told nothing."""
 
 
 def upload_operation(route: Route, backends: Backends, places: Mapping[str, str]) -> Operation:
     """Return the operation of a route; `places` are as `routes.places_of` returns them."""
+    parameters = parameters_of(route)
+    if FINISH in parameters:
+        return write_operation(route, backends, places)
 
     async def serve(request: Request) -> Response:
-        upload = await _upload_of(route, request)
-        requests = _messages(route, _header(route, request, upload), upload)
-        return answer(route, await _send(backends, route, requests), places)
+        upload = await _upload_of(parameters, request)
+        messages = _messages(route, _header(route, request, upload), upload)
+        image = await send(backends, route, messages)
+        if (wait := upload.values.get(WAIT)) is not None:
+            image = await _waited_for(backends, image, wait)
+        return answer(route, image, places)
 
     return serve
 
 
-def parameters_of(route: Route) -> list[str]:
-    """Name the query parameters of a route that carries a file: the header's texts."""
-    header = field_at(route.method.input_type, "header").message_type
-    assert header is not None  # the contract's own header is a message
-    in_path = {variable.rpartition(".")[2] for variable in route.variables}
-    said_by_http = {"content_type", "size_bytes"}
-    return [f.name for f in header.fields if f.name not in in_path | said_by_http]
+def said_type(content_type: str) -> str:
+    """Return the media type in a header, or nothing if it says nothing of the file."""
+    said = media_type(content_type)
+    return "" if said in _UNSAID else said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Upload:
     """A file that comes, and what was said of it."""
 
-    texts: Mapping[str, str]
+    values: Mapping[str, Any]
+    """Of the parameters."""
     content_type: str
     size_bytes: int | None
     sha256: str
@@ -74,26 +75,27 @@ class _Upload:
     chunks: AsyncIterator[bytes]
 
 
-async def _upload_of(route: Route, request: Request) -> _Upload:
-    texts = _texts(route, request.query_params.multi_items())
+async def _upload_of(parameters: Mapping[str, Parameter], request: Request) -> _Upload:
+    values = read_parameters(parameters, request.query_params.multi_items())
     content_type = request.headers.get("content-type", "")
-    sha256 = _sha256(request)
+    digest = sha256_of(request.headers)
+    sha256 = digest.hex() if digest is not None else ""
+    body = Body(request).whole()
     if media_type(content_type) != _FORM:
         return _Upload(
-            texts=texts,
-            content_type=media_type(content_type),
+            values=values,
+            content_type=said_type(content_type),
             size_bytes=_content_length(request),
             sha256=sha256,
-            chunks=_body(request),
+            chunks=body,
         )
     if sha256:
         raise InvalidField("content-digest", "must not come with a form: it is not the file's")
-    file = await _file_of(FormReader(content_type, _body(request)))
-    in_form = _texts(route, list(file.fields.items()))
-    name = {"filename": file.filename} if "filename" in parameters_of(route) else {}
+    file = await _file_of(FormReader(content_type, body))
+    in_form = read_parameters(parameters, file.fields.items())
     return _Upload(
-        texts={**name, **in_form, **texts},
-        content_type=media_type(file.content_type),
+        values={"filename": file.filename, **in_form, **values},
+        content_type=said_type(file.content_type),
         size_bytes=None,
         sha256="",
         chunks=file.chunks,
@@ -118,10 +120,10 @@ def _header(route: Route, request: Request, upload: _Upload) -> Message:
     header = getattr(message, "header")  # noqa: B009  # a field of whatever class the route has
     for path, value in path_values(route, request).items():
         setattr(header, path.rpartition(".")[2], value)
-    for name, text in upload.texts.items():
-        setattr(header, name, text)
-    if upload.content_type not in _UNSAID:
-        header.content_type = upload.content_type
+    fill(header, upload.values)
+    if "request_id" in header.DESCRIPTOR.fields_by_name and not header.request_id:
+        header.request_id = request.headers.get(IDEMPOTENCY_KEY, "")
+    header.content_type = upload.content_type
     if upload.size_bytes is not None:
         header.size_bytes = upload.size_bytes
     header.SetInParent()
@@ -131,91 +133,26 @@ def _header(route: Route, request: Request, upload: _Upload) -> Message:
 async def _messages(route: Route, header: Message, upload: _Upload) -> AsyncIterator[Message]:
     yield header
     offset = 0
-    async for data in _regrouped(upload.chunks):
+    async for data in regrouped(upload.chunks):
         yield route.request_class(chunk=upload_pb2.Chunk(offset=offset, data=data))
         offset += len(data)
     yield route.request_class(end=upload_pb2.End(sha256=upload.sha256))
 
 
-async def _regrouped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield pieces of `CHUNK_BYTES`: a message for every TCP segment would cost more than it."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= CHUNK_BYTES:
-            yield bytes(buffer[:CHUNK_BYTES])
-            del buffer[:CHUNK_BYTES]
-    if buffer:
-        yield bytes(buffer)
+async def _waited_for(backends: Backends, image: Message, wait: Duration) -> Message:
+    """Return the picture as it is when it is ready or failed, or the time is up.
 
-
-async def _send(backends: Backends, route: Route, messages: AsyncIterator[Message]) -> Message:
-    """Pass the messages on, and stop to read as soon as the service has answered.
-
-    A queue is between: were gRPC to read the request itself, what is wrong with the request would
-    be lost in it, and it would go on to read after a refusal.
+    The upload has succeeded: that its picture cannot be asked for does not change that.
     """
-    queue: asyncio.Queue[Message | None] = asyncio.Queue(_QUEUED_MESSAGES)
-
-    async def read() -> None:
-        async for message in messages:
-            await queue.put(message)
-        await queue.put(None)
-
-    async def queued() -> AsyncIterator[Message]:
-        while (message := await queue.get()) is not None:
-            yield message
-
-    with ungrouped():
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read())
-            response = await backends.send(route, queued())
-            reading.cancel()
-    return response
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
+    assert isinstance(image, image_pb2.Image)  # only such routes have the parameter
+    request = image_pb2.GetImageRequest(image_id=image.id, wait=wait)
     try:
-        async for chunk in request.stream():
-            yield chunk
-    except ClientDisconnect:
-        raise Cancelled(Reason.CANCELLED, "the client went away") from None
-
-
-def _texts(route: Route, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    known = parameters_of(route)
-    names = [name for name, _ in pairs]
-    violations = [
-        FieldViolation(field=name, description="is not a parameter")
-        for name in names
-        if name not in known
-    ]
-    violations += [
-        FieldViolation(field=name, description="must be given once")
-        for name in known
-        if names.count(name) > 1
-    ]
-    if violations:
-        raise InvalidFields(violations)
-    return dict(pairs)
+        return await backends.call(_GET_IMAGE, request)
+    except PicstoreError:
+        return image
 
 
 def _content_length(request: Request) -> int | None:
     """Return the length that the header gives; the server has seen to it that it is a number."""
     text = request.headers.get("content-length")
     return None if text is None else int(text)
-
-
-def _sha256(request: Request) -> str:
-    """Return the SHA-256 (hex) that the header `Content-Digest` (RFC 9530) gives, or nothing."""
-    match = _DIGEST.search(request.headers.get("content-digest", ""))
-    if match is None:
-        return ""
-    text = match["value"].strip()
-    try:
-        digest = base64.b64decode(text.strip(":"), validate=True)
-    except binascii.Error:
-        digest = b""
-    if len(digest) != _SHA256_BYTES or text != f":{text.strip(':')}:":
-        raise InvalidField("content-digest", "must be sha-256=:…: as RFC 9530 says")
-    return digest.hex()

@@ -32,6 +32,8 @@ class Call:
     requests: list[Any] = field(default_factory=list)
     """All messages, in order."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    in_order: bool = False
+    """Whether a stream ended because its sender ended it; one that is cancelled does not."""
 
     @property
     def request(self) -> Any:
@@ -142,6 +144,7 @@ class Backend(grpc.GenericRpcHandler):
                     answer = decide(request) if decide is not None else None
                     if answer is not None:
                         return await self._finish(route, answer, context)
+                call.in_order = True
                 return await self._finish(route, None, context)
             finally:
                 call.ended.set()

@@ -32,7 +32,15 @@ PROXIES = (ip_network("127.0.0.2/32"), ip_network("10.0.0.0/8"))
 
 
 @pytest.fixture
-async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
+def cors_origins() -> tuple[str, ...]:
+    """Whose scripts may use the gateway; nobody else's, unless a test says so."""
+    return ()
+
+
+@pytest.fixture
+async def address(
+    backend: Backend, tmp_path: Path, cors_origins: tuple[str, ...]
+) -> AsyncIterator[str]:
     """Where the gateway listens, as `host:port`."""
     socket = f"unix:{tmp_path / 'backend.sock'}"
     services = grpc.aio.server(handlers=[backend])
@@ -54,6 +62,8 @@ async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
             version="1.2.3",
             trusted_proxies=PROXIES,
             stopping=backend.stopping,
+            cors_origins=cors_origins,
+            tus_max_bytes=1_000_000,
         )
         server = await stack.enter_async_context(
             HTTPServer(app, listen="127.0.0.1:0", stop_grace_s=1)

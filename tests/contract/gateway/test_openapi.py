@@ -91,7 +91,25 @@ def test_an_upload_tells_of_its_bodies_and_errors(document: dict[str, Any]) -> N
     names = {parameter["name"] for parameter in upload["parameters"]}
     assert names == {
         *("project_id", "upload_profile", "filename", "alt_text", "location"),
-        "Content-Digest",
+        *("on_duplicate", "request_id", "wait", "Idempotency-Key", "Content-Digest"),
+    }
+
+
+def test_a_choice_may_be_made_by_its_short_name(document: dict[str, Any]) -> None:
+    upload = document["paths"]["/api/v1/projects/{project_id}/quick_upload"]["post"]
+    (choice,) = (p for p in upload["parameters"] if p["name"] == "on_duplicate")
+    assert choice["schema"]["enum"][:3] == ["return_existing", "create", "refuse"]
+    assert "ON_DUPLICATE_REFUSE" in choice["schema"]["enum"]
+
+
+def test_writing_tells_where_and_what_for(document: dict[str, Any]) -> None:
+    write = document["paths"]["/api/v1/uploads/{upload_id}"]["patch"]
+    assert write["requestBody"]["content"].keys() == {"application/octet-stream"}
+    kinds = {p["name"]: p["schema"].get("type") for p in write["parameters"]}
+    assert kinds == {
+        **{"upload_id": "string", "write_offset": "string", "size_bytes": "string"},
+        **{"checksum": "string", "sha256": "string", "Content-Digest": "string"},
+        **{"finish_when_whole": "boolean", "finish": "boolean"},
     }
 
 
