@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
 from picstore.catalog.v1.image_pb2 import Image
-from picstore_kit.ids import ImageId, LocationId, UploadId
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId
 from picstore_upload import mapping
 from picstore_upload.model import Destination, Original, UploadHeader
 
@@ -27,6 +27,16 @@ class RPCCatalog:
         """Say where the original goes, or raise why it may not come."""
         return mapping.destination_from(
             await self._ingest.ResolveUpload(mapping.resolve_to(header))
+        )
+
+    async def authorize_import(
+        self, project_id: ProjectId, location_id: LocationId | None = None
+    ) -> None:
+        """Raise why pictures may not come into a project, or not from a storage location."""
+        await self._ingest.AuthorizeImport(
+            ingest_pb2.AuthorizeImportRequest(
+                project_id=project_id, storage_location_id=location_id or ""
+            )
         )
 
     async def commit(self, original: Original) -> Image:

@@ -24,6 +24,7 @@ from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory
 from picstore_upload.catalog import RPCCatalog
+from picstore_upload.imports.build import open_imports
 from picstore_upload.receive import ReceiveUpload
 from picstore_upload.repo import UploadJournal
 from picstore_upload.servicer import UploadServicer
@@ -84,10 +85,23 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         max_uploads=settings.ingest.max_uploads,
         stall_s=settings.ingest.stall_s,
     )
+    imports = await open_imports(
+        settings.imports,
+        lifecycle,
+        database=database,
+        bus=bus,
+        catalog=catalog,
+        stores=stores,
+        receive=receive,
+        page_secret=settings.identity.secret.get_secret_value().encode(),
+    )
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,
-            servicers=[(add_UploadServiceServicer_to_server, UploadServicer(receive), _UPLOAD)],
+            servicers=[
+                (add_UploadServiceServicer_to_server, UploadServicer(receive), _UPLOAD),
+                imports,
+            ],
             authenticator=peers.authenticator,
             verifier=peers.verifier,
         )
