@@ -197,6 +197,8 @@ def _ask(
         raise DownloadFailed(Fault.UNKNOWN_HOST, f"{host} is not known", host=host) from None
     except urllib3.exceptions.LocationValueError:
         raise DownloadFailed(Fault.UNKNOWN_HOST, f"{host} is not known", host=host) from None
+    except urllib3.exceptions.NewConnectionError:  # which urllib3 takes for a timeout, too
+        raise _unreachable(host) from None
     except urllib3.exceptions.ConnectTimeoutError:
         raise _late(host, times.connect_s) from None
     except (urllib3.exceptions.TimeoutError, AnswerTooLate):
@@ -206,9 +208,7 @@ def _ask(
             Fault.CERTIFICATE, f"the certificate of {host} is not valid", host=host
         ) from None
     except (urllib3.exceptions.HTTPError, UnicodeError):
-        raise DownloadFailed(
-            Fault.UNREACHABLE, f"{host} cannot be connected to", host=host
-        ) from None
+        raise _unreachable(host) from None
 
 
 def _check(answer: urllib3.BaseHTTPResponse, host: str) -> None:
@@ -251,6 +251,10 @@ def _forbidden(host: str) -> DownloadFailed:
     return DownloadFailed(
         Fault.FORBIDDEN, f"{host} is not a host that everybody can reach", host=host
     )
+
+
+def _unreachable(host: str) -> DownloadFailed:
+    return DownloadFailed(Fault.UNREACHABLE, f"{host} cannot be connected to", host=host)
 
 
 def _late(host: str, seconds: float) -> DownloadFailed:

@@ -42,8 +42,8 @@ _ONE: Final = """
     SELECT j.id, j.project_id, j.upload_profile, j.location, j.on_duplicate, j.kind, j.url,
            j.filename, j.alt_text, j.bucket_location_id, j.bucket_prefix, j.state, j.listed,
            j.item_count, j.imported_count, j.duplicate_count, j.refused_count, j.failed_count,
-           j.received_bytes, j.total_bytes, j.failure_reason, j.failure_message, j.created_at, j.ended_at,
-           (%(allowed_everywhere)s OR j.project_id = ANY(%(allowed_on)s)) AS allowed
+           j.received_bytes, j.total_bytes, j.failure_reason, j.failure_message, j.created_at,
+           j.ended_at, (%(allowed_everywhere)s OR j.project_id = ANY(%(allowed_on)s)) AS allowed
     FROM import_jobs j
     WHERE j.team_id = %(team_id)s AND j.id = %(job_id)s
       AND (%(visible_everywhere)s OR j.project_id = ANY(%(visible_on)s))
@@ -74,13 +74,14 @@ _OPEN_JOBS: Final = """
         SELECT FROM import_jobs
         WHERE team_id = %s AND state IN ('queued', 'running')
         LIMIT %s
-    ) AS some
+    ) AS unended
 """
 _PAGE: Final = """
     SELECT j.id, j.project_id, j.upload_profile, j.location, j.on_duplicate, j.kind, j.url,
            j.filename, j.alt_text, j.bucket_location_id, j.bucket_prefix, j.state, j.listed,
            j.item_count, j.imported_count, j.duplicate_count, j.refused_count, j.failed_count,
-           j.received_bytes, j.total_bytes, j.failure_reason, j.failure_message, j.created_at, j.ended_at
+           j.received_bytes, j.total_bytes, j.failure_reason, j.failure_message, j.created_at,
+           j.ended_at
     FROM import_jobs j
     WHERE j.team_id = %(team_id)s AND j.project_id = %(project_id)s
       AND (%(allowed_everywhere)s OR j.project_id = ANY(%(allowed_on)s))
