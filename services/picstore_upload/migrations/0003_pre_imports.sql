@@ -39,7 +39,8 @@ CREATE TABLE import_jobs (
     -- Jobs take turns: the one that was served longest ago is next.
     served_at       timestamptz NOT NULL DEFAULT now(),
     created_at      timestamptz NOT NULL DEFAULT now(),
-    ended_at        timestamptz
+    ended_at        timestamptz,
+    UNIQUE (team_id, id)
 );
 CREATE UNIQUE INDEX import_jobs_request ON import_jobs (team_id, request_key);
 CREATE INDEX import_jobs_project ON import_jobs (team_id, project_id, id);
@@ -51,7 +52,7 @@ CREATE INDEX import_jobs_credential ON import_jobs (credential_id)
 CREATE INDEX import_jobs_ended ON import_jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE import_items (
-    job_id         text COLLATE "C" NOT NULL REFERENCES import_jobs ON DELETE CASCADE,
+    job_id         text COLLATE "C" NOT NULL,
     number         bigint NOT NULL,
     team_id        text COLLATE "C" NOT NULL,
     -- The object's key, or the URL without its query.
@@ -70,7 +71,8 @@ CREATE TABLE import_items (
     message        text NOT NULL DEFAULT '',
     received_bytes bigint NOT NULL DEFAULT 0,
     total_bytes    bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (job_id, number)
+    PRIMARY KEY (job_id, number),
+    FOREIGN KEY (team_id, job_id) REFERENCES import_jobs (team_id, id) ON DELETE CASCADE
 );
 -- What is listed again is found by this; a URL may be too long for an index itself.
 CREATE UNIQUE INDEX import_items_source ON import_items (job_id, md5(source));
