@@ -5,9 +5,11 @@ They sort by creation time, ignore case, and are safe in a path, a subject and a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Final, NewType, TypeVar
 
+import uuid_utils
 from typeid import TypeID
 from typeid.errors import TypeIDException
 
@@ -60,6 +62,15 @@ def prefix_of(kind: Callable[[str], IdT]) -> str:
 def new_id(kind: Callable[[str], IdT]) -> IdT:
     """Make a fresh id of `kind`, later in sort order than those made before it."""
     return kind(str(TypeID(prefix=_PREFIXES[kind])))
+
+
+def derived_id(kind: Callable[[str], IdT], *words: str) -> IdT:
+    """Make the one id of `kind` that stands for `words`, whichever process makes it.
+
+    Nobody can guess from it what the words are; it says nothing of when it was made.
+    """
+    digest = hashlib.sha256("\0".join(words).encode()).digest()
+    return kind(str(TypeID.from_uuid(uuid_utils.UUID(bytes=digest[:16]), _PREFIXES[kind])))
 
 
 def parse_id(kind: Callable[[str], IdT], text: str, *, field: str) -> IdT:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
-from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId
 from picstore_upload import mapping
 from picstore_upload.model import Destination, Original, UploadHeader
+from picstore_upload.ports import Committed
 
 if TYPE_CHECKING:  # it exists for type checkers only
     from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
@@ -39,13 +39,20 @@ class RPCCatalog:
             )
         )
 
-    async def commit(self, original: Original) -> Image:
-        """Record a stored original; repeating it changes nothing."""
-        return await self._ingest.CommitImage(mapping.commit_to(original))
-
     async def find_commit(self, upload_id: UploadId) -> ImageId | None:
         """Return the picture that the upload became, or None."""
         response = await self._ingest.FindCommit(ingest_pb2.FindCommitRequest(upload_id=upload_id))
+        return ImageId(response.image_id) if response.image_id else None
+
+    async def commit(self, original: Original) -> Committed:
+        """Record a stored original; repeating it changes nothing."""
+        return mapping.committed_from(await self._ingest.CommitImage(mapping.commit_to(original)))
+
+    async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
+        """Return the picture that an object is the original of, or None."""
+        response = await self._ingest.FindCommit(
+            ingest_pb2.FindCommitRequest(storage_location_id=location_id, object_key=object_key)
+        )
         return ImageId(response.image_id) if response.image_id else None
 
     async def get_location(self, location_id: LocationId) -> storage_location_pb2.StorageLocation:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from picstore.catalog.v1 import conversion_pb2, ingest_pb2
+from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_kit.errors import InvalidField
-from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadProfileId
-from picstore_upload.model import Chunk, Destination, End, Original, UploadHeader
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId
+from picstore_upload.model import (
+    Chunk,
+    Destination,
+    End,
+    OnDuplicate,
+    Original,
+    UploadHeader,
+)
+from picstore_upload.ports import Committed
+
+_ON_DUPLICATE = "ON_DUPLICATE_"
 
 
-def quick_header_from(header: upload_pb2.QuickUploadHeader) -> UploadHeader:
-    """Read the header of a picture that is new."""
+def quick_header_from(
+    header: upload_pb2.QuickUploadHeader, *, upload_id: UploadId | None
+) -> UploadHeader:
+    """Read the header of a picture that is new; `upload_id` is what its request id stands for."""
     return UploadHeader(
+        upload_id=upload_id,
+        on_duplicate=on_duplicate_from(header.on_duplicate, field="header.on_duplicate"),
         project_id=header.project_id,
         upload_profile=header.upload_profile,
         filename=header.filename,
@@ -23,9 +37,11 @@ def quick_header_from(header: upload_pb2.QuickUploadHeader) -> UploadHeader:
 
 
 def image_header_from(header: upload_pb2.UploadImageHeader) -> UploadHeader:
-    """Read the header of a picture that was announced."""
+    """Read the header of a picture that was announced, or has an original."""
     return UploadHeader(
         image_id=header.image_id,
+        filename=header.filename,
+        on_duplicate=on_duplicate_from(header.on_duplicate, field="header.on_duplicate"),
         content_type=header.content_type,
         size_bytes=header.size_bytes if header.HasField("size_bytes") else None,
     )
@@ -51,6 +67,24 @@ def message_from(
             return End(sha256=message.end.sha256)
         case _:
             raise InvalidField("message", "must be a chunk or the end once the header has come")
+
+
+def on_duplicate_from(value: image_pb2.OnDuplicate.ValueType, *, field: str) -> OnDuplicate:
+    """Read what is to happen with bytes that the project has already.
+
+    Raises:
+        InvalidField: It is nothing that this version knows.
+    """
+    if value == image_pb2.ON_DUPLICATE_UNSPECIFIED:
+        return OnDuplicate.RETURN_EXISTING
+    if value not in image_pb2.OnDuplicate.values():
+        raise InvalidField(field, "is not known")
+    return OnDuplicate(image_pb2.OnDuplicate.Name(value).removeprefix(_ON_DUPLICATE))
+
+
+def on_duplicate_to(value: OnDuplicate) -> image_pb2.OnDuplicate.ValueType:
+    """Write what is to happen with bytes that the project has already."""
+    return image_pb2.OnDuplicate.Value(f"{_ON_DUPLICATE}{value.value}")
 
 
 def resolve_to(header: UploadHeader) -> ingest_pb2.ResolveUploadRequest:
@@ -103,5 +137,16 @@ def commit_to(original: Original) -> ingest_pb2.CommitImageRequest:
             size_bytes=probe.bytes,
             sha256=original.sha256,
             has_gps=probe.has_gps,
+            trailing_bytes=probe.trailing_bytes,
         ),
+        on_duplicate=on_duplicate_to(original.on_duplicate),
+    )
+
+
+def committed_from(response: ingest_pb2.CommitImageResponse) -> Committed:
+    """Read what the catalog made of an original."""
+    return Committed(
+        image=response.image,
+        original_kept=response.original_kept,
+        duplicate=response.duplicate,
     )

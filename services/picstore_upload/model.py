@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import google_crc32c
@@ -29,6 +30,14 @@ _MAX_INT32: Final = 2**31
 """The contract's fields for sides and frames end below it."""
 
 
+class OnDuplicate(StrEnum):
+    """What is to happen with bytes that the project has already."""
+
+    RETURN_EXISTING = "RETURN_EXISTING"
+    CREATE = "CREATE"
+    REFUSE = "REFUSE"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadHeader:
     """What is said of a picture before its first byte."""
@@ -36,13 +45,16 @@ class UploadHeader:
     project_id: str = ""
     """Where it is new."""
     image_id: str = ""
-    """Where it was announced."""
+    """Where it was announced, or has an original that is replaced."""
     upload_profile: str = ""
     filename: str = ""
     alt_text: str = ""
     location: str = ""
     content_type: str = ""
     size_bytes: int | None = None
+    on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
+    upload_id: UploadId | None = None
+    """By which the catalog knows an upload that is tried again; None for a fresh one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,7 @@ class Original:
     probe: Probe
     sha256: str
     alt_text: str
+    on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
 
 
 class Digest(Protocol):
@@ -123,9 +136,44 @@ def check_declared(header: UploadHeader, *, max_bytes: int) -> None:
     if header.size_bytes < 0:
         raise InvalidField("header.size_bytes", "must not be negative")
     if header.size_bytes == 0:
-        raise _empty()
-    if header.size_bytes > max_bytes:
-        raise _too_large(max_bytes, header.size_bytes)
+        raise empty()
+    check_size(header.size_bytes, max_bytes=max_bytes, declared=None)
+
+
+def check_chunk(chunk: Chunk, *, at: int) -> None:
+    """Refuse a chunk that does not belong at byte `at`, or is not what its sender has sent.
+
+    Raises:
+        InvalidField: It is longer than a chunk may be.
+        InvalidArgument: UPLOAD_CHECKSUM_WRONG.
+        Aborted: UPLOAD_OFFSET_WRONG.
+    """
+    if len(chunk.data) > MAX_CHUNK_BYTES:
+        raise InvalidField("chunk.data", f"must have at most {MAX_CHUNK_BYTES} bytes")
+    if chunk.offset != at:
+        raise wrong_offset(at, chunk.offset)
+    if chunk.crc32c is not None and google_crc32c.value(chunk.data) != chunk.crc32c:
+        raise InvalidArgument(
+            Reason.UPLOAD_CHECKSUM_WRONG,
+            f"the chunk at byte {chunk.offset} does not have the CRC-32C sent with it",
+            metadata={"offset": str(chunk.offset)},
+        )
+
+
+def check_size(size: int, *, max_bytes: int, declared: int | None) -> None:
+    """Refuse a file that has `size` bytes by now, and so has too many.
+
+    Raises:
+        InvalidArgument: LIMIT_BYTES, or UPLOAD_INCOMPLETE where more came than was declared.
+    """
+    if size > max_bytes:
+        raise InvalidArgument(
+            Reason.LIMIT_BYTES,
+            f"the file is larger than the {max_bytes} bytes that are allowed",
+            metadata={"limit": str(max_bytes), "actual": str(size)},
+        )
+    if declared is not None and size > declared:
+        raise incomplete(declared, size)
 
 
 class Receiver:
@@ -153,25 +201,9 @@ class Receiver:
             Aborted: UPLOAD_OFFSET_WRONG.
         """
         data = chunk.data
-        if len(data) > MAX_CHUNK_BYTES:
-            raise InvalidField("chunk.data", f"must have at most {MAX_CHUNK_BYTES} bytes")
-        if chunk.offset != self.size:
-            raise Aborted(
-                Reason.UPLOAD_OFFSET_WRONG,
-                f"a chunk begins at byte {chunk.offset}, but {self.size} bytes have come",
-                metadata={"expected": str(self.size), "received": str(chunk.offset)},
-            )
-        if chunk.crc32c is not None and google_crc32c.value(data) != chunk.crc32c:
-            raise InvalidArgument(
-                Reason.UPLOAD_CHECKSUM_WRONG,
-                f"the chunk at byte {chunk.offset} does not have the CRC-32C sent with it",
-                metadata={"offset": str(chunk.offset)},
-            )
+        check_chunk(chunk, at=self.size)
         size = self.size + len(data)
-        if size > self._max_bytes:
-            raise _too_large(self._max_bytes, size)
-        if self._declared_size is not None and size > self._declared_size:
-            raise _incomplete(self._declared_size, size)
+        check_size(size, max_bytes=self._max_bytes, declared=self._declared_size)
         self._digest.update(data)
         self.size = size
         if self._format is None:
@@ -188,16 +220,12 @@ class Receiver:
                 `recognise`.
         """
         if self.size == 0:
-            raise _empty()
+            raise empty()
         if self._declared_size is not None and self.size != self._declared_size:
-            raise _incomplete(self._declared_size, self.size)
+            raise incomplete(self._declared_size, self.size)
         digest = self._digest.hexdigest()
         if end.sha256 and end.sha256.lower() != digest:
-            raise InvalidArgument(
-                Reason.UPLOAD_DIGEST_WRONG,
-                "the file does not have the SHA-256 sent with it",
-                metadata={"expected": end.sha256, "received": digest},
-            )
+            raise wrong_digest(end.sha256, digest)
         return self.format, digest
 
     @property
@@ -246,21 +274,33 @@ def read_probe(
     return probe
 
 
-def _empty() -> InvalidArgument:
+def empty() -> InvalidArgument:
+    """Say that a file has no bytes."""
     return InvalidArgument(Reason.UPLOAD_EMPTY, "the file has no bytes")
 
 
-def _too_large(limit: int, actual: int) -> InvalidArgument:
-    return InvalidArgument(
-        Reason.LIMIT_BYTES,
-        f"the file is larger than the {limit} bytes that are allowed",
-        metadata={"limit": str(limit), "actual": str(actual)},
-    )
-
-
-def _incomplete(expected: int, received: int) -> InvalidArgument:
+def incomplete(expected: int, received: int) -> InvalidArgument:
+    """Say that a file is longer or shorter than was announced."""
     return InvalidArgument(
         Reason.UPLOAD_INCOMPLETE,
         f"{expected} bytes were announced, {received} came",
+        metadata={"expected": str(expected), "received": str(received)},
+    )
+
+
+def wrong_digest(expected: str, received: str) -> InvalidArgument:
+    """Say that a file is not the one whose digest was given; both in hexadecimal."""
+    return InvalidArgument(
+        Reason.UPLOAD_DIGEST_WRONG,
+        "the file does not have the SHA-256 sent with it",
+        metadata={"expected": expected, "received": received},
+    )
+
+
+def wrong_offset(expected: int, received: int) -> Aborted:
+    """Say that bytes do not begin where those before them have ended."""
+    return Aborted(
+        Reason.UPLOAD_OFFSET_WRONG,
+        f"bytes begin at {received}, but {expected} have come",
         metadata={"expected": str(expected), "received": str(received)},
     )

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.blobs.base import BlobStore
-from picstore_kit.ids import ImageId, LocationId, UploadId
+from picstore_kit.ids import ImageId, LocationId
 from picstore_upload.model import Destination, JournalEntry, Original, UploadHeader
 
 
-class Commits(Protocol):
-    """Knows which uploads became pictures."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What the catalog made of an original."""
 
-    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
-        """Return the picture that the upload became, or None."""
+    image: Image
+    """The picture as callers see it: the new one, or one that was there."""
+    original_kept: bool
+    """Whether the object is an original now; if not, nobody needs it."""
+    duplicate: bool
+    """Whether the picture was there before, with the same bytes."""
+
+
+class Commits(Protocol):
+    """Knows which objects are originals."""
+
+    async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
+        """Return the picture that an object is the original of, or None."""
         ...
 
 
-class Catalog(Protocol):
+class Catalog(Commits, Protocol):
     """Where pictures are recorded; called for the user whose upload it is."""
 
     async def resolve(self, header: UploadHeader) -> Destination:
         """Say where the original goes, or raise why it may not come."""
         ...
 
-    async def commit(self, original: Original) -> Image:
+    async def commit(self, original: Original) -> Committed:
         """Record a stored original; repeating it changes nothing."""
         ...
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
-from typing import Final
+from itertools import count
+from typing import Final, TypeVar
 
 import structlog
 
-from picstore.catalog.v1.image_pb2 import Image
-from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.limits import Limits
-from picstore_kit.blobs.base import BlobStore
+from picstore_kit.blobs.base import BlobStore, Part
 from picstore_kit.errors import (
     Aborted,
     Code,
@@ -26,7 +24,9 @@ from picstore_kit.errors import (
     ResourceExhausted,
     ungrouped,
 )
+from picstore_kit.faults import Faults
 from picstore_kit.ids import TeamId, UploadId, new_id
+from picstore_upload.checks import Checked, CheckFile
 from picstore_upload.model import (
     Chunk,
     End,
@@ -35,14 +35,16 @@ from picstore_upload.model import (
     Receiver,
     UploadHeader,
     check_declared,
-    read_probe,
     tightened,
 )
-from picstore_upload.ports import Catalog, Children, Journal, Stores
+from picstore_upload.parts import PartWriter
+from picstore_upload.ports import Catalog, Committed, Journal, Stores
 from picstore_upload.settle import SettleUpload
 from picstore_upload.spool import Spool, Spools
 
 log = structlog.get_logger(__name__)
+
+MessageT = TypeVar("MessageT")
 
 STREAM_FROM_BYTES: Final = 8 * 1024 * 1024
 """Larger files go to the store while they still come in; smaller ones in one request at the end,
@@ -50,11 +52,6 @@ which lets the store check their digest."""
 
 _EXTEND_S: Final = 20.0
 """How often the journal hears that an upload goes on; a third of its lease."""
-
-_PROBES: Final = 2
-"""Children that may die of one header: the first may have died of something else."""
-
-_CHILD_DEATHS: Final = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
 
 _REFUSALS: Final = frozenset(
     {
@@ -94,27 +91,29 @@ class ReceiveUpload:
         *,
         catalog: Catalog,
         stores: Stores,
-        children: Children,
+        check: CheckFile,
         journal: Journal,
         settle: SettleUpload,
         spools: Spools,
         limits: Limits,
         max_uploads: int,
         stall_s: float,
+        faults: Faults,
     ) -> None:
         self._catalog = catalog
         self._stores = stores
-        self._children = children
+        self._check = check
         self._journal = journal
         self._settle = settle
         self._spools = spools
         self._limits = limits
         self._places = asyncio.Semaphore(max_uploads)
         self._stall_s = stall_s
+        self._faults = faults
 
     async def run(
         self, team: TeamId, header: UploadHeader, messages: AsyncIterator[Chunk | End]
-    ) -> Image:
+    ) -> Committed:
         """Take in one picture and return it as the catalog recorded it.
 
         Raises:
@@ -122,9 +121,7 @@ class ReceiveUpload:
                 Where the catalog did not answer the commit, it may have recorded the picture.
         """
         if self._places.locked():
-            raise ResourceExhausted(
-                Reason.OVERLOADED, "too many uploads at once; try again", retry_after=2.0
-            )
+            raise too_many()
         async with self._places:
             destination = await self._catalog.resolve(header)
             limits = tightened(self._limits, destination)
@@ -137,15 +134,18 @@ class ReceiveUpload:
                 object_key=destination.object_key,
             )
             async with self._spools.open() as spool, self._journalled(entry) as progress:
+                self._faults.reach("upload.journalled")
                 receiver = Receiver(header, max_bytes=limits.bytes)
-                storing = _Storing(store, destination.object_key, spool, progress)
-                probe, digest = await self._take_in(receiver, messages, storing, limits)
+                storing = _Storing(store, destination.object_key, spool, progress, self._faults)
+                checked = await self._take_in(receiver, messages, storing, limits)
+                self._faults.reach("upload.stored")
                 original = Original(
-                    upload_id=entry.upload_id,
+                    upload_id=header.upload_id or entry.upload_id,
                     destination=destination,
-                    probe=probe,
-                    sha256=digest,
+                    probe=checked.probe,
+                    sha256=checked.sha256,
                     alt_text=header.alt_text,
+                    on_duplicate=header.on_duplicate,
                 )
                 return await self._commit(entry, original, progress)
 
@@ -155,19 +155,16 @@ class ReceiveUpload:
         messages: AsyncIterator[Chunk | End],
         storing: _Storing,
         limits: Limits,
-    ) -> tuple[Probe, str]:
+    ) -> Checked:
         """Receive, check and store; the object is complete only if every check was passed."""
         spool = storing.spool
         with ungrouped():
             async with asyncio.TaskGroup() as group:
                 end = await self._receive(receiver, messages, storing, group)
                 format, digest = receiver.finish(end)
-                probe = await self._probe(spool.path, format, receiver.size, limits)
-                if storing.streams:
-                    await spool.release()
-                else:
-                    await storing.put(format, sha256=digest)
-        return probe, digest
+                probe = await self._check.header(spool.path, format, receiver.size, limits)
+                await storing.finish(format, sha256=digest)
+        return Checked(probe=probe, sha256=digest)
 
     async def _receive(
         self,
@@ -176,86 +173,56 @@ class ReceiveUpload:
         storing: _Storing,
         group: asyncio.TaskGroup,
     ) -> End:
-        """Spool the file until its end; a large one is passed on meanwhile, by a task of `group`.
+        """Spool the file until its end; a large one is passed on meanwhile, by tasks of `group`.
 
         Raises:
             InvalidArgument: UPLOAD_STALLED, UPLOAD_INCOMPLETE, or a reason of `Receiver.take`.
             Aborted: UPLOAD_OFFSET_WRONG.
             ScratchUnavailable: The disk is full.
         """
-        async with aclosing(self._unstalled(messages)) as unstalled:
-            async for message in unstalled:
+        async with aclosing(unstalled(messages, self._stall_s)) as coming:
+            async for message in coming:
                 if isinstance(message, End):
                     return message
                 # Hashing a MiB takes a millisecond: too long for the loop.
                 data = await asyncio.to_thread(receiver.take, message)
                 await storing.spool.append(data)
-                if receiver.size > STREAM_FROM_BYTES and not storing.streams:
-                    storing.streams = True
-                    group.create_task(storing.put_as_it_comes(receiver.format))
+                if receiver.size > STREAM_FROM_BYTES:
+                    await storing.follow(receiver.format, group)
         raise InvalidArgument(
             Reason.UPLOAD_INCOMPLETE,
             "the upload ended before the file did",
             metadata={"received": str(receiver.size)},
         )
 
-    async def _unstalled(
-        self, messages: AsyncIterator[Chunk | End]
-    ) -> AsyncGenerator[Chunk | End, None]:
-        while True:
-            try:
-                async with asyncio.timeout(self._stall_s):
-                    message = await anext(messages, None)
-            except TimeoutError:
-                raise InvalidArgument(
-                    Reason.UPLOAD_STALLED,
-                    f"no byte came for {self._stall_s:g} seconds",
-                    metadata={"seconds": f"{self._stall_s:g}"},
-                ) from None
-            if message is None:
-                return
-            yield message
-
-    async def _probe(self, path: Path, format: SourceFormat, size: int, limits: Limits) -> Probe:
-        """Have a child read the header of the whole file.
-
-        Raises:
-            InvalidArgument: IMAGE_*, LIMIT_*, or CHILD_* where more than one child died of it.
-        """
-        request = {"path": str(path), "limits": limits.to_json()}
-        for attempt in range(1, _PROBES + 1):
-            try:
-                answer = await self._children.result(request)
-                return read_probe(answer, format=format, size=size, limits=limits)
-            except PicstoreError as error:
-                if error.reason not in _CHILD_DEATHS:
-                    raise
-                log.warning("upload.probe_died", reason=error.reason, attempt=attempt)
-                reason = error.reason
-        raise InvalidArgument(reason, "the picture's header cannot be read within safe limits")
-
-    async def _commit(self, entry: JournalEntry, original: Original, progress: _Progress) -> Image:
+    async def _commit(
+        self, entry: JournalEntry, original: Original, progress: _Progress
+    ) -> Committed:
         if not await self._journal.commit(entry):
             raise _lease_lost()
         progress.stage = _Stage.COMMITTING
+        self._faults.reach("upload.committing")
         try:
-            image = await self._catalog.commit(original)
+            committed = await self._catalog.commit(original)
         except PicstoreError as error:
             if error.code in _REFUSALS:
                 progress.stage = _Stage.STORING
             raise
+        self._faults.reach("upload.committed")
+        progress.stage = _Stage.RECEIVING if committed.original_kept else _Stage.STORING
         log.info(
             "upload.committed",
             upload=original.upload_id,
-            image=image.id,
+            image=committed.image.id,
             bytes=original.probe.bytes,
             format=original.probe.format.value,
+            duplicate=committed.duplicate,
         )
-        return image
+        return committed
 
     @asynccontextmanager
     async def _journalled(self, entry: JournalEntry) -> AsyncIterator[_Progress]:
-        """Keep an entry in the journal alive; if the body fails, remove what it has stored."""
+        """Keep an entry in the journal alive; at the end, remove what is stored and not needed."""
         progress = _Progress()
         await self._journal.open(entry)
         try:
@@ -266,11 +233,9 @@ class ReceiveUpload:
                         yield progress
                     finally:
                         heartbeat.cancel()
-        except BaseException:
+        finally:
             # A second cancellation must not stop what the first one began.
             await asyncio.shield(self._clean_up(entry, progress.stage))
-            raise
-        await self._clean_up(entry, _Stage.RECEIVING)  # the object is the catalog's now
 
     async def _clean_up(self, entry: JournalEntry, stage: _Stage) -> None:
         """Do now what the sweeper would do later; it still will where this fails."""
@@ -298,6 +263,65 @@ class ReceiveUpload:
                 raise _lease_lost()
 
 
+async def unstalled(
+    messages: AsyncIterator[MessageT], stall_s: float
+) -> AsyncGenerator[MessageT, None]:
+    """Yield messages as they come.
+
+    Raises:
+        InvalidArgument: None came for `stall_s` seconds (UPLOAD_STALLED).
+    """
+    while True:
+        try:
+            async with asyncio.timeout(stall_s):
+                message = await anext(messages, None)
+        except TimeoutError:
+            raise InvalidArgument(
+                Reason.UPLOAD_STALLED,
+                f"no byte came for {stall_s:g} seconds",
+                metadata={"seconds": f"{stall_s:g}"},
+            ) from None
+        if message is None:
+            return
+        yield message
+
+
+def too_many() -> ResourceExhausted:
+    """Say that this process has all the uploads that it takes."""
+    return ResourceExhausted(
+        Reason.OVERLOADED, "too many uploads at once; try again", retry_after=2.0
+    )
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The parts of one object; a `PartLedger` for as long as the process lives."""
+
+    store: BlobStore
+    key: str
+    format: SourceFormat
+    progress: _Progress
+    faults: Faults
+    numbers: count[int] = field(default_factory=lambda: count(1))
+    done: list[Part] = field(default_factory=list)
+    begun: str = ""
+
+    async def upload_id(self) -> str:
+        if not self.begun:
+            self.progress.stage = _Stage.STORING
+            self.begun = await self.store.begin_multipart(
+                self.key, content_type=self.format.mime_type
+            )
+        return self.begun
+
+    async def number(self) -> int:
+        return next(self.numbers)
+
+    async def stored(self, part: Part) -> None:
+        self.done.append(part)
+        self.faults.reach("upload.part")
+
+
 @dataclass(slots=True)
 class _Storing:
     """How one upload gets from its spool into its store."""
@@ -306,20 +330,27 @@ class _Storing:
     key: str
     spool: Spool
     progress: _Progress
-    streams: bool = False
-    """Whether it is passed on while it comes in."""
+    faults: Faults
+    parts: _Parts | None = None
+    writer: PartWriter | None = None
 
-    async def put(self, format: SourceFormat, *, sha256: str) -> None:
-        """Store the whole file."""
-        self.progress.stage = _Stage.STORING
-        await self.store.put_file(
-            self.key, self.spool.path, content_type=format.mime_type, sha256=sha256
-        )
+    async def follow(self, format: SourceFormat, group: asyncio.TaskGroup) -> None:
+        """Pass on what has come by now, and so take care of the rest as well."""
+        if self.writer is None:
+            self.parts = _Parts(self.store, self.key, format, self.progress, self.faults)
+            self.writer = PartWriter(self.store, self.key, self.spool.path, self.parts, group)
+        await self.writer.advance(self.spool.size)
 
-    async def put_as_it_comes(self, format: SourceFormat) -> None:
-        """Store the file behind its writer; the object is complete when the spool is released."""
+    async def finish(self, format: SourceFormat, *, sha256: str) -> None:
+        """Make the object whole, of a file that was checked."""
         self.progress.stage = _Stage.STORING
-        await self.store.put_stream(self.key, self.spool.follow(), content_type=format.mime_type)
+        if self.parts is None or self.writer is None:
+            await self.store.put_file(
+                self.key, self.spool.path, content_type=format.mime_type, sha256=sha256
+            )
+            return
+        await self.writer.finish(self.spool.size)
+        await self.store.complete_multipart(self.key, self.parts.begun, self.parts.done)
 
 
 def _lease_lost() -> Aborted:

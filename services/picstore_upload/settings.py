@@ -24,10 +24,15 @@ class IngestSettings(SettingsGroup):
     spool_dir: Path | None = None
     """Where files are while they come in, in a directory that every process makes for itself; it
     needs room for `max_uploads` of them. Unset is the system's temporary directory."""
-    max_uploads: PositiveInt = 64
+    max_uploads: PositiveInt = 256
     """Uploads at once; more are refused, to be tried again."""
     stall_s: PositiveFloat = 60
     """Seconds without a byte after which an upload is given up."""
+    upload_ttl_s: PositiveFloat = 24 * 3600
+    """Seconds after which an upload that can be resumed, or that goes to the store directly, ends
+    unless it is complete."""
+    presign_ttl_s: PositiveInt = 900
+    """Seconds for which presigned requests are good."""
     sweep_interval_s: PositiveFloat = 30
     """Seconds between two looks for what dead uploads left behind."""
     max_bytes: PositiveInt = 100_000_000
@@ -37,6 +42,13 @@ class IngestSettings(SettingsGroup):
     max_pixels_whole_decode: PositiveInt = 50_000_000
     """The same where a decoder has to hold the whole picture: WebP, AVIF, progressive JPEG,
     interlaced PNG."""
+
+
+class FaultSettings(SettingsGroup):
+    """For tests of what a crash leaves behind."""
+
+    dir: Path | None = None
+    """Where places to die at are armed; unset everywhere but in such tests."""
 
 
 class ProbeSettings(SettingsGroup):
@@ -72,3 +84,5 @@ class UploadSettings(ServiceSettings):
     """The children that read headers."""
     imports: ImportSettings = ImportSettings()
     """Pictures that are fetched."""
+    faults: FaultSettings = FaultSettings()
+    """Places at which the process dies in tests."""

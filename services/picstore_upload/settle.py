@@ -28,7 +28,7 @@ class SettleUpload:
         Raises:
             PicstoreError: Something does not answer; the entry is still there.
         """
-        image_id = await self._commits.find_commit(entry.upload_id)
+        image_id = await self._commits.find_original(entry.location_id, entry.object_key)
         if image_id is None:
             store = await self._stores.open(entry.location_id)
             await store.discard(entry.object_key)

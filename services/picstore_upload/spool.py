@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,15 +11,11 @@ from typing import Final, Self
 from picstore_kit.blobs.threads import Threads
 from picstore_kit.scratch import scratch_errors
 
-_BLOCK_BYTES: Final = 1024 * 1024
 _THREADS: Final = 8
 
 
 class Spool:
-    """A file with one writer, and one follower that reads behind it; gone when it is left.
-
-    The follower gets every byte but sees the end only when `release` says that the file is good: a
-    store that is fed by it completes the object then, and not before.
+    """A file with one writer; others read what is written by now. It is gone when it is left.
 
     Raises:
         ScratchUnavailable: The disk is full or does not work.
@@ -32,9 +26,8 @@ class Spool:
         # Not `asyncio.to_thread`: a cancelled upload must wait for the write that it is in, as it
         # closes the file next, whose descriptor another upload may get.
         self._threads = threads
-        self._progress = asyncio.Condition()
-        self._written = 0
-        self._released = False
+        self.size = 0
+        """Bytes that are written."""
 
     async def __aenter__(self) -> Self:
         with scratch_errors():
@@ -55,41 +48,20 @@ class Spool:
         self.path.unlink(missing_ok=True)
 
     async def append(self, data: bytes) -> None:
-        """Write `data` behind what is there, and let the follower know."""
+        """Write `data` behind what is there."""
         with scratch_errors():
             await self._threads.run(self._write, data)
-        async with self._progress:
-            self._written += len(data)
-            self._progress.notify_all()
+        self.size += len(data)
 
-    async def release(self) -> None:
-        """Tell the follower that there will be no more and that all of it is good."""
-        async with self._progress:
-            self._released = True
-            self._progress.notify_all()
-
-    async def follow(self) -> AsyncIterator[bytes]:
-        """Yield the file from its beginning as it grows, and end after `release`.
-
-        It holds nothing that would have to be closed, so it may be abandoned.
-        """
-        offset = 0
-        while length := min(await self._available(offset), _BLOCK_BYTES):
-            with scratch_errors():
-                block = await self._threads.run(os.pread, self._file.fileno(), length, offset)
-            offset += len(block)
-            yield block
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of what is written."""
+        with scratch_errors():
+            return await self._threads.run(os.pread, self._file.fileno(), length, offset)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
-
-    async def _available(self, offset: int) -> int:
-        """Wait for bytes after `offset` and return how many there are; 0 at the end."""
-        async with self._progress:
-            await self._progress.wait_for(lambda: self._written > offset or self._released)
-            return self._written - offset
 
 
 class Spools:

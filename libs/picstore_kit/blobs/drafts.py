@@ -63,10 +63,11 @@ class Draft:
         """Return the SHA-256 of what was written, in hex."""
         return self._hash.hexdigest()
 
-    def move_to(self, target: Path) -> None:
-        """Become the object `target`, and survive a power cut: the content first, then the name."""
+    def move_to(self, target: Path, *, public: bool = True) -> None:
+        """Become the file `target`, and survive a power cut: the content first, then the name."""
         self._file.flush()
-        os.fchmod(self._file.fileno(), 0o644)  # mkstemp's 0600 would hide it from a web server
+        if public:  # mkstemp's 0600 would hide it from a web server
+            os.fchmod(self._file.fileno(), 0o644)
         os.fsync(self._file.fileno())
         _rename(self._path, target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)

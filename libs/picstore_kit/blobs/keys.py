@@ -1,11 +1,13 @@
 """How objects are named. Keys carry content and ids, so a key never means anything else later.
 
 Outputs: `<project>/<path>/<stem>-<image id>/<W>x<H>[@2x]-<hash10>.<ext>`.
-Originals: `<project>/<path>/<image id>/<generation>/<sanitised filename>`.
+Originals: `<project>/<path>/<image id>/<generation>-<token>/<sanitised filename>`.
 """
 
 from __future__ import annotations
 
+import base64
+import secrets
 import unicodedata
 from typing import Final
 from urllib.parse import quote
@@ -17,6 +19,7 @@ MAX_NAME_BYTES: Final = 100
 
 _MAX_EXTENSION: Final = 10
 _HASH_CHARACTERS: Final = 10
+_TOKEN_BYTES: Final = 5
 _FALLBACK: Final = "image"
 _KEPT: Final = frozenset("-_.~")
 
@@ -69,12 +72,18 @@ def stem_of(filename: str) -> str:
 
 
 def original_key(*, project: str, path: str, image: ImageId, generation: int, filename: str) -> str:
-    """Name the original of one generation of an image.
+    """Name the original of one generation of an image; no two calls give the same name.
 
     `project` and `path` are the base paths of the project and of the upload profile; either may be
     empty.
     """
-    return _join(project, path, image, str(generation), sanitise_filename(filename))
+    token = base64.b32encode(secrets.token_bytes(_TOKEN_BYTES)).decode().lower()
+    return _join(project, path, image, f"{generation}-{token}", sanitise_filename(filename))
+
+
+def is_original_of(image: ImageId, key: str) -> bool:
+    """Return whether a key is one that `original_key` gives to originals of an image."""
+    return key.split("/")[-3:-2] == [image]
 
 
 def output_prefix(*, project: str, path: str, image: ImageId, filename: str) -> str:

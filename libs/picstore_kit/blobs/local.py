@@ -12,7 +12,7 @@ import json
 import mimetypes
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,17 @@ from picstore_kit.blobs.base import (
     BlobStat,
     BlobStore,
     BlobStoreDenied,
+    Part,
+    Parts,
+    PresignedRequest,
     check_key,
     check_range,
+    replaced,
     with_digest,
 )
+from picstore_kit.blobs.checks import check_part, check_parts, read_slice
 from picstore_kit.blobs.drafts import Draft, draft_prefix, mapped
+from picstore_kit.blobs.local_parts import Begun, LocalParts
 from picstore_kit.blobs.threads import Threads
 from picstore_kit.errors import InvalidField
 
@@ -53,6 +59,7 @@ class LocalBlobStore(BlobStore):
         self._root = Path(root).resolve()
         self._meta = self._root / _PRIVATE / "meta"
         self._temporary = self._root / _PRIVATE / "tmp"
+        self._parts = LocalParts(self._temporary)
         self._threads = Threads(_THREADS, name="blobs-local")
 
     async def put_bytes(
@@ -153,9 +160,20 @@ class LocalBlobStore(BlobStore):
         """See `BlobStore`; drafts of a killed writer lie in the temporary folder."""
         await self._threads.run(self._discard, key)
 
-    async def copy(self, source: str, target: str) -> BlobStat:
+    async def abort_unfinished(self, key: str) -> None:
         """See `BlobStore`."""
-        return await self._threads.run(self._copy, source, target)
+        await self._threads.run(self._abort_unfinished, key)
+
+    async def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """See `BlobStore`."""
+        return await self._threads.run(self._copy, source, target, content_type, metadata)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """See `BlobStore`."""
@@ -166,9 +184,65 @@ class LocalBlobStore(BlobStore):
         """Refuse: nobody else reaches this directory."""
         raise BlobPresignUnsupported
 
-    async def presign_put(self, key: str, *, expires_s: int) -> str:
+    async def presign_put(
+        self,
+        key: str,
+        *,
+        expires_s: int,
+        content_type: str,
+        size: int,
+        sha256: str | None = None,
+    ) -> PresignedRequest:
         """Refuse: nobody else reaches this directory."""
         raise BlobPresignUnsupported
+
+    async def presign_post(
+        self, key: str, *, expires_s: int, content_type: str, min_size: int, max_size: int
+    ) -> PresignedRequest:
+        """Refuse: nobody else reaches this directory."""
+        raise BlobPresignUnsupported
+
+    async def presign_part(
+        self, key: str, upload_id: str, number: int, *, size: int, expires_s: int
+    ) -> PresignedRequest:
+        """Refuse: nobody else reaches this directory."""
+        raise BlobPresignUnsupported
+
+    async def begin_multipart(
+        self, key: str, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """See `BlobStore`."""
+        self._place(key)
+        begun = Begun(content_type=content_type, metadata=metadata or {})
+        return await self._threads.run(self._parts.begin, key, begun)
+
+    async def put_part(
+        self, key: str, upload_id: str, number: int, path: Path, *, offset: int, length: int
+    ) -> Part:
+        """See `BlobStore`."""
+        self._place(key)
+        check_part(number)
+
+        def put() -> Part:
+            data = read_slice(path, offset, length)
+            return self._parts.put(key, upload_id, number, data)
+
+        return await self._threads.run(put)
+
+    async def list_parts(self, key: str, upload_id: str) -> Parts:
+        """See `BlobStore`."""
+        self._place(key)
+        return await self._threads.run(self._parts.stored, key, upload_id)
+
+    async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobStat:
+        """See `BlobStore`."""
+        check_parts(parts)
+        return await self._threads.run(self._complete, key, upload_id, parts)
+
+    async def abort_multipart(self, key: str, upload_id: str) -> None:
+        """See `BlobStore`."""
+        self._place(key)
+        await self._threads.run(self._parts.drop, key, upload_id)
 
     async def close(self) -> None:
         """See `BlobStore`."""
@@ -279,12 +353,22 @@ class LocalBlobStore(BlobStore):
 
     def _discard(self, key: str) -> None:
         self._delete(key)
+        self._abort_unfinished(key)
+
+    def _abort_unfinished(self, key: str) -> None:
+        self._place(key)
         with mapped():
             for draft in self._temporary.glob(f"{draft_prefix(key)}*"):
                 draft.unlink(missing_ok=True)
 
-    def _copy(self, source: str, target: str) -> BlobStat:
-        stat = self._stat(source)
+    def _copy(
+        self,
+        source: str,
+        target: str,
+        content_type: str | None,
+        metadata: Mapping[str, str] | None,
+    ) -> BlobStat:
+        stat = replaced(self._stat(source), content_type, metadata)
         draft = Draft(target, self._temporary)
         try:
             self._open(draft)
@@ -294,6 +378,21 @@ class LocalBlobStore(BlobStore):
                 draft.move_to(self._place(target))
         finally:
             draft.discard()
+        return stat
+
+    def _complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobStat:
+        self._place(key)
+        begun = self._parts.begun(key, upload_id)
+        draft = Draft(key, self._temporary)
+        try:
+            self._open(draft)
+            with _reading(key):  # somebody may be aborting
+                for path in self._parts.files(key, upload_id, parts):
+                    draft.write_file(path)
+            stat = self._publish(draft, begun.content_type, None, None, begun.metadata)
+        finally:
+            draft.discard()
+        self._parts.drop(key, upload_id)
         return stat
 
     def _walk(self, prefix: str) -> Iterator[str]:

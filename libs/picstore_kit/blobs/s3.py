@@ -10,49 +10,40 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final, cast
-from xml.etree import ElementTree as ET
+from typing import Any, BinaryIO, Final, cast
 
-import urllib3
-from minio.commonconfig import CopySource
-from minio.error import MinioException, S3Error
+from minio.commonconfig import REPLACE, CopySource
 from urllib3.response import BaseHTTPResponse
 
 from picstore_kit.blobs.base import (
     CHUNK_BYTES,
+    PART_BYTES,
     BlobDigestMismatch,
-    BlobNotFound,
     BlobStat,
     BlobStore,
-    BlobStoreDenied,
     BlobStoreUnavailable,
+    Part,
+    Parts,
+    PresignedRequest,
     check_key,
     check_range,
+    replaced,
     with_digest,
 )
 from picstore_kit.blobs.reader import ChunkReader
 from picstore_kit.blobs.s3_client import S3Config, connect
+from picstore_kit.blobs.s3_errors import DELETE, GET, LIST, PUT, BeyondEnd, mapped
+from picstore_kit.blobs.s3_multipart import S3Multipart
+from picstore_kit.blobs.s3_presign import S3Presigner
 from picstore_kit.blobs.threads import Threads
-
-PART_BYTES: Final = 5 * 1024 * 1024
-"""Size of the parts of a multipart upload, the smallest that S3 takes: one part is in memory."""
 
 _THREADS: Final = 16
 _STREAMS: Final = 32
 _LIST_PAGE: Final = 1000
 _META: Final = "x-amz-meta-"
-# As policies call what is allowed.
-_PUT: Final = "s3:PutObject"
-_GET: Final = "s3:GetObject"
-_LIST: Final = "s3:ListBucket"
-_DELETE: Final = "s3:DeleteObject"
-_PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 class S3BlobStore(BlobStore):
@@ -66,6 +57,8 @@ class S3BlobStore(BlobStore):
         self._bucket = config.bucket
         self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
         self._client = connect(config, connections=_THREADS + _STREAMS)
+        self._multipart = S3Multipart(self._client, config.bucket, self._name)
+        self._presigner = S3Presigner(self._client, config.bucket, self._name)
         self._threads = Threads(_THREADS, name="blobs-s3")
         # A streamed upload holds its thread for as long as its sender takes: it must not keep
         # others from short calls.
@@ -134,7 +127,7 @@ class S3BlobStore(BlobStore):
             with part.open("wb") as target:
 
                 def pump() -> int:
-                    with _mapped(key, _GET):
+                    with mapped(key, GET):
                         chunk = response.read(CHUNK_BYTES)
                     return target.write(chunk)
 
@@ -156,11 +149,11 @@ class S3BlobStore(BlobStore):
             return
         try:
             response = await self._threads.run(self._open, key, offset, length)
-        except _BeyondEnd:
+        except BeyondEnd:
             return
 
         def read() -> bytes:
-            with _mapped(key, _GET):
+            with mapped(key, GET):
                 return response.read(CHUNK_BYTES)
 
         try:
@@ -178,7 +171,7 @@ class S3BlobStore(BlobStore):
         name = self._name(key)
 
         def delete() -> None:
-            with _mapped(key, _DELETE):
+            with mapped(key, DELETE):
                 self._client.remove_object(self._bucket, name)
 
         await self._threads.run(delete)
@@ -188,20 +181,36 @@ class S3BlobStore(BlobStore):
         name = self._name(key)
 
         def discard() -> None:
-            with _mapped(key, _DELETE):
-                for upload_id in self._unfinished(name):
-                    self._abort(name, upload_id)
+            self._multipart.abort_all(key)
+            with mapped(key, DELETE):
                 self._client.remove_object(self._bucket, name)
 
         await self._threads.run(discard)
 
-    async def copy(self, source: str, target: str) -> BlobStat:
+    async def abort_unfinished(self, key: str) -> None:
         """See `BlobStore`."""
-        origin, name = self._name(source), self._name(target)
+        await self._threads.run(self._multipart.abort_all, key)
+
+    async def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        content_type: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobStat:
+        """See `BlobStore`."""
+        origin, name = CopySource(self._bucket, self._name(source)), self._name(target)
 
         def copy() -> BlobStat:
-            with _mapped(source, _PUT):
-                self._client.copy_object(self._bucket, name, CopySource(self._bucket, origin))
+            changes: dict[str, Any] = {}
+            if content_type is not None or metadata is not None:
+                stat = replaced(self._stat(source), content_type, metadata)
+                headers = _headers(stat.cache_control, stat.metadata)
+                changes["metadata"] = {**headers, "Content-Type": stat.content_type}
+                changes["metadata_directive"] = REPLACE
+            with mapped(source, PUT):
+                self._client.copy_object(self._bucket, name, origin, **changes)
             return self._stat(target)
 
         return await self._threads.run(copy)
@@ -213,7 +222,7 @@ class S3BlobStore(BlobStore):
         )
 
         def page() -> list[str]:
-            with _mapped(prefix, _LIST):
+            with mapped(prefix, LIST):
                 return [
                     cast(str, item.object_name).removeprefix(self._prefix)
                     for item in islice(found, _LIST_PAGE)
@@ -225,11 +234,75 @@ class S3BlobStore(BlobStore):
 
     async def presign_get(self, key: str, *, expires_s: int) -> str:
         """See `BlobStore`."""
-        return await self._presign("GET", key, expires_s)
+        return await self._threads.run(self._presigner.get, key, expires_s=expires_s)
 
-    async def presign_put(self, key: str, *, expires_s: int) -> str:
+    async def presign_put(
+        self,
+        key: str,
+        *,
+        expires_s: int,
+        content_type: str,
+        size: int,
+        sha256: str | None = None,
+    ) -> PresignedRequest:
         """See `BlobStore`."""
-        return await self._presign("PUT", key, expires_s)
+        return await self._threads.run(
+            self._presigner.put,
+            key,
+            expires_s=expires_s,
+            content_type=content_type,
+            size=size,
+            sha256=sha256,
+        )
+
+    async def presign_post(
+        self, key: str, *, expires_s: int, content_type: str, min_size: int, max_size: int
+    ) -> PresignedRequest:
+        """See `BlobStore`."""
+        return await self._threads.run(
+            self._presigner.post,
+            key,
+            expires_s=expires_s,
+            content_type=content_type,
+            min_size=min_size,
+            max_size=max_size,
+        )
+
+    async def presign_part(
+        self, key: str, upload_id: str, number: int, *, size: int, expires_s: int
+    ) -> PresignedRequest:
+        """See `BlobStore`."""
+        return await self._threads.run(
+            self._presigner.part, key, upload_id, number, size=size, expires_s=expires_s
+        )
+
+    async def begin_multipart(
+        self, key: str, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """See `BlobStore`."""
+        headers = _headers(None, metadata or {})
+        return await self._threads.run(self._multipart.begin, key, content_type, headers)
+
+    async def put_part(
+        self, key: str, upload_id: str, number: int, path: Path, *, offset: int, length: int
+    ) -> Part:
+        """See `BlobStore`."""
+        return await self._threads.run(
+            self._multipart.put, key, upload_id, number, path, offset=offset, length=length
+        )
+
+    async def list_parts(self, key: str, upload_id: str) -> Parts:
+        """See `BlobStore`."""
+        return await self._threads.run(self._multipart.parts, key, upload_id)
+
+    async def complete_multipart(self, key: str, upload_id: str, parts: Sequence[Part]) -> BlobStat:
+        """See `BlobStore`; the store is asked what it holds then."""
+        await self._threads.run(self._multipart.complete, key, upload_id, parts)
+        return await self._threads.run(self._expect, key, sum(part.size for part in parts))
+
+    async def abort_multipart(self, key: str, upload_id: str) -> None:
+        """See `BlobStore`."""
+        await self._threads.run(self._multipart.abort, key, upload_id)
 
     async def close(self) -> None:
         """See `BlobStore`."""
@@ -263,7 +336,7 @@ class S3BlobStore(BlobStore):
         content_type: str,
         headers: dict[str, str],
     ) -> None:
-        with _mapped(key, _PUT):
+        with mapped(key, PUT):
             self._client.put_object(
                 self._bucket,
                 name,
@@ -283,43 +356,13 @@ class S3BlobStore(BlobStore):
 
     def _stat(self, key: str) -> BlobStat:
         name = self._name(key)
-        with _mapped(key, _GET):
+        with mapped(key, GET):
             return _stat_of(self._client.stat_object(self._bucket, name).metadata or {})
-
-    def _unfinished(self, name: str) -> Iterator[str]:
-        """Yield the ids of multipart uploads to `name` that nobody has completed."""
-        # The SDK has no public call for it. One page holds a thousand uploads to one object.
-        page = self._client._list_multipart_uploads(self._bucket, prefix=name)
-        for upload in page.uploads:
-            if upload.object_name == name and upload.upload_id is not None:
-                yield upload.upload_id
-
-    def _abort(self, name: str, upload_id: str) -> None:
-        try:
-            self._client._abort_multipart_upload(self._bucket, name, upload_id)
-        except S3Error as error:
-            if error.code != "NoSuchUpload":  # somebody else was faster
-                raise
 
     def _open(self, key: str, offset: int, length: int | None) -> BaseHTTPResponse:
         name = self._name(key)
-        with _mapped(key, _GET):
+        with mapped(key, GET):
             return self._client.get_object(self._bucket, name, offset, length or 0)
-
-    async def _presign(self, method: str, key: str, expires_s: int) -> str:
-        name = self._name(key)
-
-        def presign() -> str:
-            with _mapped(key, _GET if method == "GET" else _PUT):
-                return self._client.get_presigned_url(
-                    method, self._bucket, name, expires=timedelta(seconds=expires_s)
-                )
-
-        return await self._threads.run(presign)
-
-
-class _BeyondEnd(Exception):
-    """The range begins where the object has ended."""
 
 
 def _headers(cache_control: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
@@ -350,31 +393,3 @@ def _release(response: BaseHTTPResponse) -> None:
     """Close first: a connection with unread bytes on it must not go back to the pool."""
     response.close()
     response.release_conn()
-
-
-@contextmanager
-def _mapped(key: str, action: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours; `action` is the permission that the call needs."""
-    try:
-        yield
-    except S3Error as error:
-        raise _translate(error, key, action) from error
-    # The last two: the answer is nothing that an S3 says.
-    except (
-        MinioException,
-        urllib3.exceptions.HTTPError,
-        ET.ParseError,
-        ValueError,
-    ) as error:
-        raise BlobStoreUnavailable from error
-
-
-def _translate(error: S3Error, key: str, action: str) -> Exception:
-    status, code = error.response.status, error.code or ""
-    if code == "NoSuchKey":
-        return BlobNotFound(key)
-    if code == "InvalidRange":
-        return _BeyondEnd()
-    if status >= 500 or status in (408, 429):
-        return BlobStoreUnavailable()
-    return BlobStoreDenied(code if _PLAIN_CODE.fullmatch(code) else str(status), action=action)

@@ -44,7 +44,11 @@ WHENS: Final[Mapping[pb.When.ValueType, When]] = {
 }
 
 FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
-SOURCE_FORMATS: Final = {number: SourceFormat(f.value) for number, f in FORMATS.items()}
+SOURCE_FORMATS: Final = {
+    number: SourceFormat[name.removeprefix("FORMAT_")]
+    for name, number in pb.Format.items()
+    if number != pb.FORMAT_UNSPECIFIED
+}
 SOURCE_FORMAT_NUMBERS: Final = {format: number for number, format in SOURCE_FORMATS.items()}
 FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
 GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}

@@ -171,6 +171,8 @@ def _describe_original(message: image_pb2.Image, original: Original) -> None:
     message.size_bytes = original.size_bytes
     message.sha256 = original.sha256.hex()
     message.has_gps = original.has_gps
+    message.frames = original.frames
+    message.trailing_bytes = original.trailing_bytes
 
 
 def _source(source: Source) -> picture_pb2.PictureSource:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from picstore.catalog.v1 import image_pb2, ingest_pb2, storage_location_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
 from picstore_catalog.mapping.description import read_description
+from picstore_catalog.mapping.image import image_message
 from picstore_catalog.model.description import Description, text_fault
 from picstore_catalog.model.image import Original
 from picstore_catalog.model.upload import (
     MAX_FILENAME,
     MAX_LOCATION,
     Commit,
+    Committed,
+    OnDuplicate,
     Resolution,
     UploadRequest,
 )
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, UploadProfileId, parse_id
 from picstore_kit.violations import all_at_once
+
+_ON_DUPLICATE: Final = {
+    image_pb2.ON_DUPLICATE_UNSPECIFIED: OnDuplicate.RETURN_EXISTING,
+    image_pb2.ON_DUPLICATE_RETURN_EXISTING: OnDuplicate.RETURN_EXISTING,
+    image_pb2.ON_DUPLICATE_CREATE: OnDuplicate.CREATE,
+    image_pb2.ON_DUPLICATE_REFUSE: OnDuplicate.REFUSE,
+}
 
 
 def read_announcement(
@@ -82,6 +94,7 @@ def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:
         ),
         alt_text=request.alt_text,
         original=_original(request),
+        on_duplicate=_on_duplicate(request.on_duplicate),
     )
 
 
@@ -96,6 +109,7 @@ def facts_message(original: Original) -> ingest_pb2.SourceFacts:
         size_bytes=original.size_bytes,
         sha256=original.sha256.hex(),
         has_gps=original.has_gps,
+        trailing_bytes=original.trailing_bytes,
     )
 
 
@@ -119,6 +133,8 @@ def _original(request: ingest_pb2.CommitImageRequest) -> Original:
     for field in ("width", "height", "frames", "size_bytes"):
         if getattr(facts, field) < 1:
             raise InvalidField(f"facts.{field}", "must be at least 1")
+    if facts.trailing_bytes < 0:
+        raise InvalidField("facts.trailing_bytes", "must not be negative")
     if facts.format not in SOURCE_FORMATS:
         raise InvalidField("facts.format", "must be a format that is accepted")
     if not request.object_key:
@@ -134,9 +150,25 @@ def _original(request: ingest_pb2.CommitImageRequest) -> Original:
         frames=facts.frames,
         has_alpha=facts.has_alpha,
         has_gps=facts.has_gps,
+        trailing_bytes=facts.trailing_bytes,
         size_bytes=facts.size_bytes,
         sha256=read_sha256(facts.sha256, field="facts.sha256"),
     )
+
+
+def committed_message(committed: Committed) -> ingest_pb2.CommitImageResponse:
+    """Return what became of a commit."""
+    return ingest_pb2.CommitImageResponse(
+        image=image_message(committed.image),
+        original_kept=committed.original_kept,
+        duplicate=committed.duplicate,
+    )
+
+
+def _on_duplicate(number: image_pb2.OnDuplicate.ValueType) -> OnDuplicate:
+    if number not in _ON_DUPLICATE:
+        raise InvalidField("on_duplicate", "must be one of the values that the contract names")
+    return _ON_DUPLICATE[number]
 
 
 def resolution_message(

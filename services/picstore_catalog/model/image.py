@@ -7,7 +7,9 @@ A generation settles at the first moment when
 - every output is FAILED: the picture is FAILED, with the reason of the first of them.
 
 So a page has pictures after the cheap outputs, and FAILED always means that no output could be
-made. What a generation waits for is decided when it is laid out (`picstore_catalog.model.ingest`).
+made. A picture that is READY already stays so: with the pending generation if something came of it,
+or else with the one before, and the reason. What a generation waits for is decided when it is laid
+out (`picstore_catalog.model.ingest`).
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ class Original:
     frames: int
     has_alpha: bool
     has_gps: bool
+    trailing_bytes: int
+    """Of the file, after the end of the picture."""
     size_bytes: int
     sha256: bytes
 
@@ -73,12 +77,12 @@ class Image:
     state: ImageState
     failure: Failure | None
     original: Original | None
-    """None until its bytes have come."""
+    """What is served, or the newest while nothing is; None until its bytes have come."""
     placeholder: Placeholder | None
     generation: int
     pending_generation: int
     conversion_profile_id: ConversionProfileId | None
-    """What the newest generation is made by; None before the bytes have come."""
+    """What the served generation was made by, or the newest is; None before the bytes have come."""
     conversion_profile_revision: int | None
     commit_time: datetime | None
     ready_time: datetime | None
@@ -103,16 +107,25 @@ class Settled:
 
     state: ImageState
     failure: Failure | None = None
+    """Why nothing could be made of the pending generation."""
+
+    @property
+    def keeps_served(self) -> bool:
+        """Whether pages go on with the generation that they had before."""
+        return self.state is ImageState.READY and self.failure is not None
 
 
-def settle(tally: Tally) -> Settled | None:
-    """Judge the pending generation by its outputs; None while it is too early to say."""
+def settle(tally: Tally, *, serves: bool) -> Settled | None:
+    """Judge the pending generation by its outputs; None while it is too early to say.
+
+    `serves` is whether pages have another generation of the picture.
+    """
     if tally.ready and not tally.awaited_open:
         return Settled(state=ImageState.READY)
     if tally.open:
         return None
     return Settled(
-        state=ImageState.FAILED,
+        state=ImageState.READY if serves else ImageState.FAILED,
         failure=tally.first_failure
         or Failure(reason=Reason.ENCODE_FAILED, message="no output could be made"),
     )

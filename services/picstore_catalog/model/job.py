@@ -59,7 +59,7 @@ class JobState(StrEnum):
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     DONE = "DONE"
-    """Each of its outputs is READY or FAILED for good."""
+    """Each of its outputs is READY or FAILED for good, or of no use any more."""
     FAILED = "FAILED"
     """Given up; its outputs that were left are FAILED."""
 
@@ -155,7 +155,7 @@ def extend(job: Job, *, attempt: int, now: datetime) -> Job:
 
 
 def finish(job: Job) -> Job:
-    """Close a job whose outputs are all READY or FAILED."""
+    """Close a job whose outputs are all READY or FAILED, or of no use any more."""
     return replace(job, state=JobState.DONE, lease_until=None, sweep_at=None)
 
 

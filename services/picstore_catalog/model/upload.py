@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from picstore_catalog.model.description import MAX_ALT_TEXT, text_fault
-from picstore_catalog.model.image import Original
+from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.profile import Profile
@@ -24,6 +25,14 @@ FIRST_GENERATION: Final = 1
 
 MAX_FILENAME: Final = 1000
 MAX_LOCATION: Final = 300
+
+
+class OnDuplicate(Enum):
+    """What is to happen with bytes that are there already."""
+
+    RETURN_EXISTING = auto()
+    CREATE = auto()
+    REFUSE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +93,18 @@ class Commit:
     upload: UploadRequest
     alt_text: str
     original: Original
+    on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What became of a commit."""
+
+    image: Stored[Image]
+    original_kept: bool
+    """Whether the object that was stored is an original of the picture."""
+    duplicate: bool = False
+    """Whether the picture was there before, with the same bytes."""
 
 
 def check_texts(*, filename: str = "", location: str = "", alt_text: str = "") -> None:

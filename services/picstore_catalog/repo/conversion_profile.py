@@ -264,6 +264,15 @@ async def find_usages(
     async with conn.cursor(row_factory=class_row(Usage)) as cursor:
         await cursor.execute(
             """
+            WITH made AS (
+                SELECT i.id
+                FROM images i
+                WHERE i.team_id = %(team_id)s AND i.conversion_profile_id = %(profile_id)s
+                UNION
+                SELECT o.image_id
+                FROM originals o
+                WHERE o.team_id = %(team_id)s AND o.conversion_profile_id = %(profile_id)s
+            )
             SELECT 'upload profiles' AS what,
                    ARRAY(SELECT u.id FROM upload_profiles u
                          WHERE u.team_id = %(team_id)s AND u.conversion_profile_id = %(profile_id)s
@@ -273,11 +282,8 @@ async def find_usages(
                       AND u.conversion_profile_id = %(profile_id)s) AS count
             UNION ALL
             SELECT 'pictures',
-                   ARRAY(SELECT i.id FROM images i
-                         WHERE i.team_id = %(team_id)s AND i.conversion_profile_id = %(profile_id)s
-                         ORDER BY i.id LIMIT %(named)s),
-                   (SELECT count(*) FROM images i
-                    WHERE i.team_id = %(team_id)s AND i.conversion_profile_id = %(profile_id)s)
+                   ARRAY(SELECT id FROM made ORDER BY id LIMIT %(named)s),
+                   (SELECT count(*) FROM made)
             """,
             {"team_id": access.team_id, "profile_id": profile_id, "named": NAMED},
         )

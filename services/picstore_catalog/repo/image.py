@@ -14,12 +14,11 @@ from picstore_catalog.model.description import Description, comparable
 from picstore_catalog.model.image import (
     Image,
     ImageState,
-    Original,
     Placeholder,
     Settled,
 )
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.model.upload import UploadTarget
+from picstore_catalog.model.upload import FIRST_GENERATION
 from picstore_catalog.repo.access import Access, fetch_one
 from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.errors import NotFound, Resource
@@ -27,7 +26,6 @@ from picstore_kit.ids import (
     ImageId,
     ProjectId,
     TeamId,
-    UploadId,
     UploadProfileId,
 )
 
@@ -40,11 +38,33 @@ class LockedImage:
     team_id: TeamId
     project_id: ProjectId
     upload_profile_id: UploadProfileId
-    upload_id: UploadId | None
-    """The upload that its original came by."""
+    filename: str
+    alt_text: str
     state: ImageState
     generation: int
     pending_generation: int
+    last_generation: int
+    """The highest number that a generation ever had."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether pages have a generation of it."""
+        return self.state is ImageState.READY
+
+    @property
+    def shown_generation(self) -> int:
+        """The generation whose original it is described by; 0 for none."""
+        return self.generation if self.serves else self.pending_generation or self.generation
+
+    @property
+    def newest_generation(self) -> int:
+        """The newest generation of which something came or may still come; 0 for none."""
+        return self.pending_generation or (self.generation if self.serves else 0)
+
+    @property
+    def next_generation(self) -> int:
+        """The number of the one that is committed next."""
+        return max(self.last_generation, self.generation, self.pending_generation) + 1
 
     def is_stale(self, generation: int) -> bool:
         """Whether the outputs of `generation` are of no use any more."""
@@ -113,90 +133,115 @@ async def insert(
     return True
 
 
-async def commit_original(
-    conn: AsyncConnection[TupleRow],
-    image_id: ImageId,
-    *,
-    upload_id: UploadId,
-    generation: int,
-    original: Original,
-    target: UploadTarget,
-    alt_text: str,
+async def begin_generation(
+    conn: AsyncConnection[TupleRow], image_id: ImageId, generation: int, *, alt_text: str
 ) -> None:
-    """Record the stored original and begin the generation; an empty alt text changes none."""
+    """Make a generation of a locked picture the pending one; an empty alt text changes none.
+
+    What is served stays so. A picture that serves nothing is CONVERTING, and what is known of the
+    original has been shown before.
+    """
     await conn.execute(
         """
         UPDATE images
-        SET state = 'CONVERTING',
-            alt_text = coalesce(nullif(%(alt_text)s, ''), alt_text),
-            upload_id = %(upload_id)s,
-            originals_location_id = %(originals_location_id)s,
-            original_key = %(original_key)s,
-            format = %(format)s,
-            width = %(width)s,
-            height = %(height)s,
-            frames = %(frames)s,
-            has_alpha = %(has_alpha)s,
-            has_gps = %(has_gps)s,
-            size_bytes = %(size_bytes)s,
-            sha256 = %(sha256)s,
+        SET state = CASE state WHEN 'READY' THEN state ELSE 'CONVERTING' END,
+            failure_reason = NULL,
+            failure_message = NULL,
+            generation = CASE state WHEN 'READY' THEN generation ELSE 0 END,
             pending_generation = %(generation)s,
-            conversion_profile_id = %(conversion_profile_id)s,
-            conversion_profile_revision = %(conversion_profile_revision)s,
+            last_generation = %(generation)s,
+            alt_text = coalesce(nullif(%(alt_text)s, ''), alt_text),
             version = version + 1,
-            updated_at = clock_timestamp(),
-            committed_at = clock_timestamp()
+            updated_at = clock_timestamp()
         WHERE id = %(id)s
         """,
-        {
-            "id": image_id,
-            "alt_text": alt_text,
-            "upload_id": upload_id,
-            "originals_location_id": original.location_id,
-            "original_key": original.object_key,
-            "format": original.format.value,
-            "width": original.width,
-            "height": original.height,
-            "frames": original.frames,
-            "has_alpha": original.has_alpha,
-            "has_gps": original.has_gps,
-            "size_bytes": original.size_bytes,
-            "sha256": original.sha256,
-            "generation": generation,
-            "conversion_profile_id": target.conversion_profile_id,
-            "conversion_profile_revision": target.conversion_profile_revision,
-        },
+        {"id": image_id, "generation": generation, "alt_text": alt_text},
     )
 
 
-async def find_upload(conn: AsyncConnection[TupleRow], upload_id: UploadId) -> ImageId | None:
-    """Return the picture that an upload was committed to, if it was."""
-    cursor = await conn.execute("SELECT id FROM images WHERE upload_id = %s", (upload_id,))
+async def show_original(
+    conn: AsyncConnection[TupleRow], image_id: ImageId, generation: int
+) -> None:
+    """Describe a locked picture, for lists and lookups, by the original of a generation."""
+    await conn.execute(
+        """
+        UPDATE images i
+        SET filename = o.filename,
+            filename_key = o.filename_key,
+            upload_id = o.upload_id,
+            originals_location_id = o.location_id,
+            original_key = o.object_key,
+            format = o.format,
+            width = o.width,
+            height = o.height,
+            frames = o.frames,
+            has_alpha = o.has_alpha,
+            has_gps = o.has_gps,
+            trailing_bytes = o.trailing_bytes,
+            size_bytes = o.size_bytes,
+            sha256 = o.sha256,
+            thumbhash = o.thumbhash,
+            dominant_colour = o.dominant_colour,
+            conversion_profile_id = o.conversion_profile_id,
+            conversion_profile_revision = o.conversion_profile_revision,
+            committed_at = o.committed_at
+        FROM originals o
+        WHERE i.id = %(id)s AND o.image_id = i.id AND o.generation = %(generation)s
+        """,
+        {"id": image_id, "generation": generation},
+    )
+
+
+async def next_generation(conn: AsyncConnection[TupleRow], image_id: ImageId) -> int:
+    """Return the number of the generation that would be the next; 1 where there is no picture."""
+    cursor = await conn.execute(
+        """
+        SELECT greatest(last_generation, generation, pending_generation) + 1
+        FROM images
+        WHERE id = %s
+        """,
+        (image_id,),
+    )
     row = await cursor.fetchone()
-    return None if row is None else ImageId(row[0])
+    return FIRST_GENERATION if row is None else int(row[0])
 
 
-async def lock(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImage:
-    """Lock a picture for a decision about it. Whoever also locks a job locks the job first.
+async def delete_announced(conn: AsyncConnection[TupleRow], image_id: ImageId) -> None:
+    """Delete a locked picture whose bytes never came."""
+    await conn.execute(
+        "DELETE FROM images WHERE id = %s AND state = 'AWAITING_UPLOAD'", (image_id,)
+    )
 
-    Raises:
-        NotFound: There is no such picture within the transaction's reach.
+
+async def find_locked(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImage | None:
+    """Lock a picture for a decision about it, if it is there within the transaction's reach.
+
+    Whoever also locks a job locks the job first.
     """
     async with conn.cursor(row_factory=kwargs_row(_locked)) as cursor:
         await cursor.execute(
             """
-            SELECT id, team_id, project_id, upload_profile_id, upload_id, state, generation,
-                   pending_generation
+            SELECT id, team_id, project_id, upload_profile_id, filename, alt_text, state,
+                   generation, pending_generation, last_generation
             FROM images
             WHERE id = %s
             FOR NO KEY UPDATE
             """,
             (image_id,),
         )
-        row = await cursor.fetchone()
-    if row is None:
+        return await cursor.fetchone()
+
+
+async def lock(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImage:
+    """Lock a picture as `find_locked` does.
+
+    Raises:
+        NotFound: There is no such picture within the transaction's reach.
+    """
+    found = await find_locked(conn, image_id)
+    if found is None:
         raise NotFound.of("Image", image_id)
-    return row
+    return found
 
 
 async def settle(conn: AsyncConnection[TupleRow], image_id: ImageId, settled: Settled) -> None:
@@ -208,9 +253,10 @@ async def settle(conn: AsyncConnection[TupleRow], image_id: ImageId, settled: Se
         SET state = %(state)s,
             failure_reason = %(reason)s,
             failure_message = %(message)s,
-            generation = pending_generation,
+            generation = CASE WHEN %(keeps_served)s THEN generation ELSE pending_generation END,
             pending_generation = 0,
-            ready_at = CASE WHEN %(state)s = 'READY' THEN clock_timestamp() END,
+            ready_at = CASE WHEN %(keeps_served)s THEN ready_at
+                            WHEN %(state)s = 'READY' THEN clock_timestamp() END,
             version = version + 1,
             updated_at = clock_timestamp()
         WHERE id = %(id)s
@@ -220,6 +266,7 @@ async def settle(conn: AsyncConnection[TupleRow], image_id: ImageId, settled: Se
             "state": settled.state.value,
             "reason": failure.reason.value if failure else None,
             "message": failure.message if failure else None,
+            "keeps_served": settled.keeps_served,
         },
     )
 

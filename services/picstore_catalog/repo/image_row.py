@@ -18,9 +18,9 @@ _COLUMNS: Final[LiteralString] = """
     i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.alt_texts,
     i.tags, i.metadata, i.focal_x, i.focal_y, i.state, i.failure_reason, i.failure_message,
     i.originals_location_id, i.original_key, i.format, i.width, i.height, i.frames, i.has_alpha,
-    i.has_gps, i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour, i.generation,
-    i.pending_generation, i.conversion_profile_id, i.conversion_profile_revision, i.version,
-    i.created_at, i.updated_at, i.committed_at, i.ready_at
+    i.has_gps, i.trailing_bytes, i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour,
+    i.generation, i.pending_generation, i.conversion_profile_id, i.conversion_profile_revision,
+    i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at
 """
 
 _ORIGINAL_COLUMNS: Final = (
@@ -32,6 +32,7 @@ _ORIGINAL_COLUMNS: Final = (
     "frames",
     "has_alpha",
     "has_gps",
+    "trailing_bytes",
     "size_bytes",
     "sha256",
 )

@@ -154,6 +154,41 @@ async def save(conn: AsyncConnection[TupleRow], job: Job) -> None:
     )
 
 
+async def is_stale(conn: AsyncConnection[TupleRow], job: Job) -> bool:
+    """Return whether what a locked job would make is of no use any more."""
+    cursor = await conn.execute(
+        """
+        SELECT FROM images
+        WHERE team_id = %s AND id = %s AND %s NOT IN (generation, pending_generation)
+        """,
+        (job.team_id, job.image_id, job.generation),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def close_stale(conn: AsyncConnection[TupleRow], image_id: ImageId) -> None:
+    """Close the jobs of a locked picture whose outputs are of no use any more.
+
+    A job that somebody else has locked is left to them, or to the sweeper: jobs are locked before
+    pictures, so waiting for it could be for ever.
+    """
+    await conn.execute(
+        """
+        UPDATE jobs
+        SET state = 'DONE', lease_until = NULL, sweep_at = NULL, updated_at = clock_timestamp()
+        WHERE id IN (
+            SELECT j.id
+            FROM jobs j
+            JOIN images i ON i.team_id = j.team_id AND i.id = j.image_id
+            WHERE i.id = %s AND j.generation NOT IN (i.generation, i.pending_generation)
+              AND j.state IN ('QUEUED', 'RUNNING')
+            FOR NO KEY UPDATE OF j SKIP LOCKED
+        )
+        """,
+        (image_id,),
+    )
+
+
 def _job(
     *,
     lane: str,

@@ -258,6 +258,10 @@ async def find_kept(
                 WHERE i.team_id = %(team_id)s AND i.originals_location_id = %(location_id)s
                 UNION
                 SELECT o.image_id
+                FROM originals o
+                WHERE o.team_id = %(team_id)s AND o.location_id = %(location_id)s
+                UNION
+                SELECT o.image_id
                 FROM outputs o
                 WHERE o.team_id = %(team_id)s AND o.location_id = %(location_id)s
                 UNION

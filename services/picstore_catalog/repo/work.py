@@ -23,12 +23,14 @@ async def fetch(conn: AsyncConnection[TupleRow], job_id: JobId) -> WorkOrder:
     async with conn.cursor(row_factory=kwargs_row(_order)) as cursor:
         await cursor.execute(
             """
-            SELECT i.originals_location_id AS location_id, i.original_key AS object_key, i.format,
-                   i.width, i.height, i.frames, i.has_alpha, i.has_gps, i.size_bytes, i.sha256,
-                   l.cache_control, i.thumbhash IS NULL AS wants_placeholder,
+            SELECT o.location_id, o.object_key, o.format, o.width, o.height, o.frames, o.has_alpha,
+                   o.has_gps, o.trailing_bytes, o.size_bytes, o.sha256, l.cache_control,
+                   o.thumbhash IS NULL AS wants_placeholder,
                    j.generation NOT IN (i.generation, i.pending_generation) AS is_stale
             FROM jobs j
             JOIN images i ON i.team_id = j.team_id AND i.id = j.image_id
+            JOIN originals o ON o.team_id = j.team_id AND o.image_id = j.image_id
+                AND o.generation = j.generation
             JOIN storage_locations l ON l.team_id = j.team_id AND l.id = j.outputs_location_id
             WHERE j.id = %s
             """,

@@ -7,20 +7,25 @@ from datetime import timedelta
 
 from google.protobuf.empty_pb2 import Empty
 
-from picstore.catalog.v1 import image_pb2, ingest_pb2, ingest_pb2_grpc, storage_location_pb2
-from picstore_catalog.mapping.image import image_message
-from picstore_catalog.mapping.ingest import read_commit, read_upload, resolution_message
+from picstore.catalog.v1 import ingest_pb2, ingest_pb2_grpc, storage_location_pb2
+from picstore_catalog.mapping.ingest import (
+    committed_message,
+    read_commit,
+    read_upload,
+    resolution_message,
+)
 from picstore_catalog.mapping.storage_location import location_message, with_secret
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import Resolution
-from picstore_catalog.repo import image as images
+from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import ingest as cases
+from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.locations import LocationSecrets, require_own
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields, NotFound
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, parse_id
@@ -45,7 +50,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         access = Access.of(require_principal(), Permission.IMAGE_CREATE)
         async with self._work.begin(access.team_id) as transaction:
             if request.image_id:
-                resolution = await self._resolve_announced(transaction, access, request)
+                resolution = await self._resolve_existing(transaction, access, request)
             else:
                 resolution = await self._resolve_new(transaction, access, request)
         return resolution_message(resolution, self._opened(resolution.originals_location))
@@ -70,22 +75,26 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
 
     async def CommitImage(
         self, request: ingest_pb2.CommitImageRequest, context: Context
-    ) -> image_pb2.Image:
+    ) -> ingest_pb2.CommitImageResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_CREATE)
         commit = read_commit(request)
         async with self._work.begin(access.team_id) as transaction:
-            return image_message(
-                await cases.commit_image(transaction, access, commit, grace=self._grace)
+            return committed_message(
+                await commit_image(transaction, access, commit, grace=self._grace)
             )
 
     async def FindCommit(
         self, request: ingest_pb2.FindCommitRequest, context: Context
     ) -> ingest_pb2.FindCommitResponse:
         """See the contract."""
-        upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
-        async with self._reach() as transaction:
-            image_id = await images.find_upload(transaction, upload_id)
+        if request.storage_location_id or request.object_key:
+            image_id = await self._find_object(request)
+        else:
+            upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
+            async with self._reach() as transaction:
+                upload = await originals.find_upload(transaction, upload_id)
+            image_id = None if upload is None else upload.image_id
         return ingest_pb2.FindCommitResponse(image_id=image_id or "")
 
     async def GetStorageAccess(
@@ -98,6 +107,13 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         if not found:
             raise NotFound.of("StorageLocation", location_id)
         return self._opened(found[0])
+
+    async def _find_object(self, request: ingest_pb2.FindCommitRequest) -> ImageId | None:
+        location_id = parse_id(LocationId, request.storage_location_id, field="storage_location_id")
+        if not request.object_key or "\0" in request.object_key:
+            raise InvalidField("object_key", "must be an object's key")
+        async with self._reach() as transaction:
+            return await originals.find_object(transaction, location_id, request.object_key)
 
     def _reach(self) -> AbstractAsyncContextManager[Transaction]:
         """Reach the team of the user whom the service acts for, or everything if it acts for none.
@@ -122,7 +138,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         )
         return await cases.resolve_upload(transaction, access, upload)
 
-    async def _resolve_announced(
+    async def _resolve_existing(
         self,
         transaction: Transaction,
         access: Access,
@@ -131,12 +147,14 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         image_id = parse_id(ImageId, request.image_id, field="image_id")
         repeated = [
             FieldViolation(field=field, description="must not be given beside image_id")
-            for field in ("upload_profile", "filename", "location")
+            for field in ("upload_profile", "location")
             if getattr(request, field)
         ]
         if repeated:
             raise InvalidFields(repeated)
-        resolution = await cases.resolve_announced(transaction, access, image_id)
+        resolution = await cases.resolve_existing(
+            transaction, access, image_id, filename=request.filename
+        )
         if request.project_id and request.project_id != resolution.target.project_id:
             raise InvalidField("project_id", "must be the picture's")
         return resolution

@@ -50,6 +50,8 @@ async def complete_output(
         check_file(result, prefix=job.output_key_prefix)
     image = await images.lock(transaction, job.image_id)
     if image.is_stale(job.generation):
+        if job.state not in FINISHED:
+            await jobs.save(transaction, finish(job))
         return Completion(image_state=image.state, job_finished=True)
 
     if isinstance(result, StoredFile):

@@ -16,6 +16,7 @@ from picstore_catalog.model.job import fail as failed
 from picstore_catalog.model.work import Claim
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import work
 from picstore_catalog.uow import Transaction
@@ -60,6 +61,8 @@ async def record_placeholder(
 ) -> None:
     """Record what to show until the picture is there; a stale generation's is ignored.
 
+    That of an original that is to replace another is shown once it does.
+
     Raises:
         NotFound: There is no such job.
         Aborted: Another attempt has begun (LEASE_LOST).
@@ -67,7 +70,10 @@ async def record_placeholder(
     job = await jobs.lock(transaction, job_id)
     check_attempt(job, attempt)
     image = await images.lock(transaction, job.image_id)
-    if not image.is_stale(job.generation):
+    if image.is_stale(job.generation):
+        return
+    await originals.set_placeholder(transaction, image.id, job.generation, placeholder)
+    if job.generation == image.shown_generation:
         await images.set_placeholder(transaction, image.id, placeholder)
 
 

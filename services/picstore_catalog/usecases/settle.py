@@ -6,6 +6,7 @@ from picstore.events.v1.event_pb2 import ImageFailed, ImageReady
 from picstore_catalog.model.image import ImageState, settle
 from picstore_catalog.model.job import Job
 from picstore_catalog.repo import image as images
+from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.image import LockedImage
 from picstore_catalog.repo.messages import tell
@@ -17,16 +18,22 @@ async def settle_generation(
 ) -> ImageState:
     """Flip a locked picture to its pending generation if that one is whole; return its state.
 
+    What is said of the original changes with the outputs. If nothing could be made of it, and pages
+    have a generation already, they keep that one.
+
     A generation that is not pending changes nothing: it was flipped already, and this output joins
     it, or it is stale.
     """
     if generation != image.pending_generation:
         return image.state
     tally = await outputs.tally(transaction, image.id, generation)
-    settled = settle(tally)
+    settled = settle(tally, serves=image.serves)
     if settled is None:
         return image.state
+    if settled.failure is None:
+        await images.show_original(transaction, image.id, generation)
     await images.settle(transaction, image.id, settled)
+    await jobs.close_stale(transaction, image.id)
     if settled.failure is None:
         fact: ImageReady | ImageFailed = ImageReady(image_id=image.id, generation=generation)
     else:

@@ -1,7 +1,8 @@
 """The sweeper: whatever the bus or a worker lost goes back to work, from the ledger alone.
 
 It looks at jobs whose `sweep_at` has come: retries that are due, leases that ran out, and jobs
-that nobody took although they were announced. So the bus's store may be deleted at any time.
+that nobody took although they were announced. So the bus's store may be deleted at any time. A job
+whose outputs are of no use any more ends here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from picstore_catalog.model.job import Job, JobState, sweep
+from picstore_catalog.model.job import Job, JobState, finish, sweep
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import announce_job
@@ -66,8 +67,12 @@ class Sweeper:
             job = await jobs.lock_next_to_sweep(transaction)
             if job is None:
                 return False
-            after = sweep(job, now=await jobs.clock(transaction), grace=self.interval)
-            await _carry_out(transaction, job, after)
+            if await jobs.is_stale(transaction, job):
+                after = finish(job)
+                await jobs.save(transaction, after)
+            else:
+                after = sweep(job, now=await jobs.clock(transaction), grace=self.interval)
+                await _carry_out(transaction, job, after)
         log.info(
             "job.swept",
             job=after.id,

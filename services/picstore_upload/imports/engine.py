@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from picstore_kit.ids import TeamId, UploadId
+from picstore_kit.ids import TeamId
 from picstore_upload.imports.ports import Taken
 from picstore_upload.model import Chunk, End, UploadHeader
 from picstore_upload.receive import ReceiveUpload
@@ -21,10 +21,7 @@ class ReceivingEngine:
         team_id: TeamId,
         header: UploadHeader,
         messages: AsyncIterator[Chunk | End],
-        *,
-        upload_id: UploadId,
-        on_duplicate: int,
     ) -> Taken:
         """Take in one picture for the current principal; see `Engine`."""
-        image = await self._receive.run(team_id, header, messages)
-        return Taken(image_id=image.id, duplicate=False)
+        committed = await self._receive.run(team_id, header, messages)
+        return Taken(image_id=committed.image.id, duplicate=committed.duplicate)

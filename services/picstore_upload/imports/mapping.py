@@ -8,9 +8,8 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.catalog.v1 import image_pb2
 from picstore.upload.v1 import import_pb2
-from picstore_kit.errors import InvalidField
+from picstore_kit.errors import InvalidField, InvalidFields
 from picstore_kit.ids import ImportJobId, LocationId, ProjectId, TeamId, new_id
 from picstore_kit.net.urls import url_fault
 from picstore_kit.rpc.auth import Principal, principal_to_proto
@@ -24,7 +23,8 @@ from picstore_upload.imports.model import (
     Source,
     prefix_fault,
 )
-from picstore_upload.model import UploadHeader
+from picstore_upload.mapping import on_duplicate_from, on_duplicate_to
+from picstore_upload.model import OnDuplicate, UploadHeader
 
 MAX_REQUEST_ID: Final = 128
 _MAX_NAME: Final = 200
@@ -49,8 +49,7 @@ def new_job(
         source = _source(message, violations)
         if len(message.upload_profile) > _MAX_NAME:
             violations.add(f"{_FIELD}.upload_profile", "must be an id or a short name")
-        if message.on_duplicate not in image_pb2.OnDuplicate.values():
-            violations.add(f"{_FIELD}.on_duplicate", "must be one of those in the contract")
+        on_duplicate = _on_duplicate(message, violations)
         request_id = request.request_id
         if len(request_id) > MAX_REQUEST_ID or not request_id.isprintable():
             violations.add("request_id", f"must be at most {MAX_REQUEST_ID} printable characters")
@@ -61,7 +60,7 @@ def new_job(
         project_id=project_id,
         upload_profile=message.upload_profile,
         location=message.location,
-        on_duplicate=message.on_duplicate,
+        on_duplicate=on_duplicate,
         source=source,
         principal=principal_to_proto(principal).SerializeToString(),
         credential_id=principal.key_id or principal.session_id or "",
@@ -87,7 +86,7 @@ def job_message(job: Job) -> import_pb2.ImportJob:
         project_id=job.project_id,
         upload_profile=job.upload_profile,
         location=job.location,
-        on_duplicate=image_pb2.OnDuplicate.ValueType(job.on_duplicate),
+        on_duplicate=on_duplicate_to(OnDuplicate(job.on_duplicate)),
         state=import_pb2.ImportJob.State.Value(f"STATE_{job.state.name}"),
         item_count=job.item_count,
         imported_count=job.imported_count,
@@ -139,6 +138,14 @@ def item_state_from(state: import_pb2.ImportItem.State.ValueType) -> ItemState |
     if state not in import_pb2.ImportItem.State.values():
         raise InvalidField("state", "must be one of those in the contract")
     return ItemState[import_pb2.ImportItem.State.Name(state).removeprefix("STATE_")]
+
+
+def _on_duplicate(message: import_pb2.ImportJob, violations: Violations) -> OnDuplicate:
+    try:
+        return on_duplicate_from(message.on_duplicate, field="on_duplicate")
+    except InvalidFields as error:
+        violations.extend(_FIELD, error)
+        return OnDuplicate.RETURN_EXISTING
 
 
 def _source(message: import_pb2.ImportJob, violations: Violations) -> Source:

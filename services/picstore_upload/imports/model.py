@@ -17,6 +17,7 @@ from typing import Final
 
 from picstore_kit.errors import Code, PicstoreError, Reason
 from picstore_kit.ids import ImportJobId, LocationId, ProjectId, TeamId, UploadId
+from picstore_upload.model import OnDuplicate
 
 MAX_ATTEMPTS: Final = 5
 PAUSES_S: Final = (5.0, 30.0, 120.0, 600.0)
@@ -100,8 +101,7 @@ class NewJob:
     project_id: ProjectId
     upload_profile: str
     location: str
-    on_duplicate: int
-    """A number of the contract's `OnDuplicate`."""
+    on_duplicate: OnDuplicate
     source: Source
     principal: bytes
     """For whom it is done; a serialised `picstore.auth.v1.Principal`."""
@@ -120,7 +120,7 @@ class Job:
     project_id: ProjectId
     upload_profile: str
     location: str
-    on_duplicate: int
+    on_duplicate: str
     kind: Kind
     url: str
     """Without its query."""
@@ -172,7 +172,7 @@ class ClaimedItem:
     project_id: ProjectId
     upload_profile: str
     location: str
-    on_duplicate: int
+    on_duplicate: str
     filename: str
     alt_text: str
     bucket_location_id: LocationId

@@ -30,13 +30,10 @@ class Engine(Protocol):
         team_id: TeamId,
         header: UploadHeader,
         messages: AsyncIterator[Chunk | End],
-        *,
-        upload_id: UploadId,
-        on_duplicate: int,
     ) -> Taken:
         """Take in one picture for the current principal.
 
-        The same upload again, with the same bytes, gives the same picture.
+        The header's upload again, with the same bytes, gives the same picture.
 
         Raises:
             PicstoreError: The picture was refused, or something failed.

@@ -6,8 +6,7 @@ other in a circle. Fetching and checking the permission are one statement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
@@ -22,7 +21,7 @@ from picstore_kit.errors import (
 )
 from picstore_kit.ids import ImportJobId, ProjectId, TeamId, UploadId, new_id
 from picstore_kit.pg.database import Database
-from picstore_kit.rpc.auth import ALL_PROJECTS, Principal
+from picstore_upload.access import IMAGE_CREATE, Access
 from picstore_upload.imports.model import (
     Item,
     ItemState,
@@ -35,8 +34,6 @@ from picstore_upload.imports.model import (
 
 CHANNEL: Final = "picstore_imports"
 """Is notified when there is something to take."""
-
-PERMISSION: Final = "image:create"
 
 _ONE: Final = """
     SELECT j.id, j.project_id, j.upload_profile, j.location, j.on_duplicate, j.kind, j.url,
@@ -110,46 +107,6 @@ _END_JOB: Final = """
         failure_reason = %(reason)s, failure_message = %(message)s
     WHERE id = %(job_id)s
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Where a caller may import, and which projects it sees, as parameters for SQL."""
-
-    team_id: TeamId
-    allowed_everywhere: bool
-    allowed_on: list[ProjectId]
-    visible_everywhere: bool
-    visible_on: list[ProjectId]
-
-    @classmethod
-    def of(cls, principal: Principal) -> Self:
-        """Return what the principal may do in its own team.
-
-        Raises:
-            PermissionDenied: The principal belongs to no team.
-        """
-        if principal.team_id is None:
-            raise PermissionDenied.missing(PERMISSION)
-        allowed = principal.project_ids(PERMISSION)
-        seen = {grant.project_id for grant in principal.grants}
-        return cls(
-            team_id=principal.team_id,
-            allowed_everywhere=allowed is ALL_PROJECTS,
-            allowed_on=[] if allowed is ALL_PROJECTS else list(allowed),
-            visible_everywhere=None in seen,
-            visible_on=[project_id for project_id in seen if project_id is not None],
-        )
-
-    def parameters(self) -> dict[str, Any]:
-        """Return what the conditions of the statements name."""
-        return {
-            "team_id": self.team_id,
-            "allowed_everywhere": self.allowed_everywhere,
-            "allowed_on": self.allowed_on,
-            "visible_everywhere": self.visible_everywhere,
-            "visible_on": self.visible_on,
-        }
 
 
 class ImportJobs:
@@ -326,7 +283,9 @@ async def _fetch(
     if row is None:
         raise NotFound.of("ImportJob", job_id)
     if not row.pop("allowed"):
-        raise PermissionDenied.missing(PERMISSION, resource=Resource(type="ImportJob", name=job_id))
+        raise PermissionDenied.missing(
+            IMAGE_CREATE, resource=Resource(type="ImportJob", name=job_id)
+        )
     return _job(row)
 
 

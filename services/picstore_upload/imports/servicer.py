@@ -11,10 +11,11 @@ from picstore_kit.net.urls import host_of
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
+from picstore_upload.access import Access
 from picstore_upload.imports import mapping
 from picstore_upload.imports.model import Kind
 from picstore_upload.imports.ports import Catalog
-from picstore_upload.imports.repo import Access, ImportJobs
+from picstore_upload.imports.repo import ImportJobs
 
 
 class ImportServicer(ImportServiceServicer):

@@ -42,7 +42,7 @@ from picstore_upload.imports.model import (
 )
 from picstore_upload.imports.ports import Catalog, Engine, Opened, Sources
 from picstore_upload.imports.queue import LEASE_S, ImportQueue
-from picstore_upload.model import Chunk, End, UploadHeader
+from picstore_upload.model import Chunk, End, OnDuplicate, UploadHeader
 
 log = structlog.get_logger(__name__)
 
@@ -160,13 +160,8 @@ class ImportItems:
         async with self._sources.open(item) as opened:
             progress.total = opened.size or 0
             async with aclosing(_messages(opened, progress)) as messages:
-                taken = await self._engine.take(
-                    item.team_id,
-                    _header_of(item, opened),
-                    messages,
-                    upload_id=item.upload_id,
-                    on_duplicate=item.on_duplicate,
-                )
+                header = _header_of(item, opened)
+                taken = await self._engine.take(item.team_id, header, messages)
         state = ItemState.DUPLICATE if taken.duplicate else ItemState.IMPORTED
         return Settlement(state=state, image_id=taken.image_id)
 
@@ -285,4 +280,6 @@ def _header_of(item: ClaimedItem, opened: Opened) -> UploadHeader:
         location=joined(item.location, folders),
         content_type=opened.content_type,
         size_bytes=opened.size,
+        on_duplicate=OnDuplicate(item.on_duplicate),
+        upload_id=item.upload_id,
     )

@@ -6,7 +6,7 @@ CREATE TABLE import_jobs (
     project_id      text COLLATE "C" NOT NULL,
     upload_profile  text NOT NULL,
     location        text NOT NULL,
-    on_duplicate    integer NOT NULL,
+    on_duplicate    text NOT NULL,
     kind            text NOT NULL CHECK (kind IN ('url', 'bucket')),
     -- Without its query. The whole of it is only at its item, and only until that has ended.
     url             text NOT NULL DEFAULT '',

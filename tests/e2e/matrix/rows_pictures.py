@@ -123,15 +123,16 @@ async def _commit_image(world: World, team: Team) -> Message:
     profile = await team.admin.CreateUploadProfile(
         upload_profile_pb2.CreateUploadProfileRequest(upload_profile=upload_profile)
     )
+    image_id = new_id(ImageId)
     return ingest_pb2.CommitImageRequest(
         upload_id=new_id(UploadId),
-        image_id=new_id(ImageId),
+        image_id=image_id,
         generation=1,
         project_id=team.project_id,
         upload_profile_id=profile.id,
         filename="photo.jpg",
         originals_location_id=team.location_id,
-        object_key="nothing/here",
+        object_key=f"{image_id}/1-nothing/here",
         facts=ingest_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG,
             width=16,

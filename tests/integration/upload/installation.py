@@ -38,11 +38,13 @@ from picstore_imaging.limits import Limits
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.blobs.s3 import S3BlobStore
 from picstore_kit.blobs.s3_client import S3Config
+from picstore_kit.faults import Faults
 from picstore_kit.ids import TeamId, new_id
 from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.migrate import migrate
 from picstore_kit.pg.provision import login_dsn, provision
+from picstore_kit.rpc.auth import Grant
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.credentials import BearerCredentials, Credentials, ServiceCredentials
 from picstore_kit.rpc.server import RPCServer
@@ -58,10 +60,11 @@ from picstore_kit.settings import (
 )
 from picstore_local.infrastructure import Infrastructure
 from picstore_upload.catalog import RPCCatalog
-from picstore_upload.receive import ReceiveUpload
+from picstore_upload.checks import CheckFile
+from picstore_upload.main import assemble
 from picstore_upload.repo import UploadJournal
 from picstore_upload.servicer import UploadServicer
-from picstore_upload.settle import SettleUpload
+from picstore_upload.settings import IngestSettings
 from picstore_upload.spool import Spools
 from picstore_upload.sweep import SweepUploads
 from tests.contract.catalog.callers import ADMIN, KnownKeys, TokenAuthority
@@ -104,8 +107,12 @@ class Installation:
     """As a user who may do everything in the team."""
     images: ImageServiceAsyncStub
     """As the same user."""
+    other_replica: UploadServiceAsyncStub
+    """Another process of the service, as the same user."""
     stranger: UploadServiceAsyncStub
     """As a user of another team."""
+    viewer: UploadServiceAsyncStub
+    """As a user of the team who may look, but not upload."""
     store: S3BlobStore
     """The bucket, for a look."""
     journal: UploadJournal
@@ -126,6 +133,12 @@ class Installation:
     async def journal_rows(self) -> list[tuple[Any, ...]]:
         return await self._rows(self.upload_database, "SELECT id, state FROM uploads")
 
+    async def session_rows(self) -> list[tuple[Any, ...]]:
+        return await self._rows(
+            self.upload_database,
+            "SELECT id, state, persisted_size, cleaned FROM sessions ORDER BY id",
+        )
+
     async def catalog_rows(self, query: LiteralString) -> list[tuple[Any, ...]]:
         return await self._rows(self.catalog_database, query)
 
@@ -134,6 +147,10 @@ class Installation:
         async with self.upload_database.system_transaction() as conn:
             await conn.execute(
                 "UPDATE uploads SET lease_until = clock_timestamp() - interval '1 second'"
+            )
+            await conn.execute(
+                "UPDATE sessions SET lease_until = clock_timestamp() - interval '1 second'"
+                " WHERE lease_until IS NOT NULL"
             )
 
     async def announce(self) -> str:
@@ -160,6 +177,8 @@ async def installation(
     limits: Limits = LIMITS,
     stall_s: float = 20,
     max_uploads: int = 8,
+    upload_ttl_s: float = 3600,
+    presign_ttl_s: int = 60,
     catalog_type: type[RPCCatalog] = RPCCatalog,
     widths: Sequence[int] = (32, 64),
 ) -> AsyncIterator[Installation]:
@@ -216,34 +235,41 @@ async def installation(
                 work_dir=spool_dir,
             )
         )
-        journal = UploadJournal(upload_database)
-        settle = SettleUpload(journal=journal, commits=catalog, stores=stores)
-        receive = ReceiveUpload(
-            catalog=catalog,
-            stores=stores,
-            children=children,
-            journal=journal,
-            settle=settle,
-            spools=await stack.enter_async_context(Spools(spool_dir)),
-            limits=limits,
-            max_uploads=max_uploads,
-            stall_s=stall_s,
-        )
-        upload_server = await stack.enter_async_context(
-            RPCServer(
-                settings.rpc,
-                servicers=[
-                    (
-                        add_UploadServiceServicer_to_server,
-                        UploadServicer(receive),
-                        "picstore.upload.v1.UploadService",
-                    )
-                ],
-                authenticator=keys,
-                verifier=verifier,
+        replicas = []
+        for _ in range(2):
+            uploads = assemble(
+                upload_database,
+                catalog,
+                stores,
+                CheckFile(children),
+                await stack.enter_async_context(Spools(spool_dir)),
+                IngestSettings(
+                    max_uploads=max_uploads,
+                    stall_s=stall_s,
+                    upload_ttl_s=upload_ttl_s,
+                    presign_ttl_s=presign_ttl_s,
+                    sweep_interval_s=3600,
+                ),
+                limits,
+                Faults(),
             )
-        )
-        await upload_server.serving()
+            server = await stack.enter_async_context(
+                RPCServer(
+                    settings.rpc,
+                    servicers=[
+                        (
+                            add_UploadServiceServicer_to_server,
+                            UploadServicer(uploads.cases),
+                            "picstore.upload.v1.UploadService",
+                        )
+                    ],
+                    authenticator=keys,
+                    verifier=verifier,
+                )
+            )
+            await server.serving()
+            replicas.append((server, uploads))
+        upload_server, uploads = replicas[0]
 
         async def dial(address: str, credential: str) -> grpc.aio.Channel:
             return await stack.enter_async_context(
@@ -251,6 +277,7 @@ async def installation(
             )
 
         user, stranger = keys.make(team_id, ADMIN), keys.make(new_id(TeamId), ADMIN)
+        viewer = keys.make(team_id, (Grant(permission="image:read"),))
         operator = BootstrapServiceStub(
             await dial(catalog_server.address, authority.token("operator"))
         )
@@ -271,8 +298,10 @@ async def installation(
             images=ImageServiceStub(await dial(catalog_server.address, user)),
             stranger=UploadServiceStub(await dial(upload_server.address, stranger)),
             store=store,
-            journal=journal,
-            sweep=SweepUploads(journal=journal, settle=settle, interval_s=3600),
+            other_replica=UploadServiceStub(await dial(replicas[1][0].address, user)),
+            viewer=UploadServiceStub(await dial(upload_server.address, viewer)),
+            journal=UploadJournal(upload_database),
+            sweep=uploads.sweep,
             stack=stack,
         )
 

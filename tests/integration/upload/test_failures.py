@@ -10,7 +10,7 @@ import pytest
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1 import upload_pb2
-from picstore_kit.blobs.s3 import PART_BYTES
+from picstore_kit.blobs.base import PART_BYTES
 from picstore_kit.errors import Code, PicstoreError, Reason, Unavailable
 from picstore_kit.ids import LocationId, UploadId, new_id
 from picstore_upload.catalog import RPCCatalog

@@ -13,7 +13,7 @@ from picstore.catalog.v1.image_pb2 import Image
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.limits import Limits
-from picstore_kit.blobs.base import BlobStat, BlobStoreUnavailable
+from picstore_kit.blobs.base import BlobStat, BlobStoreUnavailable, Part
 from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import (
     Code,
@@ -22,6 +22,7 @@ from picstore_kit.errors import (
     Reason,
     Unavailable,
 )
+from picstore_kit.faults import Faults
 from picstore_kit.ids import (
     ImageId,
     LocationId,
@@ -32,6 +33,7 @@ from picstore_kit.ids import (
     new_id,
 )
 from picstore_kit.sandbox.errors import ChildCrashed, ChildTimeout
+from picstore_upload.checks import CheckFile
 from picstore_upload.model import (
     Chunk,
     Destination,
@@ -40,6 +42,7 @@ from picstore_upload.model import (
     Original,
     UploadHeader,
 )
+from picstore_upload.ports import Committed
 from picstore_upload.receive import STREAM_FROM_BYTES, ReceiveUpload
 from picstore_upload.settle import SettleUpload
 from picstore_upload.spool import Spools
@@ -53,6 +56,8 @@ class Catalog:
 
     def __init__(self) -> None:
         self.refusal: PicstoreError | None = None
+        self.known = False
+        """Whether the bytes are those of a picture that is there."""
         self.committed: dict[UploadId, Original] = {}
 
     async def resolve(self, header: UploadHeader) -> Destination:
@@ -69,15 +74,22 @@ class Catalog:
             max_pixels=0,
         )
 
-    async def commit(self, original: Original) -> Image:
+    async def commit(self, original: Original) -> Committed:
         if self.refusal is not None:
             raise self.refusal
-        self.committed[original.upload_id] = original
-        return Image(id=original.destination.image_id)
+        if not self.known:
+            self.committed[original.upload_id] = original
+        return Committed(
+            image=Image(id=original.destination.image_id),
+            original_kept=not self.known,
+            duplicate=self.known,
+        )
 
-    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
-        original = self.committed.get(upload_id)
-        return None if original is None else original.destination.image_id
+    async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
+        for original in self.committed.values():
+            if original.destination.object_key == object_key:
+                return original.destination.image_id
+        return None
 
 
 class Journal:
@@ -142,16 +154,17 @@ class Bench:
         self._receive = ReceiveUpload(
             catalog=self.catalog,
             stores=stores,
-            children=self.children,
+            check=CheckFile(self.children),
             journal=self.journal,
             settle=SettleUpload(journal=self.journal, commits=self.catalog, stores=stores),
             spools=spools,
             limits=Limits(),
             max_uploads=4,
             stall_s=20,
+            faults=Faults(),
         )
 
-    async def upload(self, data: bytes) -> Image:
+    async def upload(self, data: bytes) -> Committed:
         async def messages() -> AsyncIterator[Chunk | End]:
             for start in range(0, len(data), 1_000_000):
                 yield Chunk(offset=start, data=data[start : start + 1_000_000])
@@ -212,16 +225,15 @@ async def test_a_header_that_kills_two_children_is_the_pictures_fault(
 async def test_a_store_that_fails_midway_fails_the_upload(
     bench: Bench, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def put_stream(
-        store: MemoryBlobStore, key: str, chunks: AsyncIterator[bytes], **fields: Any
-    ) -> BlobStat:
-        await anext(chunks)
+    async def put_part(
+        store: MemoryBlobStore, key: str, upload_id: str, number: int, path: Path, **slice: int
+    ) -> Part:
         raise BlobStoreUnavailable
 
     async def put_file(store: MemoryBlobStore, key: str, path: Path, **fields: Any) -> BlobStat:
         raise BlobStoreUnavailable
 
-    monkeypatch.setattr(MemoryBlobStore, "put_stream", put_stream)
+    monkeypatch.setattr(MemoryBlobStore, "put_part", put_part)
     monkeypatch.setattr(MemoryBlobStore, "put_file", put_file)
     error = await bench.refusal(data)
     assert error.reason is Reason.STORAGE_UNAVAILABLE
@@ -244,6 +256,14 @@ async def test_a_journal_that_fails_after_the_commit_fails_no_upload(bench: Benc
     await bench.upload(SMALL)
     assert await bench.objects() == ["originals/photo.png"]
     assert len(bench.journal.entries) == 1  # the sweeper will find that it was committed
+
+
+@sizes
+async def test_an_original_that_nobody_needs_is_removed_at_once(bench: Bench, data: bytes) -> None:
+    bench.catalog.known = True
+    assert (await bench.upload(data)).duplicate
+    assert await bench.objects() == []
+    assert bench.journal.entries == {}
 
 
 async def test_what_a_refused_commit_leaves_is_removed_at_once(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""One writer, and one follower that gets every byte and is held back from the end."""
+"""The file that an upload grows in: readable meanwhile, and gone at the end."""
 
 from __future__ import annotations
 
@@ -25,55 +25,18 @@ async def spools(tmp_path: Path) -> AsyncIterator[Spools]:
     assert not [name for name in os.listdir(tmp_path) if name.startswith("upload-")]
 
 
-async def collect(spool: Spool, into: bytearray, grown: asyncio.Condition) -> None:
-    async for block in spool.follow():
-        async with grown:
-            into.extend(block)
-            grown.notify_all()
-
-
-async def test_the_follower_gets_everything_and_sees_the_end_when_it_is_released(
-    spools: Spools,
-) -> None:
-    read, grown = bytearray(), asyncio.Condition()
+async def test_what_is_written_can_be_read_while_more_is_written(spools: Spools) -> None:
     written = bytearray()
-    async with spools.open() as spool, asyncio.TaskGroup() as group:
-        following = group.create_task(collect(spool, read, grown))
+    async with spools.open() as spool:
         for size in (1, 1_000, 3_000_000, 0, 7):
             piece = bytes([size % 251]) * size
             await spool.append(piece)
             written += piece
-        async with grown:
-            await grown.wait_for(lambda: len(read) == len(written))
-        assert not following.done()
-        await spool.release()
-    assert read == written
-
-
-async def test_a_follower_may_begin_late(spools: Spools) -> None:
-    read = bytearray()
-    async with spools.open() as spool:
-        await spool.append(b"x" * 2_500_000)
-        await spool.release()
-        await collect(spool, read, asyncio.Condition())
-    assert read == b"x" * 2_500_000
-
-
-async def test_a_store_that_follows_is_left_without_an_object_when_nothing_is_released(
-    spools: Spools, tmp_path: Path
-) -> None:
-    store = LocalBlobStore(tmp_path / "blobs")
-    async with spools.open() as spool:
-        await spool.append(b"content")
-        storing = asyncio.ensure_future(
-            store.put_stream("a", spool.follow(), content_type="image/png")
-        )
-        await asyncio.sleep(0)
-        storing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await storing
-    assert [key async for key in store.list("")] == []
-    await store.close()
+            assert spool.size == len(written)
+            assert await spool.read(0, len(written)) == written
+        assert await spool.read(1_000, 5) == written[1_000:1_005]
+        assert spool.path.read_bytes() == written
+    assert not spool.path.exists()
 
 
 async def test_a_full_disk_is_said_and_said_to_pass(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import google_crc32c
 import pytest
 
+from picstore.catalog.v1 import image_pb2
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1 import upload_pb2
 from picstore_kit.errors import PicstoreError, Reason
@@ -40,7 +42,9 @@ async def test_a_picture_is_stored_and_recorded_with_its_jobs(
     assert len(await installed.catalog_rows("SELECT id FROM jobs")) == 1
 
 
-async def test_an_announced_picture_gets_its_bytes_once(installed: Installation) -> None:
+async def test_an_announced_picture_gets_its_bytes_and_then_others(
+    installed: Installation,
+) -> None:
     image_id = await installed.announce()
 
     def messages(data: bytes) -> list[upload_pb2.UploadImageRequest]:
@@ -52,11 +56,63 @@ async def test_an_announced_picture_gets_its_bytes_once(installed: Installation)
 
     image = await installed.uploads.UploadImage(iter(messages(jpeg())))
     assert (image.id, image.state) == (image_id, Image.STATE_CONVERTING)
-    stored = await installed.objects()
+    (first,) = await installed.objects()
+    image = await installed.uploads.UploadImage(iter(messages(encoded(64, 64, ".png"))))
+    assert (image.id, image.pending_generation) == (image_id, 2)
+    # The one before is still what its outputs are made of.
+    second = [key for key in await installed.objects() if key != first]
+    assert [await content(installed, key) for key in (first, *second)] == [
+        jpeg(),
+        encoded(64, 64, ".png"),
+    ]
+
+
+async def test_the_same_bytes_are_one_picture_unless_another_is_wanted(
+    installed: Installation,
+) -> None:
+    async def upload(on_duplicate: image_pb2.OnDuplicate.ValueType) -> str:
+        return (
+            await installed.uploads.QuickUpload(
+                quick(jpeg(), project_id=installed.project_id, on_duplicate=on_duplicate)
+            )
+        ).id
+
+    first = await upload(image_pb2.ON_DUPLICATE_UNSPECIFIED)
+    assert await upload(image_pb2.ON_DUPLICATE_UNSPECIFIED) == first
+    assert await upload(image_pb2.ON_DUPLICATE_RETURN_EXISTING) == first
+    assert len(await installed.objects()) == 1
     with pytest.raises(PicstoreError) as caught:
-        await installed.uploads.UploadImage(iter(messages(encoded(64, 64, ".png"))))
-    assert caught.value.reason is Reason.STATE_WRONG
-    assert await installed.objects() == stored
+        await upload(image_pb2.ON_DUPLICATE_REFUSE)
+    assert caught.value.reason is Reason.IMAGE_DUPLICATE
+    assert caught.value.metadata["image"] == first
+    assert len(await installed.objects()) == 1
+    assert await upload(image_pb2.ON_DUPLICATE_CREATE) != first
+    assert len(await installed.objects()) == 2
+    assert await installed.journal_rows() == []
+
+
+async def test_a_repeated_request_makes_one_picture_however_many_come_at_once(
+    installed: Installation,
+) -> None:
+    async def upload(data: bytes, request_id: str) -> Image:
+        return await installed.uploads.QuickUpload(
+            quick(
+                data,
+                project_id=installed.project_id,
+                request_id=request_id,
+                on_duplicate=image_pb2.ON_DUPLICATE_CREATE,
+            )
+        )
+
+    images = await asyncio.gather(*(upload(jpeg(), "one") for _ in range(8)))
+    assert len({image.id for image in images}) == 1
+    assert len(await installed.objects()) == 1
+    assert (await upload(jpeg(), "two")).id != images[0].id
+    with pytest.raises(PicstoreError) as caught:
+        await upload(encoded(64, 64, ".png"), "one")
+    assert caught.value.reason is Reason.REQUEST_ID_REUSED
+    assert len(await installed.objects()) == 2
+    assert await installed.journal_rows() == []
 
 
 @pytest.mark.parametrize("chunk_bytes", [1_000, 65_537, MIB])

@@ -202,7 +202,7 @@ def commit_of(resolved: ingest_pb2.ResolveUploadResponse) -> ingest_pb2.CommitIm
 @pytest.fixture
 async def image(upload: Client, resolved: ingest_pb2.ResolveUploadResponse) -> Image:
     """A picture that was committed."""
-    return await upload.ingest.CommitImage(commit_of(resolved))
+    return (await upload.ingest.CommitImage(commit_of(resolved))).image
 
 
 @pytest.fixture

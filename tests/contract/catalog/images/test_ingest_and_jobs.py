@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 
 import pytest
@@ -37,7 +38,9 @@ async def test_an_upload_is_told_where_its_original_goes(
     assert resolved.filename == "A-Lake.jpg"
     assert resolved.location == "2026"
     assert resolved.generation == 1
-    assert resolved.object_key == f"blog/originals/{resolved.image_id}/1/A-Lake.jpg"
+    assert re.fullmatch(
+        rf"blog/originals/{resolved.image_id}/1-[a-z2-7]{{8}}/A-Lake\.jpg", resolved.object_key
+    )
     assert resolved.max_bytes == 1000
     assert resolved.originals_location.s3.secret_access_key == SECRET
 
@@ -80,10 +83,10 @@ async def test_an_announced_picture_resolves_by_its_id_alone(
     with pytest.raises(InvalidFields) as refused:
         await upload.ingest.ResolveUpload(
             ingest_pb2.ResolveUploadRequest(
-                image_id=announced.id, filename="other.jpg", upload_profile="photos"
+                image_id=announced.id, location="2026", upload_profile="photos"
             )
         )
-    assert {v.field for v in refused.value.violations} == {"filename", "upload_profile"}
+    assert {v.field for v in refused.value.violations} == {"location", "upload_profile"}
 
 
 async def test_a_commit_can_be_found_and_repeated(
@@ -94,13 +97,16 @@ async def test_a_commit_can_be_found_and_repeated(
     find = ingest_pb2.FindCommitRequest(upload_id=commit.upload_id)
     assert (await for_nobody.ingest.FindCommit(find)).image_id == ""
 
-    image = await upload.ingest.CommitImage(commit)
+    committed = await upload.ingest.CommitImage(commit)
 
+    image = committed.image
+    assert committed.original_kept
+    assert not committed.duplicate
     assert image.state == Image.STATE_CONVERTING
     assert image.id == resolved.image_id
     assert image.has_gps
     assert image.HasField("commit_time")
-    assert await upload.ingest.CommitImage(commit) == image
+    assert await upload.ingest.CommitImage(commit) == committed
     assert (await for_nobody.ingest.FindCommit(find)).image_id == image.id
     assert (await upload.ingest.FindCommit(find)).image_id == image.id
 
@@ -175,12 +181,15 @@ async def test_a_service_that_acts_for_nobody_cannot_upload(
 
 
 async def test_a_claim_says_all_that_a_converter_needs(
-    image: Image, job: job_pb2.ConvertJob, claim: job_pb2.Claim
+    resolved: ingest_pb2.ResolveUploadResponse,
+    image: Image,
+    job: job_pb2.ConvertJob,
+    claim: job_pb2.Claim,
 ) -> None:
     assert (job.image_id, job.generation, job.lane) == (image.id, 1, job_pb2.LANE_FAST)
     assert claim.attempt == 1
     assert claim.lease_seconds == 30
-    assert claim.object_key == f"blog/originals/{image.id}/1/A-Lake.jpg"
+    assert claim.object_key == resolved.object_key
     assert claim.output_key_prefix == f"blog/web/2026/A-Lake-{image.id}"
     assert claim.cache_control == "public, max-age=31536000, immutable"
     assert claim.facts.sha256 == image.sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,14 +19,14 @@ from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import StoredFile
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.model.upload import Commit, UploadRequest
+from picstore_catalog.model.upload import Commit, Committed, OnDuplicate, UploadRequest
 from picstore_catalog.model.work import Claim, WantedOutput
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
-from picstore_catalog.usecases import ingest
 from picstore_catalog.usecases import jobs as job_cases
+from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.complete_output import Completion, complete_output
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import Profile
@@ -153,9 +154,11 @@ class Catalog:
         return upload_id
 
     async def commit(self, team: Team, commit: Commit) -> Image:
+        return (await self.try_commit(team, commit)).image.value
+
+    async def try_commit(self, team: Team, commit: Commit) -> Committed:
         async with self.uow.begin(team.id) as conn:
-            stored = await ingest.commit_image(conn, team.access(), commit, grace=GRACE)
-        return stored.value
+            return await commit_image(conn, team.access(), commit, grace=GRACE)
 
     async def claim(self, job_id: JobId, *, worker: str = "converter-1") -> Claim:
         async with self.uow.begin_for_all_teams() as conn:
@@ -230,33 +233,37 @@ MakeCommit = Callable[..., Commit]
 
 @pytest.fixture
 def make_commit(team: Team) -> MakeCommit:
-    """Builds the commit of a 1,200 x 800 JPEG."""
+    """Builds the commit of a 1,200 x 800 JPEG, to an object of its own."""
+    tokens = map(str, itertools.count())
 
     def make(*, upload_profile: str, content: bytes = b"a photo", **fields: Any) -> Commit:
         image_id = fields.pop("image_id", None) or new_id(ImageId)
+        filename = fields.pop("filename", "photo.jpg")
         original = Original(
             location_id=team.location_id,
-            object_key=f"blog/originals/{image_id}/1/photo.jpg",
+            object_key=f"blog/originals/{image_id}/1-{next(tokens)}/{filename}",
             format=SourceFormat.JPEG,
             width=fields.pop("width", 1200),
             height=fields.pop("height", 800),
             frames=1,
             has_alpha=False,
             has_gps=True,
+            trailing_bytes=fields.pop("trailing_bytes", 0),
             size_bytes=len(content),
             sha256=hashlib.sha256(content).digest(),
         )
         return Commit(
             upload_id=fields.pop("upload_id", None) or new_id(UploadId),
             image_id=image_id,
-            generation=1,
+            generation=fields.pop("generation", 1),
             upload=UploadRequest(
                 project_id=team.project_id,
                 upload_profile=upload_profile,
-                filename="photo.jpg",
+                filename=filename,
                 location="2026",
             ),
             alt_text=fields.pop("alt_text", ""),
+            on_duplicate=fields.pop("on_duplicate", OnDuplicate.RETURN_EXISTING),
             original=original,
         )
 

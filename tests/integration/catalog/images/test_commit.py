@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.upload import UploadRequest
 from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases import ingest
+from picstore_catalog.usecases.commit_image import commit_image
 from picstore_kit.errors import (
     FailedPrecondition,
     InvalidField,
@@ -23,7 +25,7 @@ from picstore_kit.errors import (
     PermissionDenied,
     Reason,
 )
-from picstore_kit.ids import ImageId, ProjectId, UploadId, UploadProfileId, new_id
+from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
 from picstore_kit.pg import rls
 from tests.integration.catalog.images.conftest import (
     CHEAP,
@@ -119,23 +121,6 @@ async def test_the_same_upload_under_another_id_returns_the_picture_that_it_beca
     assert await catalog.rows("SELECT count(*) FROM images") == [(1,)]
 
 
-async def test_uploads_that_race_for_one_picture_commit_once(
-    catalog: Catalog, team: Team, make_commit: MakeCommit
-) -> None:
-    profile = await catalog.add_profile(team, CHEAP, name="cheap")
-    first = make_commit(upload_profile=profile)
-    rivals = [replace(first, upload_id=new_id(UploadId)) for _ in range(4)]
-
-    outcomes = await asyncio.gather(
-        *(catalog.commit(team, commit) for commit in [first, *rivals]), return_exceptions=True
-    )
-
-    refused = [outcome for outcome in outcomes if isinstance(outcome, FailedPrecondition)]
-    assert len(refused) == 4
-    assert {error.reason for error in refused} == {Reason.STATE_WRONG}
-    assert await catalog.rows("SELECT count(*) FROM jobs") == [(1,)]
-
-
 async def test_a_profile_that_makes_nothing_of_the_picture_leaves_no_trace(
     catalog: Catalog, team: Team, make_commit: MakeCommit
 ) -> None:
@@ -162,19 +147,18 @@ async def test_an_announced_picture_is_committed_under_its_id(
         )
     image = announced.value
     async with catalog.uow.begin(team.id) as conn:
-        resolution = await ingest.resolve_announced(conn, team.access(), image.id)
+        resolution = await ingest.resolve_existing(conn, team.access(), image.id)
 
     assert image.state is ImageState.AWAITING_UPLOAD
     assert resolution.filename == "A-Lake.JPG"
-    assert resolution.object_key == f"blog/originals/{image.id}/1/A-Lake.JPG"
+    assert re.fullmatch(
+        rf"blog/originals/{image.id}/1-[a-z2-7]{{8}}/A-Lake\.JPG", resolution.object_key
+    )
 
     commit = make_commit(upload_profile=profile, image_id=image.id)
     committed = await catalog.commit(team, commit)
     assert committed.state is ImageState.CONVERTING
     assert committed.description.alt_text == "Lake"
-    with pytest.raises(FailedPrecondition):
-        async with catalog.uow.begin(team.id) as conn:
-            await ingest.resolve_announced(conn, team.access(), image.id)
 
 
 async def test_an_announced_picture_keeps_its_profile(
@@ -201,7 +185,9 @@ async def test_an_upload_resolves_to_a_fresh_place(catalog: Catalog, team: Team)
     assert one.target.upload_profile_id == profile
     assert one.originals_location.value.id == team.location_id
     assert one.location == "Blog-Posts/2026"
-    assert one.object_key == f"blog/originals/{one.image_id}/1/photo.jpg"
+    assert re.fullmatch(
+        rf"blog/originals/{one.image_id}/1-[a-z2-7]{{8}}/photo\.jpg", one.object_key
+    )
 
 
 async def test_an_upload_takes_the_default_profile_where_it_names_none(
@@ -253,9 +239,7 @@ async def test_an_upload_without_the_permission_is_refused_and_leaves_no_trace(
 
     with pytest.raises(PermissionDenied, match="image:create"):
         async with catalog.uow.begin(team.id) as conn:
-            await ingest.commit_image(
-                conn, reader, make_commit(upload_profile=profile), grace=LEASE
-            )
+            await commit_image(conn, reader, make_commit(upload_profile=profile), grace=LEASE)
     assert await catalog.rows("SELECT count(*) FROM images") == [(0,)]
 
 

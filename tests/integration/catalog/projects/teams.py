@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from picstore_catalog.repo import upload_profile as upload_profiles
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
-from picstore_catalog.usecases.ingest import commit_image
+from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.ids import (
@@ -133,8 +134,9 @@ class Team:
                 frames=1,
                 has_alpha=False,
                 has_gps=False,
+                trailing_bytes=0,
                 size_bytes=1000,
-                sha256=bytes(32),
+                sha256=hashlib.sha256(image_id.encode()).digest(),
             ),
         )
         async with self.begin() as transaction:

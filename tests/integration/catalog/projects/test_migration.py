@@ -37,7 +37,7 @@ EARLIER_ROWS = """
                         upload_id, originals_location_id, original_key, format, width, height,
                         frames, has_alpha, has_gps, size_bytes, sha256, committed_at)
     SELECT image.id, %(team)s, 'prj_1', 'upr_1', 'a.jpg', '', 'CONVERTING', image.id, 'loc_1',
-           'key', 'jpeg', 1, 1, 1, false, false, 1, decode(repeat('00', 32), 'hex'),
+           image.id, 'jpeg', 1, 1, 1, false, false, 1, decode(repeat('00', 32), 'hex'),
            image.committed_at
     FROM (VALUES ('img_1', timestamptz '2026-02-01'),
                  ('img_2', timestamptz '2026-04-01')) AS image (id, committed_at);

@@ -10,42 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
-from picstore_kit.blobs.memory import MemoryBlobStore
-from picstore_kit.blobs.provider import LocalConfig, S3Config, open_store
-from picstore_kit.blobs.s3 import PART_BYTES
+from picstore_kit.blobs.base import PART_BYTES, BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import InvalidField
-from picstore_local.infrastructure import Infrastructure
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 TYPE = "image/avif"
 CONTENT = bytes(range(256)) * 3000
 """Longer than the chunks in which objects are read."""
-
-
-@pytest.fixture(params=["memory", "local", "s3"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    if request.param == "memory":
-        return MemoryBlobStore()
-    if request.param == "local":
-        return open_store(LocalConfig(root=tmp_path / "blobs"))
-    infra: Infrastructure = request.getfixturevalue("infra")
-    return open_store(
-        S3Config(
-            endpoint=infra.s3.endpoint,
-            region=infra.s3.region,
-            bucket=request.getfixturevalue("bucket"),
-            prefix="team/one",
-            access_key=infra.s3.access_key,
-            secret_key=infra.s3.secret_key,
-        )
-    )
-
-
-@pytest.fixture
-async def store(opened: BlobStore) -> AsyncIterator[BlobStore]:
-    yield opened
-    await opened.close()
 
 
 async def content(store: BlobStore, key: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -265,6 +236,40 @@ async def test_a_copy_has_all_that_its_source_has(store: BlobStore) -> None:
     assert (copied.size, copied.content_type) == (len(CONTENT), TYPE)
     assert (copied.cache_control, copied.metadata) == (IMMUTABLE, {"x": "y"})
     assert await content(store, "kept/ä b+c.avif") == CONTENT
+
+
+async def test_a_copy_can_be_known_as_something_else(store: BlobStore) -> None:
+    await store.put_bytes(
+        "incoming/a", CONTENT, content_type=TYPE, cache_control=IMMUTABLE, metadata={"x": "y"}
+    )
+    copied = await store.copy(
+        "incoming/a", "kept/a", content_type="image/png", metadata={"job": "job_1"}
+    )
+    assert await store.stat("kept/a") == copied
+    assert (copied.content_type, copied.metadata) == ("image/png", {"job": "job_1"})
+    assert copied.cache_control == IMMUTABLE
+    assert await content(store, "kept/a") == CONTENT
+    source = await store.stat("incoming/a")
+    assert (source.content_type, source.metadata) == (TYPE, {"x": "y"})
+    bare = await store.copy("incoming/a", "kept/b", content_type="image/png")
+    assert bare.metadata == {}
+
+
+async def test_an_object_can_be_copied_onto_itself_to_be_known_as_something_else(
+    store: BlobStore,
+) -> None:
+    await store.put_bytes("a", CONTENT, content_type=TYPE, metadata={"x": "y"})
+    await store.copy("a", "a", content_type="image/png")
+    stat = await store.stat("a")
+    assert (stat.content_type, stat.metadata) == ("image/png", {})
+    assert await content(store, "a") == CONTENT
+
+
+async def test_metadata_is_not_replaced_alone(store: BlobStore) -> None:
+    await store.put_bytes("a", b"x", content_type=TYPE)
+    with pytest.raises(ValueError, match="content type"):
+        await store.copy("a", "b", metadata={"x": "y"})
+    assert await keys(store) == ["a"]
 
 
 async def test_list_goes_by_prefix_not_by_folder(store: BlobStore) -> None:

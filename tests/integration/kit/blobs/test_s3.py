@@ -12,8 +12,13 @@ import pytest
 import urllib3
 
 from picstore_kit.blobs.ambient import AmbientCredentials
-from picstore_kit.blobs.base import BlobNotFound, BlobStoreDenied, BlobStoreUnavailable
-from picstore_kit.blobs.s3 import PART_BYTES, S3BlobStore
+from picstore_kit.blobs.base import (
+    PART_BYTES,
+    BlobNotFound,
+    BlobStoreDenied,
+    BlobStoreUnavailable,
+)
+from picstore_kit.blobs.s3 import S3BlobStore
 from picstore_kit.blobs.s3_client import S3Config
 from picstore_local.infrastructure import Infrastructure
 
@@ -125,14 +130,10 @@ async def test_stalled_streams_do_not_keep_others_from_short_calls(store: S3Blob
     assert len([key async for key in store.list("slow/")]) == 40
 
 
-async def test_a_presigned_url_reads_and_writes_for_anybody(store: S3BlobStore) -> None:
-    put_url = await store.presign_put("dir/ä b.png", expires_s=60)
-    answer = await asyncio.to_thread(
-        urllib3.request, "PUT", put_url, body=b"data", headers={"Content-Type": TYPE}
-    )
-    assert answer.status == 200
-    get_url = await store.presign_get("dir/ä b.png", expires_s=60)
-    answer = await asyncio.to_thread(urllib3.request, "GET", get_url)
+async def test_a_presigned_url_reads_for_anybody(store: S3BlobStore) -> None:
+    await store.put_bytes("dir/ä b.png", b"data", content_type=TYPE)
+    url = await store.presign_get("dir/ä b.png", expires_s=60)
+    answer = await asyncio.to_thread(urllib3.request, "GET", url)
     assert (answer.status, answer.data) == (200, b"data")
 
 

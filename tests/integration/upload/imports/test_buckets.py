@@ -17,7 +17,6 @@ from picstore_upload.imports.worker import ImportItems
 from picstore_upload.model import UploadHeader
 from tests.integration.upload.imports.conftest import Open
 from tests.integration.upload.imports.workshop import (
-    REFUSE,
     MemoryEngine,
     Workshop,
     job_state,
@@ -91,7 +90,7 @@ async def test_an_empty_bucket_is_a_job_that_is_done(shop: Workshop) -> None:
 async def test_duplicates_are_refused_where_that_is_wanted(shop: Workshop) -> None:
     await put(shop, "a.jpg", jpeg())
     await put(shop, "b.jpg", jpeg())
-    job = await shop.import_bucket(on_duplicate=image_pb2.OnDuplicate.ValueType(REFUSE))
+    job = await shop.import_bucket(on_duplicate=image_pb2.ON_DUPLICATE_REFUSE)
     await shop.work_out()
     first, second = await shop.report(job.id)
     assert (state(first), state(second)) == ("IMPORTED", "DUPLICATE")
@@ -181,7 +180,7 @@ async def test_an_attempt_that_died_after_its_commit_finds_its_picture(shop: Wor
     await shop.buckets.step()
     item = await shop.queue.claim_item()
     assert item is not None
-    shop.engine._commit(item.upload_id, "digest", 0)  # and then it was killed
+    shop.engine.commit(item.upload_id, "digest")  # and then it was killed
 
     assert not await shop.items.step()  # its lease has not ended
     await shop.make_due()

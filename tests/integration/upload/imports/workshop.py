@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,7 +45,7 @@ from picstore_upload.imports.remote import RemoteSources
 from picstore_upload.imports.repo import ImportJobs
 from picstore_upload.imports.servicer import ImportServicer
 from picstore_upload.imports.worker import ImportItems, ImportWorkers
-from picstore_upload.model import Chunk, End, Receiver, UploadHeader, check_declared
+from picstore_upload.model import Chunk, End, OnDuplicate, Receiver, UploadHeader, check_declared
 from tests.contract.catalog.callers import ADMIN, KnownKeys, TokenAuthority
 
 if TYPE_CHECKING:  # it exists for type checkers only
@@ -54,7 +53,6 @@ if TYPE_CHECKING:  # it exists for type checkers only
 
 PASSWORD = "not a secret"
 MAX_BYTES = 1_000_000
-RETURN_EXISTING, REFUSE = 1, 3
 TIMES = DownloadTimes(connect_s=2, answer_s=5, stall_s=5, whole_s=30)
 
 
@@ -68,19 +66,14 @@ class MemoryEngine:
     principals: list[Principal] = field(default_factory=list)
     before: Callable[[UploadHeader], Any] = lambda header: None
     """Called when a file begins to come."""
-    stop_after_commit: bool = False
-    """Whether it dies as soon as something is committed."""
-    received: dict[UploadId, int] = field(default_factory=dict)
 
     async def take(
         self,
         team_id: TeamId,
         header: UploadHeader,
         messages: AsyncIterator[Chunk | End],
-        *,
-        upload_id: UploadId,
-        on_duplicate: int,
     ) -> Taken:
+        assert header.upload_id is not None
         self.headers.append(header)
         self.principals.append(require_principal())
         self.before(header)
@@ -89,23 +82,25 @@ class MemoryEngine:
         async for message in messages:
             if isinstance(message, End):
                 break
-            self.received[upload_id] = receiver.size + len(message.data)
             receiver.take(message)
         else:
             raise InvalidArgument(Reason.UPLOAD_INCOMPLETE, "it ended before the file did")
         _, digest = receiver.finish(message)
-        return self._commit(upload_id, digest, on_duplicate)
+        return self.commit(header.upload_id, digest, header.on_duplicate)
 
-    def _commit(self, upload_id: UploadId, digest: str, on_duplicate: int) -> Taken:
+    def commit(
+        self,
+        upload_id: UploadId,
+        digest: str,
+        on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING,
+    ) -> Taken:
         same = [image for image, known in self.committed.values() if known == digest]
-        if same and on_duplicate == REFUSE:
+        if same and on_duplicate is OnDuplicate.REFUSE:
             raise AlreadyExists(
                 Reason.IMAGE_DUPLICATE, "the project has it", metadata={"image": same[0]}
             )
         image_id = same[0] if same else new_id(ImageId)
         self.committed[upload_id] = (image_id, digest)
-        if self.stop_after_commit:
-            raise asyncio.CancelledError
         return Taken(image_id=image_id, duplicate=bool(same))
 
 

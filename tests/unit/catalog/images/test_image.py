@@ -24,31 +24,52 @@ def tally(*, open: int, awaited_open: int, ready: int, failed: bool = False) -> 
 
 
 def test_a_picture_waits_for_the_outputs_that_it_needs() -> None:
-    assert settle(tally(open=1, awaited_open=1, ready=3)) is None
+    assert settle(tally(open=1, awaited_open=1, ready=3), serves=False) is None
 
 
 def test_a_picture_does_not_wait_for_the_slow_lane() -> None:
     ready = Settled(state=ImageState.READY)
-    assert settle(tally(open=2, awaited_open=0, ready=1)) == ready
+    assert settle(tally(open=2, awaited_open=0, ready=1), serves=False) == ready
 
 
 def test_one_ready_output_is_enough() -> None:
     ready = Settled(state=ImageState.READY)
-    assert settle(tally(open=0, awaited_open=0, ready=1, failed=True)) == ready
+    assert settle(tally(open=0, awaited_open=0, ready=1, failed=True), serves=False) == ready
 
 
 def test_a_picture_is_failed_only_when_nothing_can_come_of_it_any_more() -> None:
-    assert settle(tally(open=1, awaited_open=0, ready=0, failed=True)) is None
-    assert settle(tally(open=0, awaited_open=0, ready=0, failed=True)) == Settled(
+    assert settle(tally(open=1, awaited_open=0, ready=0, failed=True), serves=False) is None
+    assert settle(tally(open=0, awaited_open=0, ready=0, failed=True), serves=False) == Settled(
         state=ImageState.FAILED, failure=BROKEN
     )
 
 
-@given(ready=st.integers(0, 5), awaited=st.integers(0, 5), joining=st.integers(0, 5))
+def test_a_picture_that_is_served_stays_so_where_nothing_comes_of_the_next_original() -> None:
+    settled = settle(tally(open=0, awaited_open=0, ready=0, failed=True), serves=True)
+
+    assert settled == Settled(state=ImageState.READY, failure=BROKEN)
+    assert settled.keeps_served
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_whole_generation_takes_the_place_of_the_one_before(serves: bool) -> None:
+    settled = settle(tally(open=1, awaited_open=0, ready=2, failed=True), serves=serves)
+
+    assert settled == Settled(state=ImageState.READY)
+    assert not settled.keeps_served
+
+
+@given(
+    ready=st.integers(0, 5),
+    awaited=st.integers(0, 5),
+    joining=st.integers(0, 5),
+    serves=st.booleans(),
+)
 def test_a_generation_settles_exactly_once_it_is_whole(
-    ready: int, awaited: int, joining: int
+    ready: int, awaited: int, joining: int, serves: bool
 ) -> None:
-    settled = settle(tally(open=awaited + joining, awaited_open=awaited, ready=ready, failed=True))
+    counted = tally(open=awaited + joining, awaited_open=awaited, ready=ready, failed=True)
+    settled = settle(counted, serves=serves)
 
     assert (settled is not None) == (
         (ready > 0 and awaited == 0) or (awaited == 0 and joining == 0)

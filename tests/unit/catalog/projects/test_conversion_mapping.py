@@ -46,7 +46,6 @@ SIZE_RULES = st.builds(
 
 def test_every_value_of_the_contract_and_of_the_model_has_a_counterpart() -> None:
     pairs = (
-        (conversion_pb2.Format, conversion.FORMATS, Format),
         (conversion_pb2.Fit, conversion.FITS, Fit),
         (conversion_pb2.Gravity, conversion.GRAVITIES, Gravity),
         (conversion_pb2.When, conversion.WHENS, When),
@@ -74,3 +73,13 @@ def test_size_rules_survive_the_wire_and_the_database(rules: list[SizeRule]) -> 
     assert conversion.size_rules(messages, violations, "sizes") == tuple(rules)
     violations.refuse()
     assert sizes_from_json(json.loads(json.dumps(sizes_to_json(rules)))) == tuple(rules)
+
+
+def test_formats_have_the_name_that_the_contract_gives_them() -> None:
+    numbers = conversion_pb2.Format
+    assert set(conversion.SOURCE_FORMATS) == set(numbers.values()) - {0}
+    for number, source in conversion.SOURCE_FORMATS.items():
+        assert numbers.Name(number) == f"FORMAT_{source.name}"
+    assert set(conversion.FORMATS.values()) == set(Format)
+    for number, format_ in conversion.FORMATS.items():
+        assert numbers.Name(number) == f"FORMAT_{format_.name}"

@@ -15,6 +15,7 @@ from picstore_kit.blobs.keys import (
     MAX_NAME_BYTES,
     content_type_of,
     extension_of,
+    is_original_of,
     original_key,
     output_key,
     output_prefix,
@@ -81,7 +82,10 @@ def test_keys_are_valid_in_every_store_and_end_in_our_parts(
     original = original_key(
         project=project, path=path, image=IMAGE, generation=generation, filename=filename
     )
-    assert check_key(original).endswith(f"{IMAGE}/{generation}/{sanitise_filename(filename)}")
+    folder, name = check_key(original).rsplit("/", 1)
+    assert re.search(rf"(^|/){IMAGE}/{generation}-[a-z2-7]{{8}}$", folder)
+    assert name == sanitise_filename(filename)
+    assert is_original_of(IMAGE, original)
     prefix = output_prefix(project=project, path=path, image=IMAGE, filename=filename)
     assert check_key(prefix).endswith(f"{stem_of(filename)}-{IMAGE}")
 
@@ -101,7 +105,23 @@ def test_output_key_reads_as_designed() -> None:
 
 def test_empty_project_and_path_leave_no_empty_segments() -> None:
     key = original_key(project="", path="", image=IMAGE, generation=3, filename="a.png")
-    assert key == f"{IMAGE}/3/a.png"
+    assert re.fullmatch(rf"{IMAGE}/3-[a-z2-7]{{8}}/a\.png", key)
+
+
+def test_two_originals_of_one_generation_have_keys_of_their_own() -> None:
+    keys = {
+        original_key(project="", path="", image=IMAGE, generation=1, filename="a.png")
+        for _ in range(1000)
+    }
+    assert len(keys) == 1000
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "a.png", f"{IMAGE}/a.png", f"other/1-x/{IMAGE}", f"{IMAGE}/1-x/y/a.png", f"x{IMAGE}/1/a"],
+)
+def test_what_lies_elsewhere_is_no_original_of_the_picture(key: str) -> None:
+    assert not is_original_of(IMAGE, key)
 
 
 @pytest.mark.parametrize("format_", ["jpeg", "png", "webp", "avif"])
