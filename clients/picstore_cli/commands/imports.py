@@ -82,7 +82,9 @@ WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until i
 @app.command("url", cls=RemoteCommand)
 def import_url(
     ctx: typer.Context,
-    url: Annotated[str, typer.Argument(help="Of one picture; http or https.")],
+    address: Annotated[
+        str, typer.Argument(help="Of one picture; http or https.", metavar="URL")
+    ],  # `url` is the option that names the Pic Store
     filename: Annotated[
         str, typer.Option("--filename", help="The last part of the URL's path if unset.")
     ] = "",
@@ -101,7 +103,7 @@ def import_url(
       picstore import url https://images.example.com/dog.jpg --no-wait --json | jq -r .id
     """
     job = ImportJob(
-        url=UrlSource(url=url, filename=filename, alt_text=alt),
+        url=UrlSource(url=address, filename=filename, alt_text=alt),
         upload_profile=upload_profile,
         location=location,
         on_duplicate=_number(on_duplicate),
