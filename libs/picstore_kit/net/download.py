@@ -266,6 +266,8 @@ def _late(host: str, seconds: float) -> DownloadFailed:
 def _size(headers: Mapping[str, str]) -> int | None:
     """Return the announced length, if there is one that can be believed to be meant."""
     text = headers.get("Content-Length", "").strip()
+    if "Transfer-Encoding" in headers:  # then it means nothing
+        return None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 

@@ -206,9 +206,18 @@ class ImportWorkers:
             group.create_task(self._sweep_for_ever())
 
     async def revoke(self, credential_ids: list[str]) -> None:
-        """End the jobs of credentials that are no longer what they were."""
-        while await self._queue.revoke(credential_ids):
-            pass
+        """End the jobs of credentials that are no longer what they were, however long it takes.
+
+        The event that says so comes once, so a database that does not answer is asked again.
+        """
+        while True:
+            try:
+                while await self._queue.revoke(credential_ids):
+                    pass
+                return
+            except PicstoreError as error:
+                log.warning("import.revoke_failed", reason=error.reason)
+            await asyncio.sleep(POLL_S)
 
     async def sweep(self) -> None:
         """End what was broken off in jobs that have ended, and delete what is old.

@@ -54,6 +54,13 @@ class Site:
                     body=jpeg() + bytes(MAX_BYTES),
                     headers={"Content-Length": "", "Connection": "close"},
                 )
+            case "/chunked":
+                size = f"{len(jpeg()):x}".encode()
+                headers = {"Transfer-Encoding": "chunked", "Content-Length": "7"}
+                return Answer(body=size + b"\r\n" + jpeg() + b"\r\n0\r\n\r\n", headers=headers)
+            case "/chunked-cut":
+                headers = {"Transfer-Encoding": "chunked", "Connection": "close"}
+                return Answer(body=b"ffff\r\n" + jpeg(), headers={"Content-Length": "", **headers})
             case "/empty":
                 return Answer(body=b"")
             case "/gzip":
@@ -187,6 +194,7 @@ async def test_what_can_never_come_is_tried_once(
     [
         ("broken", Reason.REMOTE_STATUS),
         ("cut", Reason.UPLOAD_INCOMPLETE),
+        ("chunked-cut", Reason.UPLOAD_INCOMPLETE),
         ("silent", Reason.REMOTE_TIMEOUT),
         ("stalls", Reason.REMOTE_TIMEOUT),
     ],
@@ -219,6 +227,15 @@ async def test_a_server_that_is_busy_is_asked_again_when_it_wants_to_be(
     await shop.make_due()
     await shop.work_out()
     assert state(await shop.only(job.id)) == "IMPORTED"
+
+
+async def test_a_file_may_come_in_chunks_without_a_length(
+    shop: Workshop, server: FakeServer
+) -> None:
+    job = await shop.import_url(f"{server.url}/chunked")
+    await shop.work_out()
+    item = await shop.only(job.id)
+    assert (state(item), item.received_bytes, item.total_bytes) == ("IMPORTED", len(jpeg()), 0)
 
 
 async def test_a_server_that_is_down_may_come_back(shop: Workshop) -> None:
