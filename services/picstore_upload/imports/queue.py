@@ -25,12 +25,12 @@ from picstore_upload.imports.model import (
     Standing,
     revoked,
 )
-from picstore_upload.imports.repo import CHANNEL, end_job
+from picstore_upload.imports.repo import CHANNEL, end_items, end_job
 
 LEASE_S: Final = 60.0
 """An attempt that was not heard of for this long is over."""
 
-_DELETED_AT_ONCE: Final = 5
+_DELETED_AT_ONCE: Final = 1
 _LOST_AT_ONCE: Final = 50
 
 RowT = TypeVar("RowT")
@@ -39,9 +39,11 @@ _NEXT_JOB: Final = """
     SELECT j.id
     FROM import_jobs j
     WHERE j.state IN ('queued', 'running')
-      AND EXISTS (SELECT FROM import_items i
-                  WHERE i.job_id = j.id AND i.state IN ('queued', 'running')
-                    AND i.due_at <= clock_timestamp())
+      AND (SELECT i.due_at
+           FROM import_items i
+           WHERE i.job_id = j.id AND i.state IN ('queued', 'running')
+           ORDER BY i.due_at, i.number
+           LIMIT 1) <= clock_timestamp()
     ORDER BY j.served_at
     LIMIT 1
 """
@@ -158,13 +160,18 @@ _LOCK_LISTING: Final = """
     FOR NO KEY UPDATE
 """
 _ADD_ITEMS: Final = """
+    WITH known AS MATERIALIZED (
+        SELECT i.source
+        FROM import_items i
+        WHERE i.job_id = %(job_id)s
+          AND i.source_hash = ANY(ARRAY(SELECT md5(key) FROM unnest(%(keys)s::text[]) AS key))
+    )
     INSERT INTO import_items (job_id, number, team_id, source, upload_id)
     SELECT %(job_id)s, %(count)s + row_number() OVER (ORDER BY found.place), %(team_id)s,
            found.key, found.upload_id
     FROM unnest(%(keys)s::text[], %(upload_ids)s::text[]) WITH ORDINALITY
          AS found (key, upload_id, place)
-    WHERE NOT EXISTS (SELECT FROM import_items i
-                      WHERE i.job_id = %(job_id)s AND md5(i.source) = md5(found.key))
+    WHERE found.key NOT IN (SELECT source FROM known)
     ON CONFLICT DO NOTHING
 """
 _COUNT_ADDED: Final = """
@@ -193,6 +200,14 @@ _LOST: Final = """
       AND j.state NOT IN ('queued', 'running')
     LIMIT %s
 """
+_LEFTOVER: Final = """
+    SELECT id FROM import_jobs
+    WHERE leftover
+    ORDER BY id
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
+_NOTHING_LEFT: Final = "UPDATE import_jobs SET leftover = false WHERE id = %s"
 _DELETE_OLD: Final = """
     DELETE FROM import_jobs WHERE id IN (
         SELECT id FROM import_jobs
@@ -327,6 +342,19 @@ class ImportQueue:
                 if ending is not None:
                     await _settle(conn, ImportJobId(job_id), number, attempt, ending)
         return len(found)
+
+    async def end_leftover(self) -> bool:
+        """End some more items of a job that has ended; False if there are none."""
+        async with self._database.system_transaction() as conn:
+            cursor = await conn.execute(_LEFTOVER)
+            row = await cursor.fetchone()
+            standing = await _locked(conn, _LOCK, row[0]) if row else None
+            ending = standing.ending() if standing else None
+            if row is None or ending is None:
+                return False
+            if not await end_items(conn, row[0], ending):
+                await conn.execute(_NOTHING_LEFT, (row[0],))
+            return True
 
     async def delete_old(self, *, keep_s: float) -> int:
         """Delete jobs that ended so long ago, with their items; return how many."""

@@ -35,6 +35,9 @@ from picstore_upload.imports.model import (
 CHANNEL: Final = "picstore_imports"
 """Is notified when there is something to take."""
 
+ENDED_AT_ONCE: Final = 2000
+"""Items that one statement ends."""
+
 _ONE: Final = """
     SELECT j.id, j.project_id, j.upload_profile, j.location, j.on_duplicate, j.kind, j.url,
            j.filename, j.alt_text, j.bucket_location_id, j.bucket_prefix, j.state, j.listed,
@@ -86,24 +89,38 @@ _PAGE: Final = """
     ORDER BY j.id DESC
     LIMIT %(limit)s
 """
+# What waits in a job that has ended will be swept, and is shown as if it had been.
 _ITEMS: Final = """
-    SELECT i.number, i.source, i.state, i.image_id, i.reason, i.message, i.received_bytes,
-           i.total_bytes, i.attempts
-    FROM import_items i
-    WHERE i.job_id = %(job_id)s AND i.number > %(after)s
-      AND (%(state)s::text IS NULL OR i.state = %(state)s)
+    SELECT i.number, i.source, s.state, i.image_id,
+           CASE WHEN s.state = i.state THEN i.reason ELSE j.failure_reason END AS reason,
+           CASE WHEN s.state = i.state THEN i.message ELSE j.failure_message END AS message,
+           i.received_bytes, i.total_bytes, i.attempts
+    FROM import_jobs j
+    JOIN import_items i ON i.job_id = j.id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN i.state = 'queued' AND j.state IN ('failed', 'cancelled')
+                    THEN j.state ELSE i.state END AS state
+    ) AS s
+    WHERE j.id = %(job_id)s AND i.number > %(after)s
+      AND (%(state)s::text IS NULL OR s.state = %(state)s)
     ORDER BY i.number
     LIMIT %(limit)s
 """
 _END_QUEUED: Final = """
     UPDATE import_items
-    SET state = %s, reason = %s, message = %s, url = NULL
-    WHERE job_id = %s AND state = 'queued'
+    SET state = %(state)s, reason = %(reason)s, message = %(message)s, url = NULL
+    WHERE job_id = %(job_id)s AND number IN (
+        SELECT number FROM import_items
+        WHERE job_id = %(job_id)s AND state = 'queued'
+        ORDER BY due_at, number
+        LIMIT %(limit)s
+    )
 """
+_QUEUED: Final = "SELECT count(*) FROM import_items WHERE job_id = %s AND state = 'queued'"
 _END_JOB: Final = """
     UPDATE import_jobs
     SET state = %(state)s, ended_at = clock_timestamp(), open_count = open_count - %(ended)s,
-        failed_count = failed_count + %(failed)s,
+        failed_count = failed_count + %(failed)s, leftover = %(leftover)s,
         failure_reason = %(reason)s, failure_message = %(message)s
     WHERE id = %(job_id)s
 """
@@ -257,21 +274,42 @@ class ImportJobs:
 async def end_job(conn: AsyncConnection[TupleRow], job_id: ImportJobId, ending: Settlement) -> None:
     """End an open job whose row is locked, and all of its items that have not begun.
 
-    The ending is CANCELLED or FAILED.
+    The ending is CANCELLED or FAILED. Of many items some are left for `end_items`.
     """
-    cursor = await conn.execute(_END_QUEUED, (ending.state, ending.reason, ending.message, job_id))
+    ended = await end_items(conn, job_id, ending)
+    cursor = await conn.execute(_QUEUED, (job_id,))
+    row = await cursor.fetchone()
+    left = row[0] if row else 0
     failed = ending.state is ItemState.FAILED
     await conn.execute(
         _END_JOB,
         {
             "job_id": job_id,
             "state": ending.state,
-            "ended": cursor.rowcount,
-            "failed": cursor.rowcount if failed else 0,
+            "ended": ended + left,
+            "failed": ended + left if failed else 0,
+            "leftover": left > 0,
             "reason": ending.reason,
             "message": ending.message,
         },
     )
+
+
+async def end_items(
+    conn: AsyncConnection[TupleRow], job_id: ImportJobId, ending: Settlement
+) -> int:
+    """End some items that have not begun, and return how many: few enough for one statement."""
+    cursor = await conn.execute(
+        _END_QUEUED,
+        {
+            "job_id": job_id,
+            "state": ending.state,
+            "reason": ending.reason,
+            "message": ending.message,
+            "limit": ENDED_AT_ONCE,
+        },
+    )
+    return cursor.rowcount
 
 
 async def _fetch(

@@ -227,6 +227,8 @@ class ImportWorkers:
         """
         while await self._queue.settle_lost():
             pass
+        while await self._queue.end_leftover():
+            pass
         while await self._queue.delete_old(keep_s=self._keep_s):
             pass
 

@@ -38,6 +38,8 @@ CREATE TABLE import_jobs (
     list_due_at     timestamptz NOT NULL DEFAULT now(),
     -- Jobs take turns: the one that was served longest ago is next.
     served_at       timestamptz NOT NULL DEFAULT now(),
+    -- Whether it has ended, and the sweep is still to write that to some of its items.
+    leftover        boolean NOT NULL DEFAULT false,
     created_at      timestamptz NOT NULL DEFAULT now(),
     ended_at        timestamptz,
     UNIQUE (team_id, id)
@@ -49,6 +51,7 @@ CREATE INDEX import_jobs_unlisted ON import_jobs (list_due_at)
     WHERE state IN ('queued', 'running') AND NOT listed;
 CREATE INDEX import_jobs_credential ON import_jobs (credential_id)
     WHERE state IN ('queued', 'running');
+CREATE INDEX import_jobs_leftover ON import_jobs (id) WHERE leftover;
 CREATE INDEX import_jobs_ended ON import_jobs (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE import_items (
@@ -57,6 +60,9 @@ CREATE TABLE import_items (
     team_id        text COLLATE "C" NOT NULL,
     -- The object's key, or the URL without its query.
     source         text COLLATE "C" NOT NULL,
+    -- What is listed again is found by this. A URL may be too long for an index, and behind row-level
+    -- security none on an expression is used.
+    source_hash    text COLLATE "C" NOT NULL GENERATED ALWAYS AS (md5(source)) STORED,
     -- The whole URL, until the item has ended; null for objects.
     url            text,
     -- Chosen once, so that an attempt which follows one that was committed finds its picture.
@@ -74,9 +80,9 @@ CREATE TABLE import_items (
     PRIMARY KEY (job_id, number),
     FOREIGN KEY (team_id, job_id) REFERENCES import_jobs (team_id, id) ON DELETE CASCADE
 );
--- What is listed again is found by this; a URL may be too long for an index itself.
-CREATE UNIQUE INDEX import_items_source ON import_items (job_id, md5(source));
-CREATE INDEX import_items_due ON import_items (job_id, due_at) WHERE state IN ('queued', 'running');
+CREATE UNIQUE INDEX import_items_source ON import_items (job_id, source_hash);
+CREATE INDEX import_items_due ON import_items (job_id, due_at, number)
+    WHERE state IN ('queued', 'running');
 CREATE INDEX import_items_running ON import_items (due_at) WHERE state = 'running';
 
 ALTER TABLE import_jobs ENABLE ROW LEVEL SECURITY;

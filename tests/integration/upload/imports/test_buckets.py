@@ -12,6 +12,7 @@ from picstore_kit.blobs.base import BlobStoreDenied, BlobStoreUnavailable
 from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Reason
 from picstore_kit.ids import LocationId, ProjectId, new_id
 from picstore_kit.rpc.auth import Grant
+from picstore_upload.imports import repo
 from picstore_upload.imports.model import ItemState, Settlement
 from picstore_upload.imports.worker import ImportItems
 from picstore_upload.model import UploadHeader
@@ -309,6 +310,25 @@ async def test_cancelling_stops_what_waits_at_once_and_what_runs_soon(shop: Work
     assert states == ["IMPORTED", *["CANCELLED"] * 29]
     assert await cancel(shop, job.id) == await shop.job(job.id)  # again changes nothing
     assert not await shop.items.step()
+
+
+async def test_of_many_items_the_last_are_ended_by_the_sweep_and_shown_so_before(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repo, "ENDED_AT_ONCE", 7)
+    await fill(shop)
+    job = await shop.import_bucket("shop/")
+    await shop.buckets.step()
+    await cancel(shop, job.id)
+    waiting = "SELECT count(*) FROM import_items WHERE state = 'queued'"
+    assert await shop.rows(waiting) == [(23,)]
+    shown = await shop.report(job.id)
+    assert {state(item) for item in shown} == {"CANCELLED"}
+    assert not await shop.items.step()
+    await shop.workers.sweep()
+    assert await shop.rows(waiting) == [(0,)]
+    assert await shop.rows("SELECT leftover, open_count FROM import_jobs") == [(False, 0)]
+    assert await shop.report(job.id) == shown
 
 
 async def test_cancelling_what_has_ended_changes_nothing(shop: Workshop) -> None:
