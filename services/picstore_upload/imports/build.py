@@ -24,6 +24,7 @@ from picstore_upload.imports.remote import RemoteSources
 from picstore_upload.imports.repo import CHANNEL, ImportJobs
 from picstore_upload.imports.servicer import ImportServicer
 from picstore_upload.imports.settings import ImportSettings
+from picstore_upload.imports.upkeep import ImportUpkeep
 from picstore_upload.imports.worker import ImportItems, ImportWorkers
 from picstore_upload.receive import ReceiveUpload
 
@@ -50,7 +51,7 @@ async def open_imports(
     )
     queue = ImportQueue(database, max_age_s=settings.max_days * _DAY_S)
     workers = ImportWorkers(
-        queue,
+        ImportUpkeep(database),
         ImportItems(
             queue,
             ReceivingEngine(receive),

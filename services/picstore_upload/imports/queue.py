@@ -23,15 +23,12 @@ from picstore_upload.imports.model import (
     JobState,
     Settlement,
     Standing,
-    revoked,
 )
-from picstore_upload.imports.repo import CHANNEL, end_items, end_job
+from picstore_upload.imports.repo import CHANNEL, end_job
 
 LEASE_S: Final = 60.0
 """An attempt that was not heard of for this long is over."""
 
-_DELETED_AT_ONCE: Final = 1
-_LOST_AT_ONCE: Final = 50
 
 RowT = TypeVar("RowT")
 
@@ -47,12 +44,12 @@ _NEXT_JOB: Final = """
     ORDER BY j.served_at
     LIMIT 1
 """
-_LOCK_OPEN: Final = """
+LOCK_OPEN: Final = """
     SELECT state, failure_reason, failure_message FROM import_jobs
     WHERE id = %s AND state IN ('queued', 'running')
     FOR NO KEY UPDATE
 """
-_LOCK: Final = """
+LOCK: Final = """
     SELECT state, failure_reason, failure_message FROM import_jobs
     WHERE id = %s
     FOR NO KEY UPDATE
@@ -192,36 +189,6 @@ _LIST_LATER: Final = """
     SET list_due_at = clock_timestamp() + make_interval(secs => %s)
     WHERE id = %s
 """
-_LOST: Final = """
-    SELECT i.job_id, i.number, i.attempts
-    FROM import_items i
-    JOIN import_jobs j ON j.id = i.job_id
-    WHERE i.state = 'running' AND i.due_at < clock_timestamp()
-      AND j.state NOT IN ('queued', 'running')
-    LIMIT %s
-"""
-_LEFTOVER: Final = """
-    SELECT id FROM import_jobs
-    WHERE leftover
-    ORDER BY id
-    LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_NOTHING_LEFT: Final = "UPDATE import_jobs SET leftover = false WHERE id = %s"
-_DELETE_OLD: Final = """
-    DELETE FROM import_jobs WHERE id IN (
-        SELECT id FROM import_jobs
-        WHERE ended_at < clock_timestamp() - make_interval(secs => %s)
-        ORDER BY ended_at
-        LIMIT %s
-        FOR UPDATE SKIP LOCKED
-    )
-"""
-_OF_CREDENTIALS: Final = """
-    SELECT id FROM import_jobs
-    WHERE credential_id = ANY(%s) AND state IN ('queued', 'running')
-    LIMIT %s
-"""
 
 
 class ImportQueue:
@@ -237,7 +204,7 @@ class ImportQueue:
         async with self._database.system_transaction() as conn:
             cursor = await conn.execute(_NEXT_JOB)
             row = await cursor.fetchone()
-            if row is None or not await _locked(conn, _LOCK_OPEN, row[0]):
+            if row is None or not await locked(conn, LOCK_OPEN, row[0]):
                 return None
             return await _one(
                 conn,
@@ -249,7 +216,7 @@ class ImportQueue:
     async def report(self, item: ClaimedItem, *, received: int, total: int) -> Standing | None:
         """Say that an attempt goes on, and how far it is; None if it is no longer the newest."""
         async with self._database.transaction(team=item.team_id) as conn:
-            standing = await _locked(conn, _LOCK, item.job_id)
+            standing = await locked(conn, LOCK, item.job_id)
             cursor = await conn.execute(
                 _REPORT,
                 {
@@ -266,7 +233,7 @@ class ImportQueue:
     async def settle(self, item: ClaimedItem, settlement: Settlement) -> bool:
         """End an attempt; False, and nothing changed, if it is no longer the newest."""
         async with self._database.transaction(team=item.team_id) as conn:
-            return await _settle(conn, item.job_id, item.number, item.attempt, settlement)
+            return await settle_attempt(conn, item.job_id, item.number, item.attempt, settlement)
 
     async def claim_listing(self) -> ClaimedListing | None:
         """Take a job whose bucket is to be listed, or None."""
@@ -320,48 +287,6 @@ class ImportQueue:
             else:
                 await end_job(conn, listing.job_id, settlement)
 
-    async def revoke(self, credential_ids: Sequence[str], *, limit: int = 100) -> int:
-        """End the jobs of credentials that are no longer what they were; return how many."""
-        ended = 0
-        async with self._database.system_transaction() as conn:
-            cursor = await conn.execute(_OF_CREDENTIALS, (list(credential_ids), limit))
-            for (job_id,) in await cursor.fetchall():
-                if await _locked(conn, _LOCK_OPEN, job_id):
-                    await end_job(conn, job_id, revoked())
-                    ended += 1
-        return ended
-
-    async def settle_lost(self) -> int:
-        """End items of ended jobs whose attempts were broken off; return how many."""
-        async with self._database.system_transaction() as conn:
-            cursor = await conn.execute(_LOST, (_LOST_AT_ONCE,))
-            found = await cursor.fetchall()
-            for job_id, number, attempt in sorted(found):
-                standing = await _locked(conn, _LOCK, job_id)
-                ending = standing.ending() if standing else None
-                if ending is not None:
-                    await _settle(conn, ImportJobId(job_id), number, attempt, ending)
-        return len(found)
-
-    async def end_leftover(self) -> bool:
-        """End some more items of a job that has ended; False if there are none."""
-        async with self._database.system_transaction() as conn:
-            cursor = await conn.execute(_LEFTOVER)
-            row = await cursor.fetchone()
-            standing = await _locked(conn, _LOCK, row[0]) if row else None
-            ending = standing.ending() if standing else None
-            if row is None or ending is None:
-                return False
-            if not await end_items(conn, row[0], ending):
-                await conn.execute(_NOTHING_LEFT, (row[0],))
-            return True
-
-    async def delete_old(self, *, keep_s: float) -> int:
-        """Delete jobs that ended so long ago, with their items; return how many."""
-        async with self._database.system_transaction() as conn:
-            cursor = await conn.execute(_DELETE_OLD, (keep_s, _DELETED_AT_ONCE))
-            return cursor.rowcount
-
     async def _lock_listing(
         self, conn: AsyncConnection[TupleRow], listing: ClaimedListing
     ) -> int | None:
@@ -370,14 +295,15 @@ class ImportQueue:
         return None if row is None else int(row[0])
 
 
-async def _settle(
+async def settle_attempt(
     conn: AsyncConnection[TupleRow],
     job_id: ImportJobId,
     number: int,
     attempt: int,
     settlement: Settlement,
 ) -> bool:
-    await _locked(conn, _LOCK, job_id)
+    """End an attempt, and count its item; False, and nothing changed, if it is not the newest."""
+    await locked(conn, LOCK, job_id)
     ended = settlement.state is not ItemState.QUEUED
     parameters = {
         "job_id": job_id,
@@ -398,7 +324,7 @@ async def _settle(
     return True
 
 
-async def _locked(
+async def locked(
     conn: AsyncConnection[TupleRow], statement: Any, job_id: ImportJobId
 ) -> Standing | None:
     """Lock a job's row and say how it stands; None if there is none that the statement takes."""

@@ -42,6 +42,7 @@ from picstore_upload.imports.model import (
 )
 from picstore_upload.imports.ports import Catalog, Engine, Opened, Sources
 from picstore_upload.imports.queue import LEASE_S, ImportQueue
+from picstore_upload.imports.upkeep import ImportUpkeep
 from picstore_upload.model import Chunk, End, OnDuplicate, UploadHeader
 
 log = structlog.get_logger(__name__)
@@ -177,7 +178,7 @@ class ImportWorkers:
 
     def __init__(
         self,
-        queue: ImportQueue,
+        upkeep: ImportUpkeep,
         items: ImportItems,
         buckets: ListBuckets,
         *,
@@ -185,7 +186,7 @@ class ImportWorkers:
         keep_s: float,
     ) -> None:
         """`workers` is how many items are fetched at once."""
-        self._queue = queue
+        self._upkeep = upkeep
         self._items = items
         self._buckets = buckets
         self._workers = workers
@@ -212,7 +213,7 @@ class ImportWorkers:
         """
         while True:
             try:
-                while await self._queue.revoke(credential_ids):
+                while await self._upkeep.revoke(credential_ids):
                     pass
                 return
             except PicstoreError as error:
@@ -225,11 +226,11 @@ class ImportWorkers:
         Raises:
             PicstoreError: The queue fails.
         """
-        while await self._queue.settle_lost():
+        while await self._upkeep.settle_lost():
             pass
-        while await self._queue.end_leftover():
+        while await self._upkeep.end_leftover():
             pass
-        while await self._queue.delete_old(keep_s=self._keep_s):
+        while await self._upkeep.delete_old(keep_s=self._keep_s):
             pass
 
     async def _work(self, step: Callable[[], Awaitable[bool]]) -> None:

@@ -44,9 +44,11 @@ from picstore_upload.imports.queue import ImportQueue
 from picstore_upload.imports.remote import RemoteSources
 from picstore_upload.imports.repo import ImportJobs
 from picstore_upload.imports.servicer import ImportServicer
+from picstore_upload.imports.upkeep import ImportUpkeep
 from picstore_upload.imports.worker import ImportItems, ImportWorkers
 from picstore_upload.model import Chunk, End, OnDuplicate, Receiver, UploadHeader, check_declared
 from tests.contract.catalog.callers import ADMIN, KnownKeys, TokenAuthority
+from tests.integration.upload.pictures import jpeg
 
 if TYPE_CHECKING:  # it exists for type checkers only
     from picstore.upload.v1.import_pb2_grpc import ImportServiceAsyncStub
@@ -298,8 +300,26 @@ async def workshop(
             sources=sources,
             items=items,
             buckets=buckets,
-            workers=ImportWorkers(queue, items, buckets, workers=2, keep_s=3600),
+            workers=ImportWorkers(ImportUpkeep(database), items, buckets, workers=2, keep_s=3600),
             api=await dial(keys.make(team_id, ADMIN)),
             stranger=await dial(keys.make(new_id(TeamId), ADMIN)),
             dial=dial,
         )
+
+
+async def fill(shop: Workshop) -> None:
+    """Put thirty objects into the bucket: pictures, the same twice, and what is no picture."""
+    for index in range(20):
+        await put(shop, f"shop/cats/{index:02}.jpg", jpeg(120 + index, 80))
+    for index in range(5):
+        await put(shop, f"shop/again/{index}.jpg", jpeg(120 + index, 80))
+    for index in range(3):
+        await put(shop, f"shop/notes/{index}.txt", b"no picture at all " * 10_000)
+    await put(shop, "shop/empty.png", b"")
+    await put(shop, "shop/large.jpg", jpeg() + bytes(1_000_000))
+    await put(shop, "incoming/upl_1/part.jpg", jpeg())
+    await put(shop, "elsewhere/a.jpg", jpeg(300, 200))
+
+
+async def put(shop: Workshop, key: str, data: bytes) -> None:
+    await shop.store.put_bytes(key, data, content_type="image/x-nonsense")
