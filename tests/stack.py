@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import psutil
+import psycopg
+from minio import Minio
 
 from picstore_client import PicStoreClient
 from picstore_local.datadir import running_stack
@@ -122,6 +124,47 @@ class LiveStack:
         done = self.picstore("bootstrap", str(path), *arguments, **variables)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def database(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Return a connection to Postgres as its administrator; every statement is committed."""
+        port = json.loads((self.data_dir / "state.json").read_text())["ports"]["postgres"]
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            user="postgres",
+            password=self.secret("postgres"),
+            dbname="picstore",
+            autocommit=True,
+        )
+
+    def store(self) -> Minio:
+        """Return a client of the S3 store."""
+        port = json.loads((self.data_dir / "state.json").read_text())["ports"]["s3"]
+        return Minio(
+            f"127.0.0.1:{port}",
+            access_key=self.secret("s3_access_key"),
+            secret_key=self.secret("s3_secret_key"),
+            secure=False,
+            region="us-east-1",
+        )
+
+    def orphans(self) -> list[str]:
+        """Return what lies in the buckets and belongs to nothing that the catalog knows."""
+        store = self.store()
+        there = set()
+        for bucket in ("picstore-originals", "picstore-outputs"):
+            for item in store.list_objects(bucket, recursive=True):
+                there.add(f"{bucket}/{item.object_name}")
+            for part in store._list_multipart_uploads(bucket).uploads:
+                there.add(f"{bucket}/{part.object_name} (parts)")
+        with self.database() as database:
+            originals = database.execute("SELECT object_key FROM catalog.originals").fetchall()
+            outputs = database.execute(
+                "SELECT object_key FROM catalog.outputs WHERE object_key IS NOT NULL"
+            ).fetchall()
+        known = {f"picstore-originals/{key}" for (key,) in originals}
+        known |= {f"picstore-outputs/{key}" for (key,) in outputs}
+        return sorted(there - known)
 
     def nats_url(self) -> str:
         """Return the URL of the bus, password and all."""

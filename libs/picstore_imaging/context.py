@@ -43,3 +43,5 @@ class OutputContext:
     """The file to write."""
     image: pyvips.Image
     """The whole picture, scaled; replaced by each step."""
+    corner: tuple[int, int] | None = None
+    """Where a crop begins, from the left and the top; set by the first frame for all."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from picstore_imaging.formats import WHOLE_DECODE, SourceFormat
+from picstore_imaging.formats import ANIMATED, PAGED, WHOLE_DECODE, SourceFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +23,19 @@ class SourceFacts:
     """In pixels, after the EXIF orientation is applied."""
     has_alpha: bool = False
     frames: int = 1
+    """Frames of an animation, pages of a TIFF."""
     interlaced: bool = False
     """A progressive JPEG or an interlaced PNG."""
 
     @property
     def pixels(self) -> int:
-        """Width x height, summed over the frames."""
-        return self.width * self.height * self.frames
+        """Width x height, summed over the frames; of pages, only the first counts."""
+        return self.width * self.height * (1 if self.format in PAGED else self.frames)
+
+    @property
+    def animated(self) -> bool:
+        """Whether outputs that can move will."""
+        return self.frames > 1 and self.format in ANIMATED
 
     @property
     def decoded_whole(self) -> bool:
@@ -56,6 +62,7 @@ class Probe:
     """Bits of one channel, as stored."""
     has_alpha: bool = False
     frames: int = 1
+    """Frames of an animation, pages of a TIFF."""
     interlaced: bool = False
     """A progressive JPEG or an interlaced PNG."""
     icc_name: str | None = None
@@ -64,7 +71,7 @@ class Probe:
     exif_bytes: int = 0
     xmp_bytes: int = 0
     has_gps: bool = False
-    """Whether the EXIF block says where the picture was taken."""
+    """Whether the EXIF block or the XMP packet says where the picture was taken."""
     trailing_bytes: int = 0
     """Bytes that follow the end of the picture; harmless, and in no output."""
 

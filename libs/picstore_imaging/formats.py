@@ -33,13 +33,18 @@ class Format(StrEnum):
         return self is not Format.JPEG
 
     @property
+    def moves(self) -> bool:
+        """Whether an animation becomes one; where not, its first frame is shown."""
+        return self is Format.WEBP
+
+    @property
     def max_side(self) -> int:
         """The longest side that we write, in pixels: `MAX_SIDE`, or where the format ends."""
         return 16_383 if self is Format.WEBP else MAX_SIDE
 
 
 class SourceFormat(StrEnum):
-    """A format that `sniff` recognises; only `ACCEPTED` ones are converted."""
+    """A format that `sniff` recognises; only those of `accepted` are converted."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -66,15 +71,44 @@ MAX_SIDE: Final = 16_384
 """The longest side of any output, in pixels."""
 
 ACCEPTED: Final[frozenset[SourceFormat]] = frozenset(
-    {SourceFormat.JPEG, SourceFormat.PNG, SourceFormat.WEBP, SourceFormat.AVIF}
+    {
+        SourceFormat.JPEG,
+        SourceFormat.PNG,
+        SourceFormat.WEBP,
+        SourceFormat.AVIF,
+        SourceFormat.GIF,
+        SourceFormat.HEIC,
+        SourceFormat.TIFF,
+    }
 )
-"""The formats that may be uploaded."""
+"""The formats that may be uploaded wherever nothing else is said."""
 
-WHOLE_DECODE: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.WEBP, SourceFormat.AVIF})
+WHOLE_DECODE: Final[frozenset[SourceFormat]] = frozenset(
+    {
+        SourceFormat.WEBP,
+        SourceFormat.AVIF,
+        SourceFormat.GIF,
+        SourceFormat.HEIC,
+        SourceFormat.TIFF,
+    }
+)
 """Formats whose decoder holds the whole picture in memory, whatever is asked of it.
 
-A progressive JPEG and an interlaced PNG do as well, which only their header tells.
+A TIFF may be a single strip, which is inflated at once. A progressive JPEG and an interlaced PNG
+are held whole as well, which only their header tells.
 """
+
+PAGED: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.TIFF})
+"""Formats whose frames are pages of which only the first is decoded."""
+
+ANIMATED: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.GIF, SourceFormat.WEBP})
+"""Formats of which every frame is decoded, for an output that can move; of others, the first."""
+
+
+def accepted(*, allow_svg: bool = False) -> frozenset[SourceFormat]:
+    """The formats that may be uploaded; drawings only where the installation allows them."""
+    return ACCEPTED | {SourceFormat.SVG} if allow_svg else ACCEPTED
+
 
 _SOURCE_MIME_TYPES: Final = {
     SourceFormat.SVG: "image/svg+xml",
@@ -88,6 +122,11 @@ _ALIASES: Final = {
     "image/pjpeg": SourceFormat.JPEG,
     "image/x-png": SourceFormat.PNG,
     "image/heif": SourceFormat.HEIC,
+    "image/heic-sequence": SourceFormat.HEIC,
+    "image/heif-sequence": SourceFormat.HEIC,
+    "image/apng": SourceFormat.PNG,
+    "image/tif": SourceFormat.TIFF,
+    "image/svg": SourceFormat.SVG,
     "image/x-ms-bmp": SourceFormat.BMP,
     "image/x-icon": SourceFormat.ICO,
 }

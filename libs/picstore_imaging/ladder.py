@@ -11,7 +11,7 @@ from typing import Final
 
 import pyvips
 
-from picstore_imaging.geometry import Size, round_side
+from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Size, round_side
 from picstore_imaging.steps.scale import scaled
 
 _MARGIN: Final = 1.25
@@ -19,16 +19,16 @@ _MARGIN: Final = 1.25
 after the other, would soften more than one."""
 
 
-def top_of(sizes: Iterable[Size], source: Size) -> Size:
+def top_of(sizes: Iterable[Size], source: Size, *, drawn: bool = False) -> Size:
     """Say how large the top must be, in the source's aspect ratio, so that no rung is made up.
 
-    It is the source's size where a rung enlarges.
+    It is the source's size where a rung enlarges, unless the source can be `drawn` at any size.
     """
     wanted = set(sizes)
     width = max(size.width for size in wanted)
     height = max(size.height for size in wanted)
     if width > source.width or height > source.height:
-        return source
+        return _drawn(width, height, source) if drawn else source
     if (top := Size(width, height)) in wanted:
         return top
     scale = max(width / source.width, height / source.height)
@@ -36,6 +36,12 @@ def top_of(sizes: Iterable[Size], source: Size) -> Size:
         min(source.width, max(width, round_side(source.width * scale))),
         min(source.height, max(height, round_side(source.height * scale))),
     )
+
+
+def _drawn(width: int, height: int, source: Size) -> Size:
+    scale = max(width / source.width, height / source.height)
+    top = Size(round_side(source.width * scale), round_side(source.height * scale))
+    return top if _area(top) <= MAX_OUTPUT_PIXELS else source
 
 
 class Ladder:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from picstore_imaging.facts import Probe
+from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import InvalidArgument, Reason
 
 
@@ -23,17 +24,21 @@ class Limits:
     pixels: int = 100_000_000
     """Width x height, summed over the frames."""
     pixels_whole_decode: int = 50_000_000
-    """The same for WebP, AVIF, progressive JPEG and interlaced PNG."""
+    """The same for WebP, AVIF, GIF, HEIC, TIFF, progressive JPEG and interlaced PNG."""
     side: int = 20_000
     """Longest side, in pixels."""
     frames: int = 300
-    """Frames of an animation."""
+    """Frames of an animation, pages of a TIFF."""
     icc_bytes: int = 4 * 1024 * 1024
     """Length of the embedded colour profile."""
     exif_bytes: int = 1024 * 1024
     """Length of the EXIF block."""
     xmp_bytes: int = 1024 * 1024
     """Length of the XMP packet."""
+    svg_bytes: int = 10_000_000
+    """Length of an SVG, whose every byte is parsed; librsvg takes no more."""
+    allow_svg: bool = False
+    """Whether drawings are pictures at all; they are refused by name where not."""
 
     def to_json(self) -> dict[str, int]:
         """For the request to a sandboxed child."""
@@ -42,13 +47,28 @@ class Limits:
     @classmethod
     def from_json(cls, fields: Mapping[str, int]) -> Limits:
         """Read what `to_json` wrote; a missing field has its default."""
-        return cls(**fields)
+        numbers = {name: number for name, number in fields.items() if name != "allow_svg"}
+        return cls(**numbers, allow_svg=bool(fields.get("allow_svg", False)))
 
 
-def check_bytes(limits: Limits, length: int) -> None:
+def check_bytes(limits: Limits, length: int, source_format: SourceFormat | None = None) -> None:
     """Raise `LIMIT_BYTES` where a file of `length` bytes is too long."""
+    drawing = source_format is SourceFormat.SVG
     _check(
-        Reason.LIMIT_BYTES, "the file has {actual} bytes, {limit} are allowed", length, limits.bytes
+        Reason.LIMIT_BYTES,
+        "the file has {actual} bytes, {limit} are allowed",
+        length,
+        min(limits.bytes, limits.svg_bytes) if drawing else limits.bytes,
+    )
+
+
+def check_side(limits: Limits, side: int) -> None:
+    """Raise `LIMIT_SIDE` where the longest side of a picture is too long."""
+    _check(
+        Reason.LIMIT_SIDE,
+        "the picture's longest side is {actual} px, {limit} px are allowed",
+        side,
+        limits.side,
     )
 
 
@@ -64,21 +84,16 @@ def check_frames(limits: Limits, frames: int) -> None:
 
 def check(limits: Limits, probe: Probe) -> None:
     """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed."""
-    check_bytes(limits, probe.bytes)
+    check_bytes(limits, probe.bytes, probe.format)
     check_frames(limits, probe.frames)
-    _check(
-        Reason.LIMIT_SIDE,
-        "the picture's longest side is {actual} px, {limit} px are allowed",
-        max(probe.width, probe.height),
-        limits.side,
-    )
+    check_side(limits, max(probe.width, probe.height))
     whole = probe.facts().decoded_whole
     _check(
         Reason.LIMIT_PIXELS,
         f"the picture has {{actual}} pixels, {{limit}} are allowed for {probe.format}"
         if whole
         else "the picture has {actual} pixels, {limit} are allowed",
-        probe.width * probe.height * probe.frames,
+        probe.facts().pixels,
         min(limits.pixels, limits.pixels_whole_decode) if whole else limits.pixels,
     )
     for name, actual, limit in (

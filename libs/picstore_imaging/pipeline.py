@@ -6,13 +6,16 @@ Two lists of steps say all: what is done once to the source, and what is done to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from picstore_imaging import vips
+from picstore_imaging import animation, vips
+from picstore_imaging.animation import Film
 from picstore_imaging.context import OutputContext, SourceContext
 from picstore_imaging.cost import estimate_cpu_ms
 from picstore_imaging.facts import Probe
+from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.ladder import Ladder, top_of
 from picstore_imaging.placeholder import placeholder_size
@@ -44,25 +47,51 @@ OUTPUT_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (
 )
 
 
-def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Ladder:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A source in memory."""
+
+    ladder: Ladder
+    """Of the picture, or of an animation's first frame."""
+    film: Film | None
+    """Where it is an animation and an output moves."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames an output has that moves."""
+        return 1 if self.film is None else len(self.film.frames)
+
+
+def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
     """Decode a probed source once, no larger than needed, and make every size that is needed.
 
-    Raises `IMAGE_CORRUPT`.
+    The frames of an animation are decoded beside its first one, for the outputs that move. Raises
+    `IMAGE_CORRUPT`.
     """
     source = Size(probe.width, probe.height)
-    sizes = {placeholder_size(source), *(whole_size(spec, source) for spec in specs)}
-    context = SourceContext(path=path, probe=probe, size=top_of(sizes, source))
+    animated = probe.facts().animated
+    moving = {whole_size(spec, source) for spec in specs if animated and spec.format.moves}
+    still = {whole_size(spec, source) for spec in specs if not (animated and spec.format.moves)} | {
+        placeholder_size(source)
+    }
+    drawn = probe.format is SourceFormat.SVG
+    context = SourceContext(path=path, probe=probe, size=top_of(still, source, drawn=drawn))
     with vips.corrupt_on_error():
         for step in SOURCE_STEPS:
             step(context)
         ladder = Ladder(context.image)
-        ladder.build(sizes)
-    return ladder
+        ladder.build(still)
+        film = animation.decode(path, probe, top_of(moving, source)) if moving else None
+    return Decoded(ladder=ladder, film=film)
 
 
-def make(ladder: Ladder, source: Size, spec: OutputSpec, path: Path) -> None:
+def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
     """Make one output and write it to `path`; raises `ENCODE_FAILED`."""
-    context = OutputContext(spec=spec, path=path, image=ladder.rung(whole_size(spec, source)))
+    whole = whole_size(spec, source)
+    if decoded.film is not None and spec.format.moves:
+        animation.make(decoded.film, whole, spec, path)
+        return
+    context = OutputContext(spec=spec, path=path, image=decoded.ladder.rung(whole))
     for step in OUTPUT_STEPS:
         step(context)
 
@@ -72,6 +101,6 @@ def whole_size(spec: OutputSpec, source: Size) -> Size:
     return scaled_size(spec.fit, Size(spec.width, spec.height), source)
 
 
-def cheap_first(specs: Sequence[OutputSpec]) -> list[int]:
+def cheap_first(specs: Sequence[OutputSpec], frames: int) -> list[int]:
     """Order outputs, as indexes, so that a page has its first pictures soonest."""
-    return sorted(range(len(specs)), key=lambda index: estimate_cpu_ms(specs[index]))
+    return sorted(range(len(specs)), key=lambda index: estimate_cpu_ms(specs[index], frames=frames))

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_imaging import pipeline, vips
+from picstore_imaging import heic, pipeline, vips
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size
-from picstore_imaging.ladder import Ladder
 from picstore_imaging.limits import Limits
 from picstore_imaging.placeholder import placeholder
 from picstore_imaging.probe import probe
@@ -33,6 +32,7 @@ def warm() -> None:
     """Load every codec, so that no call waits for it and none needs a file once confined."""
     vips.configure()
     vips.exercise()
+    heic.configure()
 
 
 def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
@@ -43,9 +43,12 @@ def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """
     vips.configure()
     path = Path(request["path"])
+    limits = _limits(request)
     with path.open("rb") as file:
-        source_format = recognise(file.read(HEAD_BYTES), request.get("declared_type"))
-    return probe(path, source_format, _limits(request)).to_json()
+        source_format = recognise(
+            file.read(HEAD_BYTES), request.get("declared_type"), allow_svg=limits.allow_svg
+        )
+    return probe(path, source_format, limits).to_json()
 
 
 def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
@@ -66,9 +69,9 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     source = Size(probed.width, probed.height)
     ids = [output["id"] for output in request["outputs"]]
     specs = [OutputSpec.from_json(output["spec"]) for output in request["outputs"]]
-    ladder = pipeline.decode(path, probed, specs)
+    decoded = pipeline.decode(path, probed, specs)
     decode_ms = clock.wall_ms()
-    shown = placeholder(ladder, source)
+    shown = placeholder(decoded.ladder, source)
     emit(
         {
             "event": "placeholder",
@@ -76,8 +79,8 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             "dominant_colour": shown.dominant_colour,
         }
     )
-    for index in pipeline.cheap_first(specs):
-        emit(_output(ladder, source, ids[index], specs[index], work_dir))
+    for index in pipeline.cheap_first(specs, decoded.frames):
+        emit(_output(decoded, source, ids[index], specs[index], work_dir))
     return {
         "decode_ms": decode_ms,
         "wall_ms": clock.wall_ms(),
@@ -88,13 +91,13 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
 
 
 def _output(
-    ladder: Ladder, source: Size, output_id: str, spec: OutputSpec, work_dir: Path
+    decoded: pipeline.Decoded, source: Size, output_id: str, spec: OutputSpec, work_dir: Path
 ) -> dict[str, Any]:
     """Make one output; that it failed is an event as well, for the others may succeed."""
     clock = _Clock()
     path = work_dir / f"{output_id}.{spec.format.extension}"
     try:
-        pipeline.make(ladder, source, spec, path)
+        pipeline.make(decoded, source, spec, path)
     except PicstoreError as error:
         return {
             "event": "output_failed",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from picstore_imaging.formats import ACCEPTED, SourceFormat, source_format_of
+from picstore_imaging.formats import SourceFormat, accepted, source_format_of
 from picstore_kit.errors import InvalidArgument, Reason
 
 HEAD_BYTES: Final = 4096
@@ -40,7 +40,12 @@ _HEIC_BRANDS: Final = frozenset(
 )
 _HEIF_BRANDS: Final = frozenset({b"mif1", b"msf1", b"mif2"})
 
-_SVG_ROOT: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>]")
+_SVG: Final = re.compile(
+    rb"(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[.*?\])?+\s*+>)*+"
+    rb"<(?:[A-Za-z_][\w.-]*+:)?svg[\s/>]",
+    re.DOTALL,
+)
+"""What may precede the first element, never read twice, and its name: HTML with an SVG is none."""
 _BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
@@ -63,7 +68,9 @@ def sniff(head: bytes) -> SourceFormat | None:
     return None
 
 
-def recognise(head: bytes, declared_type: str | None = None) -> SourceFormat:
+def recognise(
+    head: bytes, declared_type: str | None = None, *, allow_svg: bool = False
+) -> SourceFormat:
     """Name the accepted format of a file that begins with `head`.
 
     Raises `UPLOAD_EMPTY`, `IMAGE_UNRECOGNISED`, `IMAGE_FORMAT_UNSUPPORTED`, or
@@ -75,12 +82,13 @@ def recognise(head: bytes, declared_type: str | None = None) -> SourceFormat:
     found = sniff(head)
     if found is None:
         raise InvalidArgument(Reason.IMAGE_UNRECOGNISED, "the file is no picture that we know")
-    if found not in ACCEPTED:
-        accepted = ", ".join(sorted(ACCEPTED))
+    formats = accepted(allow_svg=allow_svg)
+    if found not in formats:
+        names = ", ".join(sorted(formats))
         raise InvalidArgument(
             Reason.IMAGE_FORMAT_UNSUPPORTED,
-            f"{found} pictures are not accepted, only {accepted}",
-            metadata={"format": found, "accepted": accepted},
+            f"{found} pictures are not accepted, only {names}",
+            metadata={"format": found, "accepted": names},
         )
     declared = source_format_of(declared_type or "")
     if declared is not None and declared is not found:
@@ -109,5 +117,4 @@ def _sniff_heif(head: bytes) -> SourceFormat | None:
 def _is_svg(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.replace(b"\0", b"")[2:]
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return text.startswith(b"<") and _SVG_ROOT.search(text) is not None
+    return _SVG.match(head.removeprefix(b"\xef\xbb\xbf")) is not None

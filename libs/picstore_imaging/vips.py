@@ -1,8 +1,8 @@
 """The one place that sets libvips up and opens pictures with it.
 
 Every loader is blocked, then the few that the product accepts are opened again; a picture is opened
-with the loader that the sniffer named, so libvips never guesses. Import this only in a sandboxed
-child, or in a test.
+with the loader that the sniffer named, so libvips never guesses. That of drawings is opened only
+while it is called. Import this only in a sandboxed child, or in a test.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 import pyvips
 
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.repair import with_avif_brands
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason, ResourceExhausted
 
 VERSION_FLOOR: Final = (8, 18, 3)
@@ -26,14 +27,26 @@ _LOADERS: Final = {
     SourceFormat.PNG: "pngload",
     SourceFormat.WEBP: "webpload",
     SourceFormat.AVIF: "heifload",
+    SourceFormat.GIF: "gifload",
+    SourceFormat.TIFF: "tiffload",
 }
 _LOADER_CLASSES: Final = (
     "VipsForeignLoadJpeg",
     "VipsForeignLoadPng",
     "VipsForeignLoadWebp",
     "VipsForeignLoadHeif",
+    "VipsForeignLoadNsgif",
+    "VipsForeignLoadTiff",
 )
-_OUT_OF_MEMORY: Final = re.compile(
+_SVG_CLASS: Final = "VipsForeignLoadSvg"
+_CSS_DPI: Final = 96
+_POINTS: Final = 72
+"""To an inch; libvips enlarges by the ratio of the two, and a CSS pixel is to stay one."""
+_DRAWING: Final = (
+    b"<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'>"
+    b"<rect width='9' height='9'/><text y='9' font-size='9'>a</text></svg>"
+)
+OUT_OF_MEMORY: Final = re.compile(
     "out of memory|insufficient memory|memory allocation", re.IGNORECASE
 )
 """As libvips itself, libjpeg and libheif put it."""
@@ -74,20 +87,52 @@ def exercise() -> None:
         ("pngsave_buffer", "pngload_buffer", {}),
         ("webpsave_buffer", "webpload_buffer", {}),
         ("heifsave_buffer", "heifload_buffer", {"compression": "av1", "effort": 0}),
+        ("gifsave_buffer", "gifload_buffer", {}),
+        ("tiffsave_buffer", "tiffload_buffer", {"compression": "deflate"}),
     ):
         encoded = getattr(picture, saver)(**options)
         decoded = getattr(pyvips.Image, loader)(encoded)
         decoded.icc_transform("srgb", input_profile="p3").copy_memory()
+    open_svg(_DRAWING).copy_memory()
 
 
 def open_image(path: Path, source_format: SourceFormat, **options: Any) -> pyvips.Image:
     """Read a picture's header; its pixels are decoded when they are asked for, from top to bottom.
 
-    Raises `IMAGE_CORRUPT` for a header that cannot be read.
+    Raises `IMAGE_CORRUPT` for a header that cannot be read, and `KeyError` for a HEIC, which `heic`
+    reads, and an SVG.
     """
     load = getattr(pyvips.Image, _LOADERS[source_format])
     with corrupt_on_error():
-        return load(str(path), access="sequential", fail_on="error", **options)
+        try:
+            return load(str(path), access="sequential", fail_on="error", **options)
+        except pyvips.Error:
+            repaired = _repaired(path, source_format)
+            if repaired is None:
+                raise
+        return pyvips.Image.heifload_buffer(
+            repaired, access="sequential", fail_on="error", **options
+        )
+
+
+def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:
+    """Read a drawing; it is rasterised at `scale` times its own size when pixels are asked for.
+
+    Nothing outside of it is read: librsvg is not told of any place to look at. Raises
+    `IMAGE_CORRUPT`.
+    """
+    pyvips.operation_block_set(_SVG_CLASS, False)
+    try:
+        with corrupt_on_error():
+            return pyvips.Image.svgload_buffer(
+                drawing, dpi=_CSS_DPI, scale=scale * _POINTS / _CSS_DPI, access="sequential"
+            )
+    finally:
+        pyvips.operation_block_set(_SVG_CLASS, True)
+
+
+def _repaired(path: Path, source_format: SourceFormat) -> bytes | None:
+    return with_avif_brands(path.read_bytes()) if source_format is SourceFormat.AVIF else None
 
 
 @contextmanager
@@ -96,10 +141,7 @@ def corrupt_on_error() -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
-        raise _refusal(
-            error,
-            InvalidArgument(Reason.IMAGE_CORRUPT, "the picture cannot be decoded: it is damaged"),
-        ) from error
+        raise _refusal(error, undecodable()) from error
 
 
 @contextmanager
@@ -122,8 +164,16 @@ def _refusal(error: pyvips.Error, otherwise: PicstoreError) -> PicstoreError:
 
     libvips has one kind of error and no codes, so its text must tell.
     """
-    if _OUT_OF_MEMORY.search(error.detail):
-        return ResourceExhausted(
-            Reason.CHILD_MEMORY, "the picture needs more memory than a conversion may have"
-        )
-    return otherwise
+    return no_memory() if OUT_OF_MEMORY.search(error.detail) else otherwise
+
+
+def undecodable() -> InvalidArgument:
+    """Say that no decoder can make a picture of the file."""
+    return InvalidArgument(Reason.IMAGE_CORRUPT, "the picture cannot be decoded: it is damaged")
+
+
+def no_memory() -> ResourceExhausted:
+    """Say that the child's memory has ended."""
+    return ResourceExhausted(
+        Reason.CHILD_MEMORY, "the picture needs more memory than a conversion may have"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import PositiveInt, SecretStr, model_validator
+from pydantic import PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,8 @@ class LocalSettings(BaseSettings):
     """Directory for everything that the stack keeps."""
     converters: PositiveInt = 1
     """Converter processes."""
+    crash_window_s: PositiveFloat = 60
+    """A service that dies more than five times within so many seconds is given up."""
     postgres_dsn: SecretStr | None = None
     """Connection string of an administrator of a Postgres to use instead of the embedded one."""
     nats_url: SecretStr | None = None

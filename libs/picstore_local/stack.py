@@ -278,6 +278,7 @@ class Stack:
             data_dir=self.data_dir,
             probe=probe,
             reporter=self._reporter,
+            crash_window_s=self._settings.crash_window_s,
             on_failure=self._fail,
         )
 

@@ -17,8 +17,6 @@ from picstore_local.reporter import Reporter
 
 _READY_S: Final = 60.0
 _BACKOFF_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
-_CRASH_WINDOW_S: Final = 60.0
-"""A service that dies more often than there are backoffs within this time is given up."""
 _CHUNK_BYTES: Final = 64 * 1024
 _LAST_OUTPUT_S: Final = 1.0
 """Wait for output after the end: a grandchild may hold the pipe open."""
@@ -35,9 +33,15 @@ class ServiceProcess:
         probe: Callable[[], Awaitable[bool]],
         reporter: Reporter,
         on_failure: Callable[[ServerFailed], None],
+        crash_window_s: float = 60.0,
     ) -> None:
+        """`on_failure` hears of a service that dies more often than there are backoffs in a window.
+
+        The window is `crash_window_s` long.
+        """
         self._spec = spec
         self._data_dir = data_dir
+        self._crash_window_s = crash_window_s
         self._probe = probe
         self._reporter = reporter
         self._on_failure = on_failure
@@ -145,7 +149,7 @@ class ServiceProcess:
         while True:
             now = time.monotonic()
             deaths.append(now)
-            while deaths[0] < now - _CRASH_WINDOW_S:
+            while deaths[0] < now - self._crash_window_s:
                 deaths.popleft()
             if len(deaths) > len(_BACKOFF_S):
                 raise failure

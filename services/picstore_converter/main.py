@@ -12,6 +12,7 @@ from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.settings import ConversionSettings, ConverterSettings
+from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
@@ -62,6 +63,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         ChildPool(
             target="picstore_imaging.sandboxed:convert",
             size=settings.conversion.children,
+            env=CHILD_ENVIRONMENT,
             limits=limits_of(settings.conversion),
             work_dir=shared_dir,
             required=tuple(Layer) if settings.conversion.require_sandbox else (),

@@ -58,7 +58,7 @@ class CheckFile:
             raise empty()
         if sha256 and sha256.lower() != digest:
             raise wrong_digest(sha256, digest)
-        format = recognise(head, declared_type)
+        format = recognise(head, declared_type, allow_svg=limits.allow_svg)
         probe = await self.header(path, format, size, limits)
         return Checked(probe=probe, sha256=digest)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.upload.v1.upload_pb2_grpc import add_UploadServiceServicer_to_server
+from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_imaging.limits import Limits
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
@@ -76,6 +77,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         ChildPool(
             target="picstore_imaging.sandboxed:probe_file",
             size=settings.probe.children,
+            env=CHILD_ENVIRONMENT,
             limits=SandboxLimits(
                 memory_bytes=settings.probe.memory_bytes, wall_s=settings.probe.wall_s
             ),
@@ -218,6 +220,7 @@ def limits_of(settings: IngestSettings) -> Limits:
         bytes=settings.max_bytes,
         pixels=settings.max_pixels,
         pixels_whole_decode=settings.max_pixels_whole_decode,
+        allow_svg=settings.allow_svg,
     )
 
 

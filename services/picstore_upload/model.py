@@ -182,10 +182,11 @@ class Receiver:
     Not for two threads at once, but `take` may run in any one: hashing lets go of the interpreter.
     """
 
-    def __init__(self, header: UploadHeader, *, max_bytes: int) -> None:
+    def __init__(self, header: UploadHeader, *, max_bytes: int, allow_svg: bool = False) -> None:
         self._declared_size = header.size_bytes
         self._declared_type = header.content_type
         self._max_bytes = max_bytes
+        self._allow_svg = allow_svg
         self._digest: Digest = hashlib.sha256()
         self._head = b""
         self._format: SourceFormat | None = None
@@ -209,7 +210,7 @@ class Receiver:
         if self._format is None:
             self._head += data[: HEAD_BYTES - len(self._head)]
             if len(self._head) >= HEAD_BYTES:
-                self._format = recognise(self._head, self._declared_type)
+                self._format = self._recognise()
         return data
 
     def finish(self, end: End) -> tuple[SourceFormat, str]:
@@ -232,8 +233,11 @@ class Receiver:
     def format(self) -> SourceFormat:
         """The format, told from the head of the file; `take` knows it after 4 KiB at the latest."""
         if self._format is None:
-            self._format = recognise(self._head, self._declared_type)
+            self._format = self._recognise()
         return self._format
+
+    def _recognise(self) -> SourceFormat:
+        return recognise(self._head, self._declared_type, allow_svg=self._allow_svg)
 
 
 def tightened(limits: Limits, destination: Destination) -> Limits:

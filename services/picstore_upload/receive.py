@@ -135,7 +135,7 @@ class ReceiveUpload:
             )
             async with self._spools.open() as spool, self._journalled(entry) as progress:
                 self._faults.reach("upload.journalled")
-                receiver = Receiver(header, max_bytes=limits.bytes)
+                receiver = Receiver(header, max_bytes=limits.bytes, allow_svg=limits.allow_svg)
                 storing = _Storing(store, destination.object_key, spool, progress, self._faults)
                 checked = await self._take_in(receiver, messages, storing, limits)
                 self._faults.reach("upload.stored")

@@ -40,8 +40,11 @@ class IngestSettings(SettingsGroup):
     max_pixels: PositiveInt = 100_000_000
     """Pixels of the largest picture, summed over its frames; a project may have less."""
     max_pixels_whole_decode: PositiveInt = 50_000_000
-    """The same where a decoder has to hold the whole picture: WebP, AVIF, progressive JPEG,
-    interlaced PNG."""
+    """The same where a decoder has to hold the whole picture: WebP, AVIF, GIF, HEIC, TIFF,
+    progressive JPEG, interlaced PNG."""
+    allow_svg: bool = False
+    """Take SVG drawings, without scripts and references to other files. They are parsed by far more
+    code than pictures are."""
 
 
 class FaultSettings(SettingsGroup):

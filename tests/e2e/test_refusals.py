@@ -12,7 +12,7 @@ from PIL import Image
 
 from picstore_kit.credentials import new_api_key
 from picstore_kit.ids import ImageId, KeyId, ProjectId, new_id
-from tests.pictures import drawing, photo
+from tests.pictures import photo
 from tests.stack import LiveStack, eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,24 +21,17 @@ JPEG = photo(640, 480, seed="refusals")
 PNG = photo(64, 48, seed="refusals", format="PNG")
 
 
-def animation() -> bytes:
-    frames = [drawing(32, 32, seed=f"frame {number}") for number in range(3)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:])
-    return buffer.getvalue()
-
-
 BAD_FILES = {
     "nothing": (b"", "", 400, "UPLOAD_EMPTY"),
     "text": (b"this is no picture" * 50, "", 415, "IMAGE_UNRECOGNISED"),
     "html": (b"<!doctype html><script>alert(1)</script>", "", 415, "IMAGE_UNRECOGNISED"),
-    "gif": (b"GIF89a" + bytes(100), "", 415, "IMAGE_FORMAT_UNSUPPORTED"),
+    "psd": (b"8BPS\0\1" + bytes(100), "", 415, "IMAGE_FORMAT_UNSUPPORTED"),
+    "truncated gif": (b"GIF89a" + bytes(100), "", 422, "IMAGE_TRUNCATED"),
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "", 415, "IMAGE_FORMAT_UNSUPPORTED"),
     "truncated jpeg": (JPEG[: len(JPEG) // 2], "", 422, "IMAGE_TRUNCATED"),
     "truncated png": (PNG[: len(PNG) // 2], "", 422, "IMAGE_TRUNCATED"),
     "head of a jpeg": (JPEG[:20], "", 422, "IMAGE_TRUNCATED"),
     "lying type": (JPEG, "image/png", 415, "IMAGE_TYPE_MISMATCH"),
-    "animation": (animation(), "", 415, "IMAGE_ANIMATED"),
 }
 
 

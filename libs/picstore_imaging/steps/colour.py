@@ -6,9 +6,11 @@ from typing import Final
 
 import pyvips
 
-from picstore_imaging import icc
+from picstore_imaging import icc, vips
 from picstore_imaging.context import SourceContext
 
+_MIN_BANDS: Final = 3
+_MAX_BANDS: Final = 4
 _CMYK: Final = "cmyk"
 
 
@@ -17,7 +19,7 @@ def colour(context: SourceContext) -> None:
 
     CMYK without a usable profile is read by libvips's built-in one, and anything else as sRGB.
     It comes after the scaling, so it costs by the pixel of the largest output and not of the
-    source.
+    source. Raises `IMAGE_CORRUPT` where that makes no picture.
     """
     image = context.image
     tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
@@ -25,6 +27,11 @@ def colour(context: SourceContext) -> None:
         context.image = _by_profile(image)
     else:
         context.image = image.colourspace("srgb")
+    if context.image.bands > _MAX_BANDS:
+        # What a TIFF has beyond its alpha channel is no colour.
+        context.image = context.image[:_MAX_BANDS]
+    if context.image.format != "uchar" or context.image.bands < _MIN_BANDS:
+        raise vips.undecodable()
 
 
 def _by_profile(image: pyvips.Image) -> pyvips.Image:

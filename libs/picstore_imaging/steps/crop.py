@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import pyvips
+
 from picstore_imaging.context import OutputContext
 from picstore_imaging.rules import Fit, Gravity
+from picstore_imaging.spec import OutputSpec
 
 _ANCHORS: Final[dict[Gravity, tuple[float, float]]] = {
     Gravity.CENTRE: (0.5, 0.5),
@@ -22,17 +25,18 @@ _ANCHORS: Final[dict[Gravity, tuple[float, float]]] = {
 
 
 def crop(context: OutputContext) -> None:
-    """Keep the part that the gravity asks for."""
-    spec, image = context.spec, context.image
+    """Keep the part that the gravity asks for, the same of every frame."""
+    spec = context.spec
     if spec.fit is not Fit.COVER:
         return
+    if context.corner is None:
+        context.corner = _corner(context.image, spec)
+    context.image = context.image.crop(*context.corner, spec.width, spec.height)
+
+
+def _corner(image: pyvips.Image, spec: OutputSpec) -> tuple[int, int]:
     if spec.gravity is Gravity.ATTENTION:
-        context.image = image.smartcrop(spec.width, spec.height, interesting="attention")
-        return
+        cropped = image.smartcrop(spec.width, spec.height, interesting="attention")
+        return -cropped.xoffset, -cropped.yoffset
     left, top = _ANCHORS[spec.gravity]
-    context.image = image.crop(
-        int((image.width - spec.width) * left),
-        int((image.height - spec.height) * top),
-        spec.width,
-        spec.height,
-    )
+    return int((image.width - spec.width) * left), int((image.height - spec.height) * top)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore_imaging import vips
+from picstore_imaging import heic, vips
 from picstore_imaging.context import SourceContext
+from picstore_imaging.drawing import open_drawing
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.samples import in_integers
 
 _JPEG_SHRINKS: Final = (8, 4, 2)
 
@@ -19,12 +21,31 @@ _MARGIN: Final = 1.25
 def load(context: SourceContext) -> None:
     """Let a JPEG decode at 1/2, 1/4 or 1/8, which saves a third of the CPU.
 
-    libwebp could scale as well, but with a box filter, and it decodes everything all the same.
+    libwebp could scale as well, but with a box filter, and it decodes everything all the same. A
+    drawing is drawn at the size that is needed.
     """
-    options: dict[str, int] = {}
-    if context.probe.format is SourceFormat.JPEG:
-        options["shrink"] = _jpeg_shrink(context)
-    context.image = vips.open_image(context.path, context.probe.format, **options)
+    probed = context.probe
+    match probed.format:
+        case SourceFormat.SVG:
+            context.image = open_drawing(
+                context.path, trailing_bytes=probed.trailing_bytes, scale=_drawing_scale(context)
+            )
+        case SourceFormat.HEIC:
+            context.image = heic.decode(context.path)
+        case SourceFormat.JPEG:
+            shrink = _jpeg_shrink(context)
+            context.image = vips.open_image(context.path, probed.format, shrink=shrink)
+        case SourceFormat.TIFF:
+            context.image = in_integers(vips.open_image(context.path, probed.format))
+        case _:
+            context.image = vips.open_image(context.path, probed.format)
+
+
+def _drawing_scale(context: SourceContext) -> float:
+    """At least as large as needed on either side; the scaling makes it exact."""
+    across = context.size.width / context.probe.width
+    down = context.size.height / context.probe.height
+    return max(across, down)
 
 
 def _jpeg_shrink(context: SourceContext) -> int:

@@ -59,8 +59,8 @@ class Layout:
     outputs: tuple[NewOutput, ...]
 
 
-def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat) -> Layout:
-    """Give every planned output an id and a job.
+def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat, frames: int = 1) -> Layout:
+    """Give every planned output an id and a job; `frames` are those of an animation.
 
     Raises:
         FailedPrecondition: None of them would be made (PROFILE_YIELDS_NOTHING).
@@ -75,7 +75,7 @@ def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat) -> Layout
     jobs = {
         lane: NewJob(id=new_id(JobId), lane=lane)
         for lane in (Lane.FAST, Lane.SLOW)
-        if any(_lane(spec) is lane for spec in made)
+        if any(_lane(spec, frames) is lane for spec in made)
     }
     awaited_lane = next(iter(jobs))
     return Layout(
@@ -84,16 +84,16 @@ def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat) -> Layout
             NewOutput(
                 id=new_id(OutputId),
                 spec=output.spec,
-                job_id=jobs[_lane(output.spec)].id if output.skipped is None else None,
+                job_id=jobs[_lane(output.spec, frames)].id if output.skipped is None else None,
                 skipped=output.skipped,
                 message=_IN_WORDS[output.skipped] if output.skipped else "",
-                awaited=output.skipped is None and _lane(output.spec) is awaited_lane,
-                estimated_cpu_ms=round(estimate_cpu_ms(output.spec)),
+                awaited=output.skipped is None and _lane(output.spec, frames) is awaited_lane,
+                estimated_cpu_ms=round(estimate_cpu_ms(output.spec, frames=frames)),
             )
             for output in planned
         ),
     )
 
 
-def _lane(spec: OutputSpec) -> Lane:
-    return Lane.SLOW if is_dear(spec) else Lane.FAST
+def _lane(spec: OutputSpec, frames: int) -> Lane:
+    return Lane.SLOW if is_dear(spec, frames=frames) else Lane.FAST

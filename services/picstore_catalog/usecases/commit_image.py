@@ -79,8 +79,11 @@ async def commit_image(
             return await _answer_duplicate(transaction, access, commit, image, existing)
     if image is None:
         image = await _add(transaction, access, commit, target)
+    facts = _facts(commit.original)
     layout = lay_out(
-        plan_outputs(target.profile, _facts(commit.original)), source=commit.original.format
+        plan_outputs(target.profile, facts),
+        source=facts.format,
+        frames=facts.frames if facts.animated else 1,
     )
     return await _begin(transaction, access, commit, target, image, layout, grace=grace)
 

@@ -288,7 +288,8 @@ class FinishUpload:
         async with aclosing(_range(store, key, HEAD_BYTES)) as chunks:
             async for chunk in chunks:
                 head += chunk
-        return recognise(head, session.header.content_type).mime_type
+        format = recognise(head, session.header.content_type, allow_svg=self._limits.allow_svg)
+        return format.mime_type
 
     async def _joined(self, session: Session, sha256: str) -> Committed:
         """Take in the bytes of partial uploads, one after the other, as if somebody sent them."""

@@ -158,6 +158,7 @@ class WriteUpload:
                 sessions=self._sessions,
                 faults=self._faults,
                 held_back=writing.checksum is not None,
+                allow_svg=limits.allow_svg,
             )
             try:
                 end = await self._take_in(draft, writing, messages, limits)
@@ -268,6 +269,7 @@ class _Draft:
     faults: Faults
     held_back: bool
     """Whether nothing is recorded before all of it is known to be good."""
+    allow_svg: bool
     writer: PartWriter | None = None
     content_type: str = ""
     begun: str = ""
@@ -286,7 +288,9 @@ class _Draft:
             self.content_type = _OCTETS
             return
         head = await self.spool.read(0, HEAD_BYTES)
-        self.content_type = recognise(head, self.session.header.content_type).mime_type
+        self.content_type = recognise(
+            head, self.session.header.content_type, allow_svg=self.allow_svg
+        ).mime_type
 
     async def advance(self) -> None:
         assert self.writer is not None

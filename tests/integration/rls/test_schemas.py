@@ -26,6 +26,7 @@ OUR_IDS: Final = {
     "image_id",
     "job_id",
     "key_id",
+    "location_id",
     "output_id",
     "role_id",
     "upload_id",

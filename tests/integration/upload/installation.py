@@ -153,6 +153,36 @@ class Installation:
                 " WHERE lease_until IS NOT NULL"
             )
 
+    async def let_presigned_end(self) -> None:
+        """Make every presigned request one that has expired, so that the sweep looks for more."""
+        async with self.upload_database.system_transaction() as conn:
+            await conn.execute(
+                "UPDATE sessions SET signed_until = clock_timestamp() - interval '1 second',"
+                " due_at = clock_timestamp() - interval '1 second'"
+                " WHERE signed_until IS NOT NULL AND state <> 'OPEN'"
+            )
+
+    async def let_uploads_expire(self) -> None:
+        """Make the time of every upload over."""
+        async with self.upload_database.system_transaction() as conn:
+            await conn.execute(
+                "UPDATE sessions SET expires_at = clock_timestamp() - interval '1 second',"
+                " due_at = clock_timestamp() - interval '1 second', lease_until = NULL"
+                " WHERE state = 'OPEN' OR (partial AND state = 'COMPLETED')"
+            )
+
+    async def nothing_is_left(self) -> None:
+        """Let everything end that can, and assert that only originals of pictures are stored."""
+        await self.let_uploads_expire()
+        await self.let_leases_end()
+        await self.sweep.sweep()
+        await self.let_presigned_end()
+        await self.sweep.sweep()
+        originals = await self.catalog_rows("SELECT object_key FROM originals")
+        assert await self.objects() == sorted(key for (key,) in originals)
+        assert await self.journal_rows() == []
+        assert [row for row in await self.session_rows() if row[1] == "OPEN"] == []
+
     async def announce(self) -> str:
         """Make a picture that awaits its upload, and return its id."""
         request = image_pb2.CreateImageRequest(

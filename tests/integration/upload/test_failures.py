@@ -15,6 +15,7 @@ from picstore_kit.errors import Code, PicstoreError, Reason, Unavailable
 from picstore_kit.ids import LocationId, UploadId, new_id
 from picstore_upload.catalog import RPCCatalog
 from picstore_upload.model import JournalEntry, Original
+from picstore_upload.ports import Committed
 from tests.integration.upload.conftest import Install
 from tests.integration.upload.installation import Installation
 from tests.integration.upload.pictures import MIB, chunks, jpeg, quick, quick_header
@@ -102,7 +103,7 @@ async def test_a_store_that_refuses_is_named_and_the_journal_knows_what_may_be_t
 class LostAnswers(RPCCatalog):
     """A catalog whose answers to commits do not arrive."""
 
-    async def commit(self, original: Original) -> Image:
+    async def commit(self, original: Original) -> Committed:
         await super().commit(original)
         raise Unavailable(Reason.DEPENDENCY_UNAVAILABLE, "the answer is lost")
 
@@ -110,7 +111,7 @@ class LostAnswers(RPCCatalog):
 class LostCommits(RPCCatalog):
     """A catalog that commits do not reach."""
 
-    async def commit(self, original: Original) -> Image:
+    async def commit(self, original: Original) -> Committed:
         raise Unavailable(Reason.DEPENDENCY_UNAVAILABLE, "the catalog is gone")
 
 
@@ -133,12 +134,12 @@ async def test_an_original_stays_whose_client_goes_away_while_it_is_committed(
     committed = asyncio.Event()
 
     class SlowAnswers(RPCCatalog):
-        async def commit(self, original: Original) -> Image:
-            image = await super().commit(original)
+        async def commit(self, original: Original) -> Committed:
+            answer = await super().commit(original)
             if not committed.is_set():
                 committed.set()
                 await asyncio.Event().wait()
-            return image
+            return answer
 
     async with install(catalog_type=SlowAnswers, max_uploads=1) as installed:
         call = installed.uploads.QuickUpload(quick(jpeg(), project_id=installed.project_id))

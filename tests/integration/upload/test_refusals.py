@@ -48,7 +48,7 @@ REFUSALS: Final = [
     Refusal(name="much noise", data=lambda: NOISE, reason=Reason.IMAGE_UNRECOGNISED),
     Refusal(
         name="a format that is not accepted",
-        data=lambda: b"GIF89a" + bytes(100),
+        data=lambda: b"8BPS\0\1" + bytes(100),
         reason=Reason.IMAGE_FORMAT_UNSUPPORTED,
     ),
     Refusal(name="truncated", data=lambda: jpeg()[:-100], reason=Reason.IMAGE_TRUNCATED),
@@ -83,7 +83,11 @@ REFUSALS: Final = [
     Refusal(name="too many pixels", data=lambda: jpeg(1_200, 900), reason=Reason.LIMIT_PIXELS),
     Refusal(name="too long a side", data=lambda: jpeg(1_600, 8), reason=Reason.LIMIT_SIDE),
     Refusal(name="too many frames", data=lambda: animation(6), reason=Reason.LIMIT_FRAMES),
-    Refusal(name="more than one frame", data=lambda: animation(3), reason=Reason.IMAGE_ANIMATED),
+    Refusal(
+        name="a drawing, where none are allowed",
+        data=lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+        reason=Reason.IMAGE_FORMAT_UNSUPPORTED,
+    ),
     Refusal(name="another digest", sha256="00" * 32, reason=Reason.UPLOAD_DIGEST_WRONG),
     Refusal(
         name="fewer bytes than declared",

@@ -23,6 +23,20 @@ PROBE = Probe(format=SourceFormat.JPEG, width=9_000, height=8_000, bytes=1_000)
         (replace(PROBE, width=12_501), Reason.LIMIT_PIXELS, 100_008_000, 100_000_000),
         (replace(PROBE, interlaced=True), Reason.LIMIT_PIXELS, 72_000_000, 50_000_000),
         (replace(PROBE, format=SourceFormat.AVIF), Reason.LIMIT_PIXELS, 72_000_000, 50_000_000),
+        (
+            replace(PROBE, format=SourceFormat.GIF, width=600, height=500, frames=200),
+            Reason.LIMIT_PIXELS,
+            60_000_000,
+            50_000_000,
+        ),
+        (replace(PROBE, format=SourceFormat.HEIC), Reason.LIMIT_PIXELS, 72_000_000, 50_000_000),
+        (replace(PROBE, format=SourceFormat.TIFF), Reason.LIMIT_PIXELS, 72_000_000, 50_000_000),
+        (
+            replace(PROBE, format=SourceFormat.SVG, bytes=10_000_001),
+            Reason.LIMIT_BYTES,
+            10_000_001,
+            10_000_000,
+        ),
         (replace(PROBE, frames=2), Reason.LIMIT_PIXELS, 144_000_000, 100_000_000),
         (replace(PROBE, width=1, height=1, frames=301), Reason.LIMIT_FRAMES, 301, 300),
         (replace(PROBE, icc_bytes=4_194_305), Reason.LIMIT_METADATA, 4_194_305, 4_194_304),
@@ -58,7 +72,7 @@ def test_length_is_checked_alone_while_a_body_streams_in() -> None:
 
 
 def test_limits_and_probes_survive_json() -> None:
-    limits = Limits(bytes=1, frames=2)
+    limits = Limits(bytes=1, frames=2, allow_svg=True)
     assert Limits.from_json(limits.to_json()) == limits
     probe = replace(PROBE, icc_name="Display P3", has_gps=True)
     assert Probe.from_json(probe.to_json() | {"sniffed": "later fields are ignored"}) == probe

@@ -166,7 +166,13 @@ def test_a_file_that_lies_about_its_type_is_refused(
     [
         (b"", Reason.UPLOAD_EMPTY),
         (b"hello, I am a text", Reason.IMAGE_UNRECOGNISED),
-        (b"GIF89a\x01\0\x01\0\0\0\0;", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"GIF89a\x01\0\x01\0\0\0\0;", Reason.IMAGE_CORRUPT),
+        (b"8BPS\0\x01", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"\xff\x0a\xfa\x1f", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"\0\0\x01\0\x01\0\x10\x10", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"BM" + b"\0" * 12 + b"\x28\0\0\0", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", Reason.IMAGE_FORMAT_UNSUPPORTED),
+        (b"%PDF-1.7", Reason.IMAGE_FORMAT_UNSUPPORTED),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Reason.IMAGE_FORMAT_UNSUPPORTED),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", Reason.IMAGE_TRUNCATED),
         (b"\xff\xd8\xff\xfe\0\x02\xff\xd9", Reason.IMAGE_CORRUPT),
@@ -194,12 +200,27 @@ def test_a_file_cut_at_any_tenth_is_refused_as_truncated(
         assert refusal(probe, path).reason is Reason.IMAGE_TRUNCATED
 
 
-def test_an_animation_is_refused_as_one(photo: Photo, probe: RunProbe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF"])
+def test_frames_of_an_animation_are_counted_and_limited(
+    format: str, photo: Photo, probe: RunProbe, tmp_path: Path
+) -> None:
     frames = [photo(20 + n, 20).resize((20, 20)) for n in range(3)]
-    frames[0].save(path := tmp_path / "a.webp", save_all=True, append_images=frames[1:])
-    error = refusal(probe, path)
-    assert error.reason is Reason.IMAGE_ANIMATED
-    assert error.metadata == {"frames": "3"}
+    frames[0].save(path := tmp_path / "a", format, save_all=True, append_images=frames[1:])
+    probed = probe(path)
+    assert (probed.frames, probed.width, probed.height) == (3, 20, 20)
+    assert refusal(probe, path, limits={"frames": 2}).reason is Reason.LIMIT_FRAMES
+    error = refusal(probe, path, limits={"pixels": 1_199})
+    assert error.reason is Reason.LIMIT_PIXELS
+    assert error.metadata == {"actual": "1200", "limit": "1199"}
+
+
+def test_pages_are_counted_and_only_the_first_is_measured(
+    photo: Photo, probe: RunProbe, tmp_path: Path
+) -> None:
+    pages = [photo(20 + n, 20) for n in range(3)]
+    pages[0].save(path := tmp_path / "a", "TIFF", save_all=True, append_images=pages[1:])
+    probed = probe(path, limits={"pixels": 400})
+    assert (probed.frames, probed.width, probed.height) == (3, 20, 20)
     assert refusal(probe, path, limits={"frames": 2}).reason is Reason.LIMIT_FRAMES
 
 

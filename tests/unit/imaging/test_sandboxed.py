@@ -20,6 +20,7 @@ from picstore_imaging.formats import Format
 from picstore_imaging.plan import OutputSpec
 from picstore_imaging.profile import Fit, FormatRule, Gravity, SizeRule
 from picstore_kit.errors import PicstoreError, Reason
+from tests.pictures import heic
 
 Photo = Callable[[int, int], Image.Image]
 SPEC = OutputSpec(
@@ -141,12 +142,17 @@ def test_an_old_libvips_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         vips.configure()
 
 
-@pytest.mark.parametrize("suffix", ["gif", "tiff", "ppm"])
+@pytest.mark.parametrize("suffix", ["ppm", "svg", "jp2"])
 def test_libvips_opens_nothing_but_the_accepted_formats(
     suffix: str, photo: Photo, tmp_path: Path
 ) -> None:
     vips.configure()
-    photo(8, 8).save(path := tmp_path / f"a.{suffix}")
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "svg":
+        path.write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>")
+        vips.open_svg(path.read_bytes())
+    else:
+        photo(8, 8).save(path)
     with pytest.raises(pyvips.Error):
         pyvips.Image.new_from_file(str(path))
 
@@ -168,6 +174,8 @@ def run_python(program: str, *arguments: str) -> subprocess.CompletedProcess[str
         ("limits", "pyvips"),
         ("sniff", "pyvips"),
         ("integrity", "pyvips"),
+        ("gps", "pyvips"),
+        ("repair", "pyvips"),
     ],
 )
 def test_modules_load_no_more_than_their_process_may(module: str, absent: str) -> None:
@@ -192,7 +200,7 @@ for round in range(150):
     request = {"path": str(path), "format": format, "work_dir": str(path.parent),
                "outputs": [{"id": "a", "spec": spec}]}
     try:
-        sandboxed.probe_file({"path": str(path)}, print)
+        sandboxed.probe_file({"path": str(path), "limits": {"allow_svg": True}}, print)
         sandboxed.convert(request, lambda event: None)
     except PicstoreError as error:
         assert str(path) not in error.message and "vips" not in error.message
@@ -201,12 +209,20 @@ print(refused)
 """
 
 
-@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "gif", "tiff", "heic", "svg"])
 def test_flipped_bits_end_in_pictures_or_in_reasons(
     format: str, photo: Photo, tmp_path: Path
 ) -> None:
     path = tmp_path / "a"
-    if format == "avif":
+    if format == "heic":
+        path.write_bytes(heic(photo(64, 48)))
+    elif format == "svg":
+        path.write_bytes(
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='64' height='48' viewBox='0 0 8 6'>"
+            b"<defs><linearGradient id='a'><stop offset='1' stop-color='red'/></linearGradient>"
+            b"</defs><path d='M1 1L7 2L3 5z' fill='url(#a)'/></svg>"
+        )
+    elif format == "avif":
         image = pyvips.Image.new_from_memory(photo(64, 48).tobytes(), 64, 48, 3, "uchar")
         path.write_bytes(image.heifsave_buffer(compression="av1", effort=0))
     else:

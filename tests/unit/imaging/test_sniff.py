@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picstore_imaging.formats import ACCEPTED, Format, SourceFormat, source_format_of
-from picstore_imaging.sniff import sniff
+from picstore_imaging.sniff import recognise, sniff
+from picstore_kit.errors import InvalidArgument, Reason
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -44,6 +45,10 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- x -->\n<svg\n>", SourceFormat.SVG),
         ("<?xml version='1.0'?><svg>".encode("utf-16"), SourceFormat.SVG),
         (b"<html><body>Not found</body></html>", None),
+        (b"<html><body><svg></svg></body></html>", None),
+        (b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'x'>\n<svg:svg>", SourceFormat.SVG),
+        (b"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", SourceFormat.SVG),
+        (b"<!---->" * 580 + b"<sv", None),
         (b"", None),
         (b"\xff\xd8", None),
     ],
@@ -63,7 +68,17 @@ def test_any_brand_list_is_sniffed_without_an_error(rest: bytes) -> None:
 
 
 def test_every_output_format_can_be_read_again() -> None:
-    assert {SourceFormat(format) for format in Format} == ACCEPTED
+    assert {SourceFormat(format) for format in Format} < ACCEPTED
+
+
+def test_drawings_are_accepted_only_where_they_are_allowed() -> None:
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+    assert recognise(drawing, "image/svg+xml", allow_svg=True) is SourceFormat.SVG
+    with pytest.raises(InvalidArgument) as caught:
+        recognise(drawing)
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
+    assert caught.value.metadata["format"] == "svg"
+    assert "svg" not in caught.value.metadata["accepted"]
 
 
 @pytest.mark.parametrize(

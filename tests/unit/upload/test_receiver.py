@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picstore_imaging.formats import SourceFormat
-from picstore_kit.errors import PicstoreError, Reason
+from picstore_kit.errors import InvalidArgument, PicstoreError, Reason
 from picstore_upload.model import Chunk, End, Receiver, UploadHeader, check_declared
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -92,6 +92,18 @@ def test_what_is_no_picture_is_refused_before_it_is_whole() -> None:
     with pytest.raises(PicstoreError) as caught:
         receiver().take(Chunk(offset=0, data=bytes(4096)))
     assert caught.value.reason is Reason.IMAGE_UNRECOGNISED
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_drawing_is_taken_only_where_it_is_allowed(allowed: bool) -> None:
+    received = Receiver(UploadHeader(), max_bytes=LIMIT, allow_svg=allowed)
+    received.take(Chunk(offset=0, data=b"<svg xmlns='http://www.w3.org/2000/svg'/>"))
+    if allowed:
+        assert received.format is SourceFormat.SVG
+        return
+    with pytest.raises(InvalidArgument) as caught:
+        received.finish(End())
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
 
 
 def test_a_declared_type_that_names_no_format_declares_nothing() -> None:

@@ -119,6 +119,7 @@ async def test_a_commit_can_be_found_and_repeated(
         ("facts.frames", ingest_pb2.SourceFacts(frames=0)),
         ("facts.size_bytes", ingest_pb2.SourceFacts(size_bytes=-1)),
         ("facts.sha256", ingest_pb2.SourceFacts(sha256="no hash")),
+        ("facts.trailing_bytes", ingest_pb2.SourceFacts(trailing_bytes=-1)),
     ],
 )
 async def test_impossible_facts_are_refused(

@@ -195,12 +195,14 @@ class Catalog:
             made = await outputs.of_generation(conn, image_id, generation)
         return replace(found, outputs=tuple(made))
 
-    async def job_ids(self, image_id: ImageId) -> dict[str, JobId]:
-        """The jobs of a picture by their lane."""
+    async def job_ids(self, image_id: ImageId, *, generation: int = 1) -> dict[str, JobId]:
+        """The jobs of a generation of a picture by their lane."""
         return {
             lane: JobId(job_id)
             for lane, job_id in await self.rows(
-                "SELECT lane, id FROM jobs WHERE image_id = %s", image_id
+                "SELECT lane, id FROM jobs WHERE image_id = %s AND generation = %s",
+                image_id,
+                generation,
             )
         }
 
@@ -275,6 +277,15 @@ async def committed(catalog: Catalog, team: Team, make_commit: MakeCommit) -> Im
     """A picture with four cheap outputs in one job."""
     profile = await catalog.add_profile(team, CHEAP, name="cheap")
     return await catalog.commit(team, make_commit(upload_profile=profile))
+
+
+async def make_all(
+    catalog: Catalog, image_id: ImageId, *, generation: int, lane: str = "fast"
+) -> None:
+    """Do what a converter does with a job."""
+    claim = await catalog.claim((await catalog.job_ids(image_id, generation=generation))[lane])
+    for wanted in claim.outputs:
+        await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
 
 
 def stored_file(claim: Claim, wanted: WantedOutput) -> StoredFile:

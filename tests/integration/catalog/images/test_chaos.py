@@ -94,3 +94,54 @@ async def test_every_picture_ends_ready_or_failed_and_says_so_once(
     assert subjects.count("picstore.event.output.ready") == len(ready)
     ((attempts,),) = await catalog.rows("SELECT max(attempt) FROM jobs")
     assert attempts <= MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_picture_that_is_replaced_all_the_while_ends_with_its_last_usable_original(
+    catalog: Catalog, team: Team, make_commit: MakeCommit, seed: int
+) -> None:
+    chance = random.Random(seed)
+    profile = await catalog.add_profile(team, DEAR_TOO, name="dear")
+    image_id = (await catalog.commit(team, make_commit(upload_profile=profile))).id
+    workers = [Worker(f"converter-{n}", catalog, chance) for n in range(3)]
+    sweeper = Sweeper(catalog.uow, interval=GRACE)
+    replacements = 0
+
+    async def replace() -> None:
+        commit = make_commit(
+            upload_profile=profile, image_id=image_id, content=b"%d" % replacements
+        )
+        await catalog.commit(team, commit)
+
+    for turn in range(150):
+        jobs = sorted(JobId(id) for (id,) in await catalog.rows("SELECT id FROM jobs"))
+        acts = [worker.act(jobs) for worker in workers]
+        if turn < 60 and chance.random() < 0.1:
+            replacements += 1
+            acts.append(replace())
+        await asyncio.gather(*acts)
+        if chance.random() < 0.4:
+            await catalog.execute(
+                "UPDATE jobs SET run_at = run_at - interval '1 day',"
+                " lease_until = lease_until - interval '1 day',"
+                " sweep_at = sweep_at - interval '1 day'"
+            )
+            await sweeper.sweep_due()
+        states = await catalog.rows("SELECT state FROM jobs")
+        if turn >= 60 and all(state in ("DONE", "FAILED") for (state,) in states):
+            break
+
+    image = await catalog.image(team, image_id)
+    assert replacements
+    assert image.pending_generation == 0
+    assert image.original is not None
+    served = await catalog.rows(
+        "SELECT sha256 FROM originals WHERE image_id = %s AND generation = %s",
+        image_id,
+        image.generation,
+    )
+    assert served == [(image.original.sha256,)]
+    states = await catalog.rows("SELECT DISTINCT state FROM jobs")
+    assert {state for (state,) in states} <= {"DONE", "FAILED"}
+    ready = [output for output in image.outputs if output.state is OutputState.READY]
+    assert image.state is (ImageState.READY if ready else ImageState.FAILED)

@@ -10,7 +10,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.model.image import Image
+from picstore_catalog.model.image import Image, Placeholder
 from picstore_catalog.model.image_list import ImageFilter, ImageOrder
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import (
@@ -19,6 +19,8 @@ from picstore_catalog.repo import (
     image_list,
     image_lookup,
     image_references,
+    job,
+    original,
     output,
     project,
     storage_location,
@@ -32,6 +34,7 @@ from picstore_kit.ids import (
     LocationId,
     ProjectId,
     TeamId,
+    UploadId,
     UploadProfileId,
     new_id,
 )
@@ -51,6 +54,8 @@ class Victim:
     upload_profile_id: UploadProfileId
     image: Image
     job_id: JobId
+    upload_id: UploadId
+    object_key: str
     sha256: bytes
 
 
@@ -118,6 +123,17 @@ LOOKS: Final[dict[str, Look]] = {
     "output.of_generation": lambda conn, _, it: output.of_generation(
         conn, it.image.id, it.image.pending_generation
     ),
+    "original.find": lambda conn, _, it: original.find(
+        conn, it.image.id, it.image.pending_generation
+    ),
+    "original.find_upload": lambda conn, _, it: original.find_upload(conn, it.upload_id),
+    "original.find_object": lambda conn, _, it: original.find_object(
+        conn, it.location_id, it.object_key
+    ),
+    "original.find_duplicate": lambda conn, me, it: original.find_duplicate(
+        conn, me.team_id, it.upload_profile_id, it.sha256
+    ),
+    "image.find_locked": lambda conn, _, it: image.find_locked(conn, it.image.id),
     "output.has_open": lambda conn, _, it: output.has_open(conn, it.job_id),
 }
 """Functions that read, with arguments by which they find what the victim has."""
@@ -125,9 +141,9 @@ LOOKS: Final[dict[str, Look]] = {
 
 @pytest.fixture
 async def victim(catalog: Catalog, team: Team, committed: Image) -> Victim:
-    ((job_id, conversion_id, sha256),) = await catalog.rows(
+    ((job_id, conversion_id, upload_id, object_key, sha256),) = await catalog.rows(
         """
-        SELECT j.id, u.conversion_profile_id, i.sha256
+        SELECT j.id, u.conversion_profile_id, i.upload_id, i.original_key, i.sha256
         FROM images i
         JOIN jobs j ON j.image_id = i.id
         JOIN upload_profiles u ON u.id = i.upload_profile_id
@@ -143,6 +159,8 @@ async def victim(catalog: Catalog, team: Team, committed: Image) -> Victim:
         upload_profile_id=UploadProfileId(committed.upload_profile_id),
         image=committed,
         job_id=JobId(job_id),
+        upload_id=UploadId(upload_id),
+        object_key=object_key,
         sha256=sha256,
     )
 
@@ -173,9 +191,10 @@ async def test_writes_without_their_conditions_touch_no_other_team(
     async def everything() -> list[tuple[object, ...]]:
         return await catalog.rows(
             """
-            SELECT to_jsonb(p), to_jsonb(l), to_jsonb(c), to_jsonb(u), to_jsonb(j), to_jsonb(o)
+            SELECT to_jsonb(p), to_jsonb(l), to_jsonb(c), to_jsonb(u), to_jsonb(j), to_jsonb(o),
+                   to_jsonb(g), to_jsonb(i)
             FROM projects p, storage_locations l, conversion_profiles c, upload_profiles u,
-                 jobs j, outputs o
+                 jobs j, outputs o, originals g, images i
             ORDER BY o.id
             """
         )
@@ -184,6 +203,12 @@ async def test_writes_without_their_conditions_touch_no_other_team(
     async with behind_the_wall(database, stranger.team_id) as conn:
         await output.requeue(conn, victim.job_id)
         await output.begin(conn, victim.job_id)
+        await image.begin_generation(conn, victim.image.id, 2, alt_text="mine")
+        await image.show_original(conn, victim.image.id, 1)
+        await image.delete_announced(conn, victim.image.id)
+        placeholder = Placeholder(thumbhash=b"mine", dominant_colour="#000000")
+        await original.set_placeholder(conn, victim.image.id, 1, placeholder)
+        await job.close_stale(conn, victim.image.id)
         for deleting in (
             project.delete(conn, stranger, victim.project_id),
             storage_location.delete(conn, stranger, victim.location_id),

@@ -13,6 +13,7 @@ from picstore_catalog.model.image_list import ImageFilter, ImageOrder, Position,
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.picture import PictureOptions, render
+from picstore_catalog.model.upload import OnDuplicate
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import image_list
 from picstore_catalog.repo.access import Access, Reach
@@ -92,7 +93,10 @@ async def listed(
 async def test_pictures_are_listed_newest_first_from_where_the_last_page_ended(
     catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
 ) -> None:
-    made = [(await catalog.commit(team, make_commit(upload_profile=profile))).id for _ in range(5)]
+    made = [
+        (await catalog.commit(team, make_commit(upload_profile=profile, content=b"%d" % n))).id
+        for n in range(5)
+    ]
 
     assert await listed(catalog, team) == made[::-1]
 
@@ -100,7 +104,10 @@ async def test_pictures_are_listed_newest_first_from_where_the_last_page_ended(
 async def test_a_list_can_be_of_one_state(
     catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
 ) -> None:
-    ready, _ = [await catalog.commit(team, make_commit(upload_profile=profile)) for _ in range(2)]
+    ready, _ = [
+        await catalog.commit(team, make_commit(upload_profile=profile, content=content))
+        for content in (b"one", b"two")
+    ]
     await make_ready(catalog, ready)
 
     assert await listed(catalog, team, wanted=ImageFilter(state=ImageState.READY)) == [ready.id]
@@ -109,8 +116,10 @@ async def test_a_list_can_be_of_one_state(
 async def test_a_lookup_finds_the_newest_usable_picture_of_each_hash(
     catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
 ) -> None:
+    create = OnDuplicate.CREATE
     older, newer, broken = [
-        await catalog.commit(team, make_commit(upload_profile=profile)) for _ in range(3)
+        await catalog.commit(team, make_commit(upload_profile=profile, on_duplicate=create))
+        for _ in range(3)
     ]
     other = await catalog.commit(team, make_commit(upload_profile=profile, content=b"other"))
     await catalog.execute(

@@ -53,6 +53,10 @@ def test_every_value_of_the_contract_and_of_the_model_has_a_counterpart() -> Non
     for contract, table, model in pairs:
         assert set(table) == set(contract.values()) - {0}
         assert set(table.values()) == set(model)
+    assert set(conversion.SOURCE_FORMATS) == set(conversion_pb2.Format.values()) - {0}
+    assert set(conversion.FORMATS.values()) == set(Format)
+    for number, format in conversion.FORMATS.items():
+        assert conversion.SOURCE_FORMATS[number].value == format.value
 
 
 @given(st.lists(FORMAT_RULES))

@@ -1,0 +1,79 @@
+"""An animation: every frame scaled for each output that can move, its times kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyvips
+
+from picstore_imaging import vips
+from picstore_imaging.context import OutputContext, SourceContext
+from picstore_imaging.facts import Probe
+from picstore_imaging.geometry import Size
+from picstore_imaging.spec import OutputSpec
+from picstore_imaging.steps.colour import colour
+from picstore_imaging.steps.crop import crop
+from picstore_imaging.steps.encode import encode
+from picstore_imaging.steps.flatten import flatten
+from picstore_imaging.steps.orient import orient
+from picstore_imaging.steps.pad import pad
+from picstore_imaging.steps.scale import scale, scaled
+from picstore_imaging.steps.settle import settle
+
+_FRAME_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (scale, colour, settle, orient)
+_FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, flatten, pad)
+
+_DEFAULT_DELAY_MS: Final = 100
+"""What browsers take where a file gives no time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """The frames, upright in sRGB and in memory, and how they follow each other."""
+
+    frames: Sequence[pyvips.Image]
+    delays_ms: Sequence[int]
+    """How long each is shown."""
+    loop: int
+    """How often they are shown; 0 for ever."""
+
+
+def decode(path: Path, probe: Probe, size: Size) -> Film:
+    """Decode every frame of an animation and bring it to `size`; raises `pyvips.Error`."""
+    # Frames build on those before, so they are decoded once and in their order: as one tall strip.
+    strip = vips.open_image(path, probe.format, n=-1).copy_memory()
+    height = strip.get("page-height")
+    frames = []
+    for top in range(0, strip.height, height):
+        context = SourceContext(
+            path=path, probe=probe, size=size, image=strip.crop(0, top, strip.width, height)
+        )
+        for step in _FRAME_STEPS:
+            step(context)
+        frames.append(context.image)
+    fields = frozenset(strip.get_fields())
+    delays = list(strip.get("delay"))[: len(frames)] if "delay" in fields else []
+    delays += [_DEFAULT_DELAY_MS] * (len(frames) - len(delays))
+    loop = strip.get("loop") if "loop" in fields else 0
+    return Film(frames=frames, delays_ms=delays, loop=loop)
+
+
+def make(film: Film, whole: Size, spec: OutputSpec, path: Path) -> None:
+    """Make one output that moves, each frame scaled to `whole`; raises `ENCODE_FAILED`."""
+    context = OutputContext(spec=spec, path=path, image=None)
+    fitted = []
+    with vips.encode_failed_on_error():
+        for frame in film.frames:
+            context.image = scaled(frame, whole)
+            for step in _FITTING_STEPS:
+                step(context)
+            fitted.append(context.image)
+        strip = pyvips.Image.arrayjoin(fitted, across=1).copy()
+        strip.set_type(pyvips.GValue.gint_type, "page-height", spec.height)
+        strip.set_type(pyvips.GValue.array_int_type, "delay", list(film.delays_ms))
+        strip.set_type(pyvips.GValue.gint_type, "loop", film.loop)
+    context.image = strip
+    encode(context)

@@ -1,0 +1,50 @@
+"""What a walk through a container says, and the bound on how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from picstore_kit.errors import InvalidArgument, Reason
+
+
+class DrawnSize(NamedTuple):
+    """The size that a drawing gives itself, in CSS pixels."""
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrity:
+    """What the container says of itself."""
+
+    truncated: bool
+    """Whether the file ends before the picture does."""
+    trailing_bytes: int = 0
+    """Bytes after the end of the picture."""
+    frames: int = 1
+    """Frames of an animation, as its header announces them; pages of a TIFF."""
+    has_gps: bool = False
+    """Whether a TIFF or a GIF says where it was taken, which libvips does not read."""
+    drawn_size: DrawnSize | None = None
+    """Of an SVG."""
+
+
+TRUNCATED: Final = Integrity(truncated=True)
+
+MAX_PARTS: Final = 1_000_000
+"""Segments, chunks or boxes that a walk visits, about half a second; real files have thousands."""
+
+
+def parts() -> Iterator[None]:
+    """Step through a walk, and end one that a hostile file would make endless."""
+    for _ in range(MAX_PARTS):
+        yield
+    raise damaged("the picture is made of too many parts")
+
+
+def damaged(message: str) -> InvalidArgument:
+    """Say that the picture is not what its format demands."""
+    return InvalidArgument(Reason.IMAGE_CORRUPT, message)
