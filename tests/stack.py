@@ -195,6 +195,8 @@ def live_stack(data_dir: Path, **settings: str) -> Iterator[LiveStack]:
         "PICSTORE_LOCAL__DATA_DIR": str(data_dir),
         "PICSTORE_SWEEP_INTERVAL_S": "1",
         "PICSTORE_INGEST__SWEEP_INTERVAL_S": "1",
+        # The web servers of tests are on this machine, and so are those that imports fetch from.
+        "PICSTORE_IMPORTS__EGRESS__ALLOWED": '["127.0.0.1"]',
         # All that tests try with bad credentials comes from one address within a minute.
         "PICSTORE_RATE_LIMITS__CREDENTIAL_ID": "100000 per 1 minute",
         "PICSTORE_RATE_LIMITS__CREDENTIAL_ADDRESS": "100000 per 1 minute",

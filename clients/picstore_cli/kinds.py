@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from picstore.auth.v1.audit_pb2 import AuditEvent
 from picstore.auth.v1.invitation_pb2 import Invitation
 from picstore.catalog.v1.image_pb2 import Image
+from picstore.upload.v1.import_pb2 import ImportItem, ImportJob
 from picstore_cli.console import format_name, size, state_name
 from picstore_cli.grants import write_grant
 from picstore_cli.nouns import Noun
@@ -52,6 +53,22 @@ def _event_object(event: AuditEvent) -> str:
 def _event_outcome(event: AuditEvent) -> str:
     outcome = AuditEvent.Outcome.Name(event.outcome).removeprefix("OUTCOME_").lower()
     return f"{outcome}: {event.reason}" if event.reason else outcome
+
+
+def _import_source(job: ImportJob) -> str:
+    if job.HasField("bucket"):
+        return "/".join(filter(None, (job.bucket.storage_location_id, job.bucket.prefix)))
+    return job.url.url
+
+
+def _import_counts(job: ImportJob) -> str:
+    counts = {
+        "imported": job.imported_count,
+        "duplicate": job.duplicate_count,
+        "refused": job.refused_count,
+        "failed": job.failed_count,
+    }
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 PROJECT: Final = Noun(
@@ -245,5 +262,41 @@ IMAGE: Final = Noun(
         ("state", lambda i: state_name(Image.State.Name(i.state))),
         ("uploaded", lambda i: time_text(i.create_time)),
         ("tags", lambda i: ", ".join(i.tags)),
+    ],
+)
+IMPORT_JOB: Final = Noun(
+    title="import",
+    type="ImportJob",
+    prefix="imp_",
+    id_field="import_job_id",
+    get=methods.GET_IMPORT_JOB,
+    list=methods.LIST_IMPORT_JOBS,
+    in_project=True,
+    columns=[
+        ("id", lambda j: j.id),
+        ("from", _import_source),
+        ("state", lambda j: state_name(ImportJob.State.Name(j.state))),
+        ("items", lambda j: f"{j.item_count}{'' if j.listed else '+'}"),
+        ("of them", _import_counts),
+        ("bytes", lambda j: size(j.received_bytes)),
+        ("why", lambda j: j.failure_message),
+        ("made", lambda j: time_text(j.create_time)),
+    ],
+)
+IMPORT_ITEM: Final = Noun(
+    title="item",
+    type="ImportItem",
+    prefix="",
+    id_field="",
+    get=None,
+    list=methods.LIST_IMPORT_ITEMS,
+    columns=[
+        ("number", lambda i: str(i.number)),
+        ("source", lambda i: i.source),
+        ("state", lambda i: state_name(ImportItem.State.Name(i.state))),
+        ("picture", lambda i: i.image_id),
+        ("bytes", lambda i: size(i.received_bytes)),
+        ("tries", lambda i: str(i.attempts)),
+        ("why", lambda i: f"{i.reason}: {i.message}" if i.reason else ""),
     ],
 )

@@ -27,6 +27,9 @@ class Commands(LazyGroup):
             panel=_WORK,
         ),
         "images": Entry(module="images", help="List, describe and look up pictures.", panel=_WORK),
+        "import": Entry(
+            module="imports", help="Have pictures fetched from URLs and buckets.", panel=_WORK
+        ),
         "projects": Entry(module="projects", help="Web sites and applications.", panel=_ADMINISTER),
         "locations": Entry(
             module="locations", help="Where originals and outputs are kept.", panel=_ADMINISTER

@@ -131,6 +131,16 @@ from picstore.catalog.v1.upload_profile_pb2 import (
     UpdateUploadProfileRequest,
     UploadProfile,
 )
+from picstore.upload.v1.import_pb2 import (
+    CancelImportJobRequest,
+    CreateImportJobRequest,
+    GetImportJobRequest,
+    ImportJob,
+    ListImportItemsRequest,
+    ListImportItemsResponse,
+    ListImportJobsRequest,
+    ListImportJobsResponse,
+)
 from picstore_client.method import ItemT, ListMethod, Method, RequestT, ResponseT
 
 
@@ -331,3 +341,22 @@ LOOKUP_IMAGES = _unary(
 LOOKUP_IMAGE = _unary("catalog.v1.ImageService.LookupImage", LookupImageRequest, Image)
 UPDATE_IMAGE = _unary("catalog.v1.ImageService.UpdateImage", UpdateImageRequest, Image)
 GET_PICTURE = _unary("catalog.v1.ImageService.GetPicture", GetPictureRequest, Picture)
+CREATE_IMPORT_JOB = _unary(
+    "upload.v1.ImportService.CreateImportJob", CreateImportJobRequest, ImportJob
+)
+GET_IMPORT_JOB = _unary("upload.v1.ImportService.GetImportJob", GetImportJobRequest, ImportJob)
+LIST_IMPORT_JOBS = _paged(
+    "upload.v1.ImportService.ListImportJobs",
+    ListImportJobsRequest,
+    ListImportJobsResponse,
+    lambda page: page.import_jobs,
+)
+LIST_IMPORT_ITEMS = _paged(
+    "upload.v1.ImportService.ListImportItems",
+    ListImportItemsRequest,
+    ListImportItemsResponse,
+    lambda page: page.items,
+)
+CANCEL_IMPORT_JOB = _unary(
+    "upload.v1.ImportService.CancelImportJob", CancelImportJobRequest, ImportJob
+)

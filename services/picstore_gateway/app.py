@@ -36,7 +36,7 @@ from picstore.catalog.v1 import (
     storage_location_pb2,
     upload_profile_pb2,
 )
-from picstore.upload.v1 import upload_pb2
+from picstore.upload.v1 import import_pb2, upload_pb2
 from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
@@ -82,7 +82,7 @@ SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
         upload_profile_pb2,
         image_pb2,
     ),
-    "upload": _services_in(upload_pb2),
+    "upload": _services_in(upload_pb2, import_pb2),
 }
 """The gRPC services with public methods, by the process that serves them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
-from picstore_kit.ids import ImageId, LocationId
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId
 from picstore_upload import mapping
 from picstore_upload.model import Destination, Original, UploadHeader
 from picstore_upload.ports import Committed
@@ -28,6 +28,21 @@ class RPCCatalog:
         return mapping.destination_from(
             await self._ingest.ResolveUpload(mapping.resolve_to(header))
         )
+
+    async def authorize_import(
+        self, project_id: ProjectId, location_id: LocationId | None = None
+    ) -> None:
+        """Raise why pictures may not come into a project, or not from a storage location."""
+        await self._ingest.AuthorizeImport(
+            ingest_pb2.AuthorizeImportRequest(
+                project_id=project_id, storage_location_id=location_id or ""
+            )
+        )
+
+    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
+        """Return the picture that the upload became, or None."""
+        response = await self._ingest.FindCommit(ingest_pb2.FindCommitRequest(upload_id=upload_id))
+        return ImageId(response.image_id) if response.image_id else None
 
     async def commit(self, original: Original) -> Committed:
         """Record a stored original; repeating it changes nothing."""

@@ -29,6 +29,7 @@ from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory
 from picstore_upload.catalog import RPCCatalog
 from picstore_upload.checks import CheckFile
+from picstore_upload.imports.build import open_imports
 from picstore_upload.ports import Catalog, Stores
 from picstore_upload.receive import ReceiveUpload
 from picstore_upload.repo import UploadJournal
@@ -97,11 +98,22 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
         limits_of(settings.ingest),
         Faults(settings.faults.dir),
     )
+    imports = await open_imports(
+        settings.imports,
+        lifecycle,
+        database=database,
+        bus=bus,
+        catalog=catalog,
+        stores=stores,
+        receive=uploads.cases.receive,
+        page_secret=settings.identity.secret.get_secret_value().encode(),
+    )
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,
             servicers=[
-                (add_UploadServiceServicer_to_server, UploadServicer(uploads.cases), _UPLOAD)
+                (add_UploadServiceServicer_to_server, UploadServicer(uploads.cases), _UPLOAD),
+                imports,
             ],
             authenticator=peers.authenticator,
             verifier=peers.verifier,

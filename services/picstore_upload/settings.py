@@ -15,6 +15,7 @@ from picstore_kit.settings import (
     SettingsGroup,
     TargetsSettings,
 )
+from picstore_upload.imports.settings import ImportSettings
 
 
 class IngestSettings(SettingsGroup):
@@ -84,5 +85,7 @@ class UploadSettings(ServiceSettings):
     """How much is taken in."""
     probe: ProbeSettings = ProbeSettings()
     """The children that read headers."""
+    imports: ImportSettings = ImportSettings()
+    """Pictures that are fetched."""
     faults: FaultSettings = FaultSettings()
     """Places at which the process dies in tests."""

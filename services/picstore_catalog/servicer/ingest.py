@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
+from google.protobuf.empty_pb2 import Empty
+
 from picstore.catalog.v1 import ingest_pb2, ingest_pb2_grpc, storage_location_pb2
 from picstore_catalog.mapping.ingest import (
     committed_message,
@@ -18,16 +20,18 @@ from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import Resolution
 from picstore_catalog.repo import original as originals
+from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import ingest as cases
 from picstore_catalog.usecases.commit_image import commit_image
-from picstore_catalog.usecases.locations import LocationSecrets
+from picstore_catalog.usecases.locations import LocationSecrets, require_own
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields, NotFound
-from picstore_kit.ids import ImageId, LocationId, UploadId, parse_id
+from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, parse_id
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
+from picstore_kit.violations import all_at_once
 
 
 class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
@@ -50,6 +54,24 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             else:
                 resolution = await self._resolve_new(transaction, access, request)
         return resolution_message(resolution, self._opened(resolution.originals_location))
+
+    async def AuthorizeImport(
+        self, request: ingest_pb2.AuthorizeImportRequest, context: Context
+    ) -> Empty:
+        """See the contract."""
+        principal = require_principal()
+        access = Access.of(principal, Permission.IMAGE_CREATE)
+        with all_at_once() as violations:
+            project_id = violations.id(ProjectId, request.project_id, "project_id")
+            location_id = violations.optional_id(
+                LocationId, request.storage_location_id, "storage_location_id"
+            )
+        async with self._work.begin(access.team_id) as transaction:
+            await projects.fetch(transaction, access, project_id)
+            if location_id is not None:
+                writing = Access.of(principal, Permission.STORAGE_LOCATION_WRITE)
+                await require_own(transaction, writing, location_id)
+        return Empty()
 
     async def CommitImage(
         self, request: ingest_pb2.CommitImageRequest, context: Context

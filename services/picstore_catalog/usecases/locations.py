@@ -276,6 +276,18 @@ async def _renew(
         done.reencrypted += 1
 
 
+async def require_own(transaction: Transaction, access: Access, location_id: LocationId) -> None:
+    """Refuse a caller who may not have everything in a location that others may share.
+
+    Where the operator has set a location up, other teams may have theirs in the same bucket.
+
+    Raises:
+        NotFound, PermissionDenied: The caller may not.
+        FailedPrecondition: It is the operator's (OPERATOR_MANAGED).
+    """
+    _require_own((await repo.fetch(transaction, access, location_id)).value)
+
+
 def _require_own(location: StorageLocation) -> None:
     if location.operator_managed:
         raise FailedPrecondition(

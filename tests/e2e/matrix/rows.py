@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.e2e.matrix import rows_auth, rows_pictures, rows_projects
+from tests.e2e.matrix import rows_auth, rows_imports, rows_pictures, rows_projects
 from tests.e2e.matrix.row import ROWS, Row, requests_of
 
 __all__ = ["ROWS", "Row", "requests_of"]
 
-FILLED_BY = (rows_auth, rows_projects, rows_pictures)
+FILLED_BY = (rows_auth, rows_projects, rows_pictures, rows_imports)
 """Importing them puts their rows into the table."""

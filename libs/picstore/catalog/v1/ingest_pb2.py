@@ -23,19 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from picstore.catalog.v1 import conversion_pb2 as picstore_dot_catalog_dot_v1_dot_conversion__pb2
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 from picstore.catalog.v1 import storage_location_pb2 as picstore_dot_catalog_dot_v1_dot_storage__location__pb2
 from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n picstore/catalog/v1/ingest.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a*picstore/catalog/v1/storage_location.proto\x1a!picstore/options/v1/options.proto\"x\n\x14ResolveUploadRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x10\n\x08image_id\x18\x02 \x01(\t\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\x12\x10\n\x08\x66ilename\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\"\x8d\x02\n\x15ResolveUploadResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x19\n\x11upload_profile_id\x18\x04 \x01(\t\x12@\n\x12originals_location\x18\x05 \x01(\x0b\x32$.picstore.catalog.v1.StorageLocation\x12\x12\n\nobject_key\x18\x06 \x01(\t\x12\x10\n\x08\x66ilename\x18\x07 \x01(\t\x12\x10\n\x08location\x18\x08 \x01(\t\x12\x11\n\tmax_bytes\x18\t \x01(\x03\x12\x12\n\nmax_pixels\x18\n \x01(\x03\"\xfe\x02\n\x12\x43ommitImageRequest\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08image_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ngeneration\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nproject_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11upload_profile_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x66ilename\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x10\n\x08\x61lt_text\x18\x08 \x01(\t\x12#\n\x15originals_location_id\x18\t \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nobject_key\x18\n \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\x05\x66\x61\x63ts\x18\x0b \x01(\x0b\x32 .picstore.catalog.v1.SourceFactsB\x04\xe2\x41\x01\x02\x12\x36\n\x0con_duplicate\x18\x0c \x01(\x0e\x32 .picstore.catalog.v1.OnDuplicate\"j\n\x13\x43ommitImageResponse\x12)\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x15\n\roriginal_kept\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\"\xc9\x01\n\x0bSourceFacts\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x04 \x01(\x05\x12\x11\n\thas_alpha\x18\x05 \x01(\x08\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x0f\n\x07has_gps\x18\x08 \x01(\x08\x12\x16\n\x0etrailing_bytes\x18\t \x01(\x03\"W\n\x11\x46indCommitRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x1b\n\x13storage_location_id\x18\x02 \x01(\t\x12\x12\n\nobject_key\x18\x03 \x01(\t\"&\n\x12\x46indCommitResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\"<\n\x17GetStorageAccessRequest\x12!\n\x13storage_location_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x96\x04\n\rIngestService\x12\x87\x01\n\rResolveUpload\x12).picstore.catalog.v1.ResolveUploadRequest\x1a*.picstore.catalog.v1.ResolveUploadResponse\"\x1f\x90\x02\x01\xca\xea\x1b\x18\x08\x04\x10\x08\x1a\nproject_id\"\x06upload\x12\x81\x01\n\x0b\x43ommitImage\x12\'.picstore.catalog.v1.CommitImageRequest\x1a(.picstore.catalog.v1.CommitImageResponse\"\x1f\x90\x02\x02\xca\xea\x1b\x18\x08\x04\x10\x08\x1a\nproject_id\"\x06upload\x12p\n\nFindCommit\x12&.picstore.catalog.v1.FindCommitRequest\x1a\'.picstore.catalog.v1.FindCommitResponse\"\x11\x90\x02\x01\xca\xea\x1b\n\x08\x04\"\x06upload\x12\x84\x01\n\x10GetStorageAccess\x12,.picstore.catalog.v1.GetStorageAccessRequest\x1a$.picstore.catalog.v1.StorageLocation\"\x1c\x90\x02\x01\xca\xea\x1b\x15\x08\x04\"\tconverter\"\x06uploadb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n picstore/catalog/v1/ingest.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a*picstore/catalog/v1/storage_location.proto\x1a!picstore/options/v1/options.proto\"x\n\x14ResolveUploadRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x10\n\x08image_id\x18\x02 \x01(\t\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\x12\x10\n\x08\x66ilename\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\"\x8d\x02\n\x15ResolveUploadResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x19\n\x11upload_profile_id\x18\x04 \x01(\t\x12@\n\x12originals_location\x18\x05 \x01(\x0b\x32$.picstore.catalog.v1.StorageLocation\x12\x12\n\nobject_key\x18\x06 \x01(\t\x12\x10\n\x08\x66ilename\x18\x07 \x01(\t\x12\x10\n\x08location\x18\x08 \x01(\t\x12\x11\n\tmax_bytes\x18\t \x01(\x03\x12\x12\n\nmax_pixels\x18\n \x01(\x03\"O\n\x16\x41uthorizeImportRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\x13storage_location_id\x18\x02 \x01(\t\"\xfe\x02\n\x12\x43ommitImageRequest\x12\x17\n\tupload_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08image_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ngeneration\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nproject_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11upload_profile_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x66ilename\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x10\n\x08\x61lt_text\x18\x08 \x01(\t\x12#\n\x15originals_location_id\x18\t \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nobject_key\x18\n \x01(\tB\x04\xe2\x41\x01\x02\x12\x35\n\x05\x66\x61\x63ts\x18\x0b \x01(\x0b\x32 .picstore.catalog.v1.SourceFactsB\x04\xe2\x41\x01\x02\x12\x36\n\x0con_duplicate\x18\x0c \x01(\x0e\x32 .picstore.catalog.v1.OnDuplicate\"j\n\x13\x43ommitImageResponse\x12)\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x15\n\roriginal_kept\x18\x02 \x01(\x08\x12\x11\n\tduplicate\x18\x03 \x01(\x08\"\xc9\x01\n\x0bSourceFacts\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x04 \x01(\x05\x12\x11\n\thas_alpha\x18\x05 \x01(\x08\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x0f\n\x07has_gps\x18\x08 \x01(\x08\x12\x16\n\x0etrailing_bytes\x18\t \x01(\x03\"W\n\x11\x46indCommitRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x1b\n\x13storage_location_id\x18\x02 \x01(\t\x12\x12\n\nobject_key\x18\x03 \x01(\t\"&\n\x12\x46indCommitResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\"<\n\x17GetStorageAccessRequest\x12!\n\x13storage_location_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\x8f\x05\n\rIngestService\x12\x87\x01\n\rResolveUpload\x12).picstore.catalog.v1.ResolveUploadRequest\x1a*.picstore.catalog.v1.ResolveUploadResponse\"\x1f\x90\x02\x01\xca\xea\x1b\x18\x08\x04\x10\x08\x1a\nproject_id\"\x06upload\x12w\n\x0f\x41uthorizeImport\x12+.picstore.catalog.v1.AuthorizeImportRequest\x1a\x16.google.protobuf.Empty\"\x1f\x90\x02\x01\xca\xea\x1b\x18\x08\x04\x10\x08\x1a\nproject_id\"\x06upload\x12\x81\x01\n\x0b\x43ommitImage\x12\'.picstore.catalog.v1.CommitImageRequest\x1a(.picstore.catalog.v1.CommitImageResponse\"\x1f\x90\x02\x02\xca\xea\x1b\x18\x08\x04\x10\x08\x1a\nproject_id\"\x06upload\x12p\n\nFindCommit\x12&.picstore.catalog.v1.FindCommitRequest\x1a\'.picstore.catalog.v1.FindCommitResponse\"\x11\x90\x02\x01\xca\xea\x1b\n\x08\x04\"\x06upload\x12\x84\x01\n\x10GetStorageAccess\x12,.picstore.catalog.v1.GetStorageAccessRequest\x1a$.picstore.catalog.v1.StorageLocation\"\x1c\x90\x02\x01\xca\xea\x1b\x15\x08\x04\"\tconverter\"\x06uploadb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.catalog.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_AUTHORIZEIMPORTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_AUTHORIZEIMPORTREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
   _globals['_COMMITIMAGEREQUEST'].fields_by_name['upload_id']._loaded_options = None
   _globals['_COMMITIMAGEREQUEST'].fields_by_name['upload_id']._serialized_options = b'\342A\001\002'
   _globals['_COMMITIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
@@ -56,28 +59,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTORAGEACCESSREQUEST'].fields_by_name['storage_location_id']._serialized_options = b'\342A\001\002'
   _globals['_INGESTSERVICE'].methods_by_name['ResolveUpload']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['ResolveUpload']._serialized_options = b'\220\002\001\312\352\033\030\010\004\020\010\032\nproject_id\"\006upload'
+  _globals['_INGESTSERVICE'].methods_by_name['AuthorizeImport']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['AuthorizeImport']._serialized_options = b'\220\002\001\312\352\033\030\010\004\020\010\032\nproject_id\"\006upload'
   _globals['_INGESTSERVICE'].methods_by_name['CommitImage']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['CommitImage']._serialized_options = b'\220\002\002\312\352\033\030\010\004\020\010\032\nproject_id\"\006upload'
   _globals['_INGESTSERVICE'].methods_by_name['FindCommit']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['FindCommit']._serialized_options = b'\220\002\001\312\352\033\n\010\004\"\006upload'
   _globals['_INGESTSERVICE'].methods_by_name['GetStorageAccess']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['GetStorageAccess']._serialized_options = b'\220\002\001\312\352\033\025\010\004\"\tconverter\"\006upload'
-  _globals['_RESOLVEUPLOADREQUEST']._serialized_start=240
-  _globals['_RESOLVEUPLOADREQUEST']._serialized_end=360
-  _globals['_RESOLVEUPLOADRESPONSE']._serialized_start=363
-  _globals['_RESOLVEUPLOADRESPONSE']._serialized_end=632
-  _globals['_COMMITIMAGEREQUEST']._serialized_start=635
-  _globals['_COMMITIMAGEREQUEST']._serialized_end=1017
-  _globals['_COMMITIMAGERESPONSE']._serialized_start=1019
-  _globals['_COMMITIMAGERESPONSE']._serialized_end=1125
-  _globals['_SOURCEFACTS']._serialized_start=1128
-  _globals['_SOURCEFACTS']._serialized_end=1329
-  _globals['_FINDCOMMITREQUEST']._serialized_start=1331
-  _globals['_FINDCOMMITREQUEST']._serialized_end=1418
-  _globals['_FINDCOMMITRESPONSE']._serialized_start=1420
-  _globals['_FINDCOMMITRESPONSE']._serialized_end=1458
-  _globals['_GETSTORAGEACCESSREQUEST']._serialized_start=1460
-  _globals['_GETSTORAGEACCESSREQUEST']._serialized_end=1520
-  _globals['_INGESTSERVICE']._serialized_start=1523
-  _globals['_INGESTSERVICE']._serialized_end=2057
+  _globals['_RESOLVEUPLOADREQUEST']._serialized_start=269
+  _globals['_RESOLVEUPLOADREQUEST']._serialized_end=389
+  _globals['_RESOLVEUPLOADRESPONSE']._serialized_start=392
+  _globals['_RESOLVEUPLOADRESPONSE']._serialized_end=661
+  _globals['_AUTHORIZEIMPORTREQUEST']._serialized_start=663
+  _globals['_AUTHORIZEIMPORTREQUEST']._serialized_end=742
+  _globals['_COMMITIMAGEREQUEST']._serialized_start=745
+  _globals['_COMMITIMAGEREQUEST']._serialized_end=1127
+  _globals['_COMMITIMAGERESPONSE']._serialized_start=1129
+  _globals['_COMMITIMAGERESPONSE']._serialized_end=1235
+  _globals['_SOURCEFACTS']._serialized_start=1238
+  _globals['_SOURCEFACTS']._serialized_end=1439
+  _globals['_FINDCOMMITREQUEST']._serialized_start=1441
+  _globals['_FINDCOMMITREQUEST']._serialized_end=1528
+  _globals['_FINDCOMMITRESPONSE']._serialized_start=1530
+  _globals['_FINDCOMMITRESPONSE']._serialized_end=1568
+  _globals['_GETSTORAGEACCESSREQUEST']._serialized_start=1570
+  _globals['_GETSTORAGEACCESSREQUEST']._serialized_end=1630
+  _globals['_INGESTSERVICE']._serialized_start=1633
+  _globals['_INGESTSERVICE']._serialized_end=2288
 # @@protoc_insertion_point(module_scope)

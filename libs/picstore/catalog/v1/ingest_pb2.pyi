@@ -118,6 +118,32 @@ class ResolveUploadResponse(_message.Message):
 Global___ResolveUploadResponse: _TypeAlias = ResolveUploadResponse  # noqa: Y015
 
 @_typing.final
+class AuthorizeImportRequest(_message.Message):
+    """The request of AuthorizeImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """The project."""
+    storage_location_id: _builtins.str
+    """Where the pictures are; empty to ask for the project alone."""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        storage_location_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "storage_location_id", b"storage_location_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuthorizeImportRequest: _TypeAlias = AuthorizeImportRequest  # noqa: Y015
+
+@_typing.final
 class CommitImageRequest(_message.Message):
     """The request of CommitImage."""
 

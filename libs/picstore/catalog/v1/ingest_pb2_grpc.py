@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from picstore.catalog.v1 import ingest_pb2 as picstore_dot_catalog_dot_v1_dot_ingest__pb2
 from picstore.catalog.v1 import storage_location_pb2 as picstore_dot_catalog_dot_v1_dot_storage__location__pb2
 
@@ -41,6 +42,11 @@ class IngestServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadResponse.FromString,
                 _registered_method=True)
+        self.AuthorizeImport = channel.unary_unary(
+                '/picstore.catalog.v1.IngestService/AuthorizeImport',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.AuthorizeImportRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.CommitImage = channel.unary_unary(
                 '/picstore.catalog.v1.IngestService/CommitImage',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.CommitImageRequest.SerializeToString,
@@ -65,6 +71,16 @@ class IngestServiceServicer:
     def ResolveUpload(self, request, context):
         """Says where the original of an upload goes and which limits it has to keep, or why it may not
         come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AuthorizeImport(self, request, context):
+        """Says whether the caller may import pictures into a project; and, with a storage location, whether
+        everything in that location may be read for it, which needs `storage_location:write` on it.
+
+        Fails with RESOURCE_NOT_FOUND and PERMISSION_MISSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,6 +122,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ResolveUpload,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadResponse.SerializeToString,
+            ),
+            'AuthorizeImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuthorizeImport,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.AuthorizeImportRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'CommitImage': grpc.unary_unary_rpc_method_handler(
                     servicer.CommitImage,
@@ -151,6 +172,33 @@ class IngestService:
             '/picstore.catalog.v1.IngestService/ResolveUpload',
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.ResolveUploadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuthorizeImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.IngestService/AuthorizeImport',
+            picstore_dot_catalog_dot_v1_dot_ingest__pb2.AuthorizeImportRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

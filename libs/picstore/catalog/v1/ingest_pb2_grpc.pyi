@@ -4,6 +4,7 @@ isort:skip_file
 What the upload service asks of the catalog."""
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
 from picstore.catalog.v1 import storage_location_pb2 as _storage_location_pb2
@@ -38,6 +39,12 @@ class IngestServiceStub:
     """Says where the original of an upload goes and which limits it has to keep, or why it may not
     come.
     """
+    AuthorizeImport: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.AuthorizeImportRequest, _empty_pb2.Empty]
+    """Says whether the caller may import pictures into a project; and, with a storage location, whether
+    everything in that location may be read for it, which needs `storage_location:write` on it.
+
+    Fails with RESOURCE_NOT_FOUND and PERMISSION_MISSING.
+    """
     CommitImage: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _ingest_pb2.CommitImageResponse]
     """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
     one transaction. Repeating it with the same upload changes nothing and returns the picture.
@@ -63,6 +70,12 @@ class IngestServiceAsyncStub(IngestServiceStub):
     ResolveUpload: _aio.UnaryUnaryMultiCallable[_ingest_pb2.ResolveUploadRequest, _ingest_pb2.ResolveUploadResponse]  # type: ignore[assignment]
     """Says where the original of an upload goes and which limits it has to keep, or why it may not
     come.
+    """
+    AuthorizeImport: _aio.UnaryUnaryMultiCallable[_ingest_pb2.AuthorizeImportRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Says whether the caller may import pictures into a project; and, with a storage location, whether
+    everything in that location may be read for it, which needs `storage_location:write` on it.
+
+    Fails with RESOURCE_NOT_FOUND and PERMISSION_MISSING.
     """
     CommitImage: _aio.UnaryUnaryMultiCallable[_ingest_pb2.CommitImageRequest, _ingest_pb2.CommitImageResponse]  # type: ignore[assignment]
     """Records a stored original: the picture, its outputs, the jobs that make them and the events, in
@@ -92,6 +105,18 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ingest_pb2.ResolveUploadResponse, _abc.Awaitable[_ingest_pb2.ResolveUploadResponse]]:
         """Says where the original of an upload goes and which limits it has to keep, or why it may not
         come.
+        """
+
+    @_abc_1.abstractmethod
+    def AuthorizeImport(
+        self,
+        request: _ingest_pb2.AuthorizeImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Says whether the caller may import pictures into a project; and, with a storage location, whether
+        everything in that location may be read for it, which needs `storage_location:write` on it.
+
+        Fails with RESOURCE_NOT_FOUND and PERMISSION_MISSING.
         """
 
     @_abc_1.abstractmethod

@@ -16,6 +16,7 @@ from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
+from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
 from picstore.catalog.v1.upload_profile_pb2_grpc import UploadProfileServiceStub
 from picstore.jobs.v1.job_pb2 import (
     Claim,
@@ -52,6 +53,7 @@ class Client:
         self.ingest = IngestServiceStub(channel)
         self.jobs = JobServiceStub(channel)
         self.projects = ProjectServiceStub(channel)
+        self.locations = StorageLocationServiceStub(channel)
         self.upload_profiles = UploadProfileServiceStub(channel)
         self.bootstrap = BootstrapServiceStub(channel)
 
