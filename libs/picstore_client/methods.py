@@ -1,6 +1,6 @@
 """The methods that the gateway offers over HTTP, by name; a test holds them to the contract.
 
-Uploads are not among them: they take a file, see `PicStoreClient.quick_upload`.
+What takes the bytes of a file is not among them: see `PicStoreClient.upload`.
 """
 
 from __future__ import annotations
@@ -129,6 +129,13 @@ from picstore.catalog.v1.upload_profile_pb2 import (
     ListUploadProfilesResponse,
     UpdateUploadProfileRequest,
     UploadProfile,
+)
+from picstore.upload.v1.upload_pb2 import (
+    CompleteUploadRequest,
+    CreateUploadRequest,
+    DeleteUploadRequest,
+    GetUploadRequest,
+    Upload,
 )
 from picstore_client.method import ItemT, ListMethod, Method, RequestT, ResponseT
 
@@ -330,3 +337,7 @@ LOOKUP_IMAGES = _unary(
 LOOKUP_IMAGE = _unary("catalog.v1.ImageService.LookupImage", LookupImageRequest, Image)
 UPDATE_IMAGE = _unary("catalog.v1.ImageService.UpdateImage", UpdateImageRequest, Image)
 GET_PICTURE = _unary("catalog.v1.ImageService.GetPicture", GetPictureRequest, Picture)
+CREATE_UPLOAD = _unary("upload.v1.UploadService.CreateUpload", CreateUploadRequest, Upload)
+GET_UPLOAD = _unary("upload.v1.UploadService.GetUpload", GetUploadRequest, Upload)
+COMPLETE_UPLOAD = _unary("upload.v1.UploadService.CompleteUpload", CompleteUploadRequest, Image)
+DELETE_UPLOAD = _unary("upload.v1.UploadService.DeleteUpload", DeleteUploadRequest, Empty)

@@ -1,0 +1,65 @@
+"""How long something is tried again that does not get on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Final
+
+from picstore_kit.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    Internal,
+    PicstoreError,
+    Reason,
+    ResourceExhausted,
+    Unavailable,
+)
+
+_FIRST_PAUSE_S: Final = 0.1
+_MAX_PAUSE_S: Final = 10.0
+_PASSING: Final = frozenset(
+    {
+        *(Reason.UPLOAD_BUSY, Reason.LEASE_LOST, Reason.UPLOAD_OFFSET_WRONG),
+        *(Reason.UPLOAD_STALLED, Reason.CONFLICT_RETRY, Reason.OVERLOADED),
+    }
+)
+"""Reasons of an upload that goes on all the same, from where it then is."""
+
+
+class Patience:
+    """Waits between attempts, longer and longer, until it has waited enough without progress."""
+
+    def __init__(self, seconds: float) -> None:
+        """Give up when there was no progress in `seconds` of waiting."""
+        self._seconds = seconds
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: there is progress."""
+        self._left = self._seconds
+        self._pause = _FIRST_PAUSE_S
+
+    async def wait(self, error: PicstoreError) -> None:
+        """Wait until the next attempt is due, at least as long as the error asks for.
+
+        Raises:
+            PicstoreError: The error itself, if that would be too long.
+        """
+        pause = max(error.retry_after or 0.0, random.uniform(self._pause / 2, self._pause))
+        self._left -= pause
+        if self._left < 0:
+            raise error
+        self._pause = min(self._pause * 2, _MAX_PAUSE_S)
+        await asyncio.sleep(pause)
+
+
+def is_passing(error: PicstoreError) -> bool:
+    """Whether the same may succeed later."""
+    if isinstance(error, (Unavailable, DeadlineExceeded, Internal, Cancelled)):
+        return True
+    if isinstance(error, ResourceExhausted) and error.retry_after is not None:
+        return True
+    if error.reason is Reason.DEPENDENCY_UNAVAILABLE:
+        return error.metadata.get("status", "").startswith("5")
+    return error.reason in _PASSING
