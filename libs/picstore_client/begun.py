@@ -12,11 +12,10 @@ from picstore.upload.v1.upload_pb2 import (
     GetUploadRequest,
     Upload,
 )
-from picstore_client.connection import Connection
-from picstore_client.methods import COMPLETE_UPLOAD, CREATE_UPLOAD, GET_UPLOAD
 from picstore_client.plan import UploadPlan, fingerprint
 from picstore_client.problems import reason_of
 from picstore_client.remembering import Remembered, forget, recall, remember
+from picstore_client.wire import UploadWire
 from picstore_kit.errors import FailedPrecondition, NotFound, PicstoreError, Reason
 
 _BYTES_MISSING = frozenset({Reason.UPLOAD_INCOMPLETE, Reason.UPLOAD_OBJECT_MISSING})
@@ -31,24 +30,24 @@ class Begun:
 
     def __init__(
         self,
-        connection: Connection,
+        wire: UploadWire,
         plan: UploadPlan,
         method: Upload.Method.ValueType,
         state: Path | None,
     ) -> None:
         """Prepare; `state` is the file that the upload is remembered in."""
-        self._connection = connection
+        self._wire = wire
         self._plan = plan
         self._wanted = plan.upload(method)
         self._state = state
-        self._fingerprint = fingerprint(connection.url, self._wanted)
+        self._fingerprint = fingerprint(wire.address, self._wanted)
         self.id = ""
         """Such as `upl_…`, once it is begun."""
 
     async def begin(self) -> Upload:
         """Return the upload that is remembered, if it can still become a picture, or a new one."""
-        upload = await self._recalled() or await self._connection.call(
-            CREATE_UPLOAD, CreateUploadRequest(upload=self._wanted)
+        upload = await self._recalled() or await self._wire.create(
+            CreateUploadRequest(upload=self._wanted)
         )
         self.id = upload.id
         if self._state is not None:
@@ -63,9 +62,7 @@ class Begun:
             UploadGone: It has expired.
         """
         try:
-            upload = await self._connection.call(
-                GET_UPLOAD, GetUploadRequest(upload_id=self.id, sign=sign)
-            )
+            upload = await self._wire.get(GetUploadRequest(upload_id=self.id, sign=sign))
         except NotFound:
             raise UploadGone from None
         if upload.state == Upload.STATE_EXPIRED:
@@ -75,9 +72,8 @@ class Begun:
     async def complete(self) -> Image | None:
         """Make the picture; None if bytes are missing, or it is complete already: look at it."""
         try:
-            return await self._connection.call(
-                COMPLETE_UPLOAD,
-                CompleteUploadRequest(upload_id=self.id, sha256=self._plan.sha256),
+            return await self._wire.complete(
+                CompleteUploadRequest(upload_id=self.id, sha256=self._plan.sha256)
             )
         except PicstoreError as error:
             if error.reason is Reason.UPLOAD_EXPIRED:

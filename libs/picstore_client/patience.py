@@ -18,6 +18,8 @@ from picstore_kit.errors import (
 
 _FIRST_PAUSE_S: Final = 0.1
 _MAX_PAUSE_S: Final = 10.0
+_INCIDENTS: Final = 3
+"""How often in a row Pic Store may fail for reasons of its own; it will hardly mend itself."""
 _PASSING: Final = frozenset(
     {
         *(Reason.UPLOAD_BUSY, Reason.LEASE_LOST, Reason.UPLOAD_OFFSET_WRONG),
@@ -39,6 +41,7 @@ class Patience:
         """Begin anew: there is progress."""
         self._left = self._seconds
         self._pause = _FIRST_PAUSE_S
+        self._incidents = 0
 
     async def wait(self, error: PicstoreError) -> None:
         """Wait until the next attempt is due, at least as long as the error asks for.
@@ -48,7 +51,8 @@ class Patience:
         """
         pause = max(error.retry_after or 0.0, random.uniform(self._pause / 2, self._pause))
         self._left -= pause
-        if self._left < 0:
+        self._incidents += isinstance(error, Internal)
+        if self._left < 0 or self._incidents > _INCIDENTS:
             raise error
         self._pause = min(self._pause * 2, _MAX_PAUSE_S)
         await asyncio.sleep(pause)

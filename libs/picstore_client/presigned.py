@@ -19,12 +19,12 @@ from picstore_client.patience import Patience, is_passing
 from picstore_client.plan import UploadPlan
 from picstore_client.resumable import LIVES
 from picstore_client.sources import Source
+from picstore_client.wire import HTTPWire
 from picstore_kit.errors import (
     FailedPrecondition,
     PicstoreError,
     Reason,
     Unavailable,
-    ungrouped,
 )
 
 MAX_PUT_BYTES: Final = 64 * 1024 * 1024
@@ -54,7 +54,7 @@ class PresignedUpload:
         self._meter = meter
         one = source.size <= MAX_PUT_BYTES
         method = Upload.METHOD_PUT if one else Upload.METHOD_MULTIPART
-        self._begun = Begun(connection, plan, method, state)
+        self._begun = Begun(HTTPWire(connection), plan, method, state)
 
     @property
     def upload_id(self) -> str:
@@ -136,6 +136,7 @@ class PresignedUpload:
         if not requests:
             return None
         places = asyncio.Semaphore(_AT_ONCE)
+        unreadable: list[PicstoreError | OSError] = []
         async with httpx.AsyncClient(
             timeout=self._connection.timeout,
             trust_env=urlsplit(requests[0].url).hostname not in LOOPBACK,
@@ -143,11 +144,18 @@ class PresignedUpload:
 
             async def send(request: PresignedRequest) -> PicstoreError | None:
                 async with places:
-                    return await self._send(store, request)
+                    if unreadable:
+                        return None
+                    try:
+                        return await self._send(store, request)
+                    except (PicstoreError, OSError) as error:
+                        unreadable.append(error)
+                        return None
 
-            with ungrouped():
-                async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(send(request)) for request in requests]
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(send(request)) for request in requests]
+        if unreadable:
+            raise unreadable[0]
         return next((failure for task in tasks if (failure := task.result())), None)
 
     async def _send(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -15,9 +15,8 @@ from picstore_client.meter import Meter
 from picstore_client.patience import Patience, is_passing
 from picstore_client.plan import ON_DUPLICATE, OnDuplicate, UploadPlan
 from picstore_client.sources import Source
+from picstore_client.wire import UNKNOWN_TYPE
 from picstore_kit.errors import PicstoreError
-
-UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
 class QuickUpload:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1.upload_pb2 import Upload
 from picstore_client.begun import Begun, UploadGone
-from picstore_client.connection import Connection
 from picstore_client.meter import Meter
 from picstore_client.patience import Patience, is_passing
 from picstore_client.plan import UploadPlan
-from picstore_client.quick import UNKNOWN_TYPE
 from picstore_client.sources import Source
+from picstore_client.wire import UploadWire
 from picstore_kit.errors import FailedPrecondition, PicstoreError, Reason, Unavailable
 
 LIVES: Final = 3
@@ -25,21 +23,22 @@ _LOOK_AGAIN: Final = frozenset({Reason.UPLOAD_COMPLETED, Reason.UPLOAD_EXPIRED})
 
 
 class ResumableUpload:
-    """Writes a file through the gateway; whatever breaks off, goes on at what is stored safely."""
+    """Writes a file to Pic Store; whatever breaks off goes on at what is stored safely."""
 
     def __init__(
         self,
-        connection: Connection,
+        wire: UploadWire,
         plan: UploadPlan,
         source: Source,
         meter: Meter,
         *,
         state: Path | None,
     ) -> None:
-        self._connection = connection
+        self._wire = wire
+        self._plan = plan
         self._source = source
         self._meter = meter
-        self._begun = Begun(connection, plan, Upload.METHOD_RESUMABLE, state)
+        self._begun = Begun(wire, plan, Upload.METHOD_RESUMABLE, state)
 
     @property
     def upload_id(self) -> str:
@@ -109,16 +108,12 @@ class ResumableUpload:
 
     async def _write(self, offset: int) -> Upload:
         """Send the file from `offset` on, all of it."""
-        return await self._connection.send(
-            Upload,
-            "PATCH",
-            f"/api/v1/uploads/{quote(self._begun.id, safe='')}",
-            params={"write_offset": str(offset), "finish_when_whole": "true"},
-            headers={
-                "content-type": UNKNOWN_TYPE,
-                "content-length": str(self._source.size - offset),
-            },
-            content=self._blocks(offset),
+        return await self._wire.write(
+            self._begun.id,
+            self._blocks(offset),
+            offset=offset,
+            size=self._source.size,
+            sha256=self._plan.sha256,
         )
 
     async def _blocks(self, offset: int) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from picstore_client.presigned import PresignedUpload
 from picstore_client.quick import QuickUpload
 from picstore_client.resumable import ResumableUpload
 from picstore_client.sources import Source
+from picstore_client.wire import HTTPWire
 from picstore_kit.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -72,11 +73,14 @@ async def upload_source(
         image = await QuickUpload(connection, plan, source, meter).run(patience_s)
         upload_id = ""
     else:
-        kind = ResumableUpload if via is Via.RESUMABLE else PresignedUpload
-        work = kind(connection, plan, source, meter, state=state)
+        work: ResumableUpload | PresignedUpload
+        if via is Via.RESUMABLE:
+            work = ResumableUpload(HTTPWire(connection), plan, source, meter, state=state)
+        else:
+            work = PresignedUpload(connection, plan, source, meter, state=state)
         image = await work.run(patience_s)
         upload_id = work.upload_id
-    _verify(plan, image)
+    verify(plan, image)
     return UploadedImage(image=image, known=False, upload_id=upload_id)
 
 
@@ -92,10 +96,13 @@ async def _known(connection: Connection, plan: UploadPlan) -> Image | None:
     return next((image for image in found.images if image.state in _WITH_BYTES), None)
 
 
-def _verify(plan: UploadPlan, image: Image) -> None:
+def verify(plan: UploadPlan, image: Image) -> None:
     """See to it that the picture has the bytes that were sent.
 
     A picture that is replaced shows its old original until the outputs of the new one are whole.
+
+    Raises:
+        FailedPrecondition: It has others (UPLOAD_DIGEST_WRONG).
     """
     if image.sha256 == plan.sha256 or plan.image_id:
         return

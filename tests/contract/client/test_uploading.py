@@ -25,6 +25,7 @@ from picstore_client.sources import BLOCK_BYTES, opened
 from picstore_kit.errors import (
     AlreadyExists,
     FailedPrecondition,
+    Internal,
     InvalidArgument,
     InvalidField,
     PermissionDenied,
@@ -265,6 +266,14 @@ async def test_patience_ends(gateway: FakeGateway, photo: Path, via: Via) -> Non
     error = await refused(gateway, photo, via=via, patience_s=1.5)
     assert error.reason is Reason.STORAGE_UNAVAILABLE
     assert not gateway.images
+
+
+async def test_what_pic_store_cannot_do_is_not_asked_for_ever(
+    gateway: FakeGateway, photo: Path
+) -> None:
+    gateway.refusals["quick"] = deque([Internal.incident("x")] * 9)
+    assert isinstance(await refused(gateway, photo), Internal)
+    assert len(gateway.asked) == 4
 
 
 @pytest.mark.parametrize("via", [Via.QUICK, Via.RESUMABLE])
