@@ -124,14 +124,12 @@ def test_an_upload_that_is_given_up_is_gone(
     state = tmp_path / "upload.json"
 
     async def work() -> None:
+        def give_up(count: int) -> None:
+            upload.cancel()
+
         async with stack.client() as client:
             upload = asyncio.create_task(
-                client.upload(
-                    large_photo,
-                    project=project_id,
-                    state=state,
-                    progress=lambda count: upload.cancel() and None,
-                )
+                client.upload(large_photo, project=project_id, state=state, progress=give_up)
             )
             with pytest.raises(asyncio.CancelledError):
                 await upload
