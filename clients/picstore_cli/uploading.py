@@ -105,7 +105,9 @@ class _Uploader:
         digest = "" if path == STDIN else await sha256_of(path)
         async with self._locks[digest]:
             uploaded = await self._send(path, size, digest)
-        if not self._said.wait or uploaded.image.state == Image.STATE_READY:
+        image = uploaded.image
+        ready = image.state == Image.STATE_READY and not image.pending_generation
+        if not self._said.wait or ready:
             return uploaded
         with self._progress.converting(path) as show:
             image = await self._client.wait_ready(
