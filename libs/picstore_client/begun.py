@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1.upload_pb2 import (
@@ -41,13 +42,14 @@ class Begun:
         self._wanted = plan.upload(method)
         self._state = state
         self._fingerprint = fingerprint(wire.address, self._wanted)
+        self._request_id = str(uuid4())
         self.id = ""
         """Such as `upl_…`, once it is begun."""
 
     async def begin(self) -> Upload:
         """Return the upload that is remembered, if it can still become a picture, or a new one."""
         upload = await self._recalled() or await self._wire.create(
-            CreateUploadRequest(upload=self._wanted)
+            CreateUploadRequest(upload=self._wanted, request_id=self._request_id)
         )
         self.id = upload.id
         if self._state is not None:
@@ -99,7 +101,8 @@ class Begun:
         return None
 
     async def forget(self) -> None:
-        """Remember it no longer."""
+        """Remember it no longer; what is begun next is another."""
+        self._request_id = str(uuid4())
         if self._state is not None:
             await asyncio.to_thread(forget, self._state)
 

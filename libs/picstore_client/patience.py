@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from picstore_kit.errors import (
     Cancelled,
@@ -15,6 +16,8 @@ from picstore_kit.errors import (
     ResourceExhausted,
     Unavailable,
 )
+
+T = TypeVar("T")
 
 _FIRST_PAUSE_S: Final = 0.1
 _MAX_PAUSE_S: Final = 10.0
@@ -56,6 +59,21 @@ class Patience:
             raise error
         self._pause = min(self._pause * 2, _MAX_PAUSE_S)
         await asyncio.sleep(pause)
+
+
+async def patiently(patience: Patience, call: Callable[[], Awaitable[T]]) -> T:
+    """Call until there is an answer, or an error that does not pass.
+
+    Raises:
+        PicstoreError: What the last call raised.
+    """
+    while True:
+        try:
+            return await call()
+        except PicstoreError as error:
+            if not is_passing(error):
+                raise
+            await patience.wait(error)
 
 
 def is_passing(error: PicstoreError) -> bool:

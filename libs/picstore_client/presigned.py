@@ -15,7 +15,7 @@ from picstore.upload.v1.upload_pb2 import PresignedRequest, Upload
 from picstore_client.begun import Begun, UploadGone
 from picstore_client.connection import LOOPBACK, Connection
 from picstore_client.meter import Meter
-from picstore_client.patience import Patience, is_passing
+from picstore_client.patience import Patience, is_passing, patiently
 from picstore_client.plan import UploadPlan
 from picstore_client.resumable import LIVES
 from picstore_client.sources import Source
@@ -80,7 +80,7 @@ class PresignedUpload:
         )
 
     async def _once(self, patience: Patience) -> Image:
-        upload = await self._begun.begin()
+        upload = await patiently(patience, self._begun.begin)
         fewest = len(upload.requests)
         refusals = 0
         while True:
@@ -101,7 +101,7 @@ class PresignedUpload:
             if refusals >= _REFUSALS:
                 raise failure
             await patience.wait(failure)
-            upload = await self._look(patience)
+            upload = await patiently(patience, lambda: self._begun.look(sign=True))
 
     async def _complete(self) -> Image | PicstoreError:
         """Return the picture; or why there is none yet."""
@@ -115,15 +115,6 @@ class PresignedUpload:
         return image or Unavailable(
             Reason.STORAGE_UNAVAILABLE, "the store did not keep all of the file", retry_after=0.0
         )
-
-    async def _look(self, patience: Patience) -> Upload:
-        while True:
-            try:
-                return await self._begun.look(sign=True)
-            except PicstoreError as error:
-                if not is_passing(error):
-                    raise
-                await patience.wait(error)
 
     async def _send_all(self, upload: Upload) -> PicstoreError | None:
         """Send everything that is missing, a few parts at once; return a failure, if there is one.

@@ -10,7 +10,7 @@ from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1.upload_pb2 import Upload
 from picstore_client.begun import Begun, UploadGone
 from picstore_client.meter import Meter
-from picstore_client.patience import Patience, is_passing
+from picstore_client.patience import Patience, is_passing, patiently
 from picstore_client.plan import UploadPlan
 from picstore_client.sources import Source
 from picstore_client.wire import UploadWire
@@ -64,7 +64,7 @@ class ResumableUpload:
         )
 
     async def _once(self, patience: Patience) -> Image:
-        upload = await self._begun.begin()
+        upload = await patiently(patience, self._begun.begin)
         furthest = upload.persisted_size
         while True:
             image = self._begun.outcome(upload)
@@ -86,7 +86,7 @@ class ResumableUpload:
                 if error.reason not in _LOOK_AGAIN and not is_passing(error):
                     raise
                 await patience.wait(error)
-                upload = await self._look(patience)
+                upload = await patiently(patience, self._begun.look)
 
     async def _go_on(self, upload: Upload) -> tuple[Image | None, Upload]:
         """Write what is missing, or make the picture where nothing is; then say how far it is."""
@@ -95,16 +95,6 @@ class ResumableUpload:
         self._source.assert_unchanged()
         image = await self._begun.complete()
         return image, upload if image is not None else await self._begun.look()
-
-    async def _look(self, patience: Patience) -> Upload:
-        """Return how far it is, as soon as somebody says so."""
-        while True:
-            try:
-                return await self._begun.look()
-            except PicstoreError as error:
-                if not is_passing(error):
-                    raise
-                await patience.wait(error)
 
     async def _write(self, offset: int) -> Upload:
         """Send the file from `offset` on, all of it."""

@@ -40,6 +40,7 @@ class Kept:
     """An upload, and what has come of it."""
 
     upload: Upload
+    request_id: str
     data: bytearray = field(default_factory=bytearray)
     parts: dict[int, bytes] = field(default_factory=dict)
 
@@ -212,9 +213,12 @@ class FakeGateway:
 
     async def _create(self, asked: Asked, reader: asyncio.StreamReader) -> Upload:
         upload = json_format.Parse(await self._body(asked, reader), Upload())
+        request_id = asked.query["request_id"]
+        if made := [kept for kept in self.uploads.values() if kept.request_id == request_id]:
+            return self._said(made[0], sign=True)
         upload.id = f"upl_{len(self.uploads)}"
         upload.state = Upload.STATE_OPEN
-        kept = self.uploads[upload.id] = Kept(upload=upload)
+        kept = self.uploads[upload.id] = Kept(upload=upload, request_id=request_id)
         return self._said(kept, sign=upload.method in (Upload.METHOD_PUT, Upload.METHOD_MULTIPART))
 
     async def _get(self, asked: Asked, reader: asyncio.StreamReader) -> Upload:

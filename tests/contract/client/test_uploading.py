@@ -175,13 +175,14 @@ async def test_whatever_breaks_the_server_has_exactly_the_bytes(
         gateway.lost.update(lost)
         await upload(gateway, FILE[:size], via=Via.RESUMABLE)
         assert only_picture(gateway) == FILE[:size]
+        assert len(gateway.uploads) == 1
 
 
 @pytest.mark.parametrize("operation", ["create", "write"])
 async def test_a_gateway_that_is_not_available_is_asked_again(
     gateway: FakeGateway, photo: Path, operation: str
 ) -> None:
-    gateway.refusals[operation] = deque([NOT_NOW])
+    gateway.refusals[operation] = deque([NOT_NOW] * 5)
     await upload(gateway, photo, via=Via.RESUMABLE)
     assert only_picture(gateway) == FILE
 
