@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from picstore.catalog.v1.image_pb2 import (
     ListImagesRequest,
     LookupImagesRequest,
     UpdateImageRequest,
+    WatchImagesResponse,
 )
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import GetProjectRequest, ListProjectsRequest, Project
@@ -38,24 +39,16 @@ from picstore_client.methods import (
     UPDATE_IMAGE,
 )
 from picstore_client.plan import OnDuplicate, UploadPlan, Via, media_type_of
-from picstore_client.problems import reason_of
 from picstore_client.quick import send_file
 from picstore_client.remembering import forget, recall
 from picstore_client.sources import Content, opened
 from picstore_client.uploading import UploadedImage, upload_source
+from picstore_client.watching import LONGEST_WAIT_S, wait_ready, watch_image
 from picstore_kit.errors import (
-    DeadlineExceeded,
-    FailedPrecondition,
     InvalidField,
     NotFound,
-    Reason,
 )
 
-_UNFINISHED: Final = frozenset({Image.STATE_AWAITING_UPLOAD, Image.STATE_CONVERTING})
-"""States that something else will follow."""
-
-_POLL_MIN_S: Final = 0.05
-_POLL_MAX_S: Final = 1.0
 _LOOKUP_SHA256S: Final = 1000
 """The most hashes that one lookup takes."""
 _WAIT_S: Final = 300.0
@@ -271,40 +264,23 @@ class PicStoreClient(Connection):
         timeout_s: float = 300.0,
         on_change: Callable[[Image], None] | None = None,
     ) -> Image:
-        """Wait until pages can show a picture.
+        """Wait until pages can show a picture, as it is after its newest original.
 
         Raises:
-            FailedPrecondition: The picture is FAILED, for the reason that the error has.
+            FailedPrecondition: Nothing could be made of it, for the reason that the error has.
             DeadlineExceeded: It takes longer than `timeout_s` seconds.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._poll(image_id, on_change)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                Reason.DEADLINE_EXCEEDED,
-                f"the picture is not converted after {timeout_s:g} s; its conversion goes on",
-                metadata={"image": image_id},
-            ) from None
+        return await wait_ready(
+            lambda request: self.call(GET_IMAGE, request),
+            image_id,
+            timeout_s=timeout_s,
+            longest_wait_s=min(LONGEST_WAIT_S, (self._http.timeout.read or LONGEST_WAIT_S) / 2),
+            on_change=on_change,
+        )
 
-    async def _poll(self, image_id: str, on_change: Callable[[Image], None] | None) -> Image:
-        pause = _POLL_MIN_S
-        etag = None
-        while True:
-            image = await self.get_image(image_id)
-            if on_change is not None and image.etag != etag:
-                on_change(image)
-            etag = image.etag
-            if image.state == Image.STATE_READY:
-                return image
-            if image.state not in _UNFINISHED:
-                raise FailedPrecondition(
-                    reason_of(image.failure_reason),
-                    f"{image.filename} could not be converted: {image.failure_message}",
-                    metadata={"image": image.id},
-                )
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _POLL_MAX_S)
+    def watch_image(self, image_id: str) -> AsyncGenerator[WatchImagesResponse, None]:
+        """Yield how a picture is and what happens to it, until it is ready or failed for good."""
+        return watch_image(self._http, self._url, image_id)
 
     async def set_alt_text(self, image_id: str, alt_text: str) -> Image:
         """Change what a picture is said to show."""

@@ -1,6 +1,7 @@
 """The methods that the gateway offers over HTTP, by name; a test holds them to the contract.
 
-What takes the bytes of a file is not among them: see `PicStoreClient.upload`.
+What takes the bytes of a file is not among them, see `PicStoreClient.upload`; and neither are
+streams, see `PicStoreClient.watch_image`.
 """
 
 from __future__ import annotations

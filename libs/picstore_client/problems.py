@@ -80,8 +80,19 @@ def error_of(response: httpx.Response) -> PicstoreError:
         problem = _Problem.model_validate_json(response.content)
     except ValidationError:
         return foreign(response)
+    return _error(problem, _retry_after(response))
+
+
+def error_told(content: bytes) -> PicstoreError:
+    """Return the error that a problem document tells of within a stream."""
+    try:
+        return _error(_Problem.model_validate_json(content), None)
+    except ValidationError:
+        return Internal(Reason.INTERNAL, "the stream ended with an error that is not Pic Store's")
+
+
+def _error(problem: _Problem, retry_after: float | None) -> PicstoreError:
     reason = reason_of(problem.reason)
-    retry_after = _retry_after(response)
     if problem.code == Code.UNAVAILABLE.name:
         return Unavailable(
             reason, problem.detail, metadata=problem.metadata, retry_after=retry_after or 1.0

@@ -114,6 +114,8 @@ class RPCSettings(SettingsGroup):
     """Size of the largest message that is accepted."""
     max_concurrent_rpcs: PositiveInt = 512
     """Calls served at once; more are refused with RESOURCE_EXHAUSTED instead of queueing."""
+    max_listeners: PositiveInt = 1024
+    """Besides them, calls that only listen to a stream, served at once."""
     reflection: bool = True
     """Whether clients may ask the server for its contract."""
     unary_deadline_s: PositiveFloat = 60

@@ -20,6 +20,7 @@ from picstore.catalog.v1 import (
     upload_profile_pb2_grpc,
 )
 from picstore.jobs.v1 import job_pb2_grpc
+from picstore_catalog.hub import SUBJECT, WatchHub
 from picstore_catalog.mapping.storage_location import TeamRules
 from picstore_catalog.servicer.bootstrap import BootstrapServicer
 from picstore_catalog.servicer.conversion_profile import ConversionProfileServicer
@@ -37,9 +38,11 @@ from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_catalog.usecases.storage_test import LocationTester
 from picstore_catalog.usecases.sweep import Sweeper
+from picstore_catalog.usecases.watch import Pace, Watching
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.dlq import DeadLetterKeeper
+from picstore_kit.bus.events import consume_events
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.denials import Denials
 from picstore_kit.lifecycle import Lifecycle
@@ -84,11 +87,13 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
     lifecycle.spawn("job sweeper", sweeper.run())
     lifecycle.spawn("request ids", purge_for_ever(database))
+    hub = WatchHub(limit=settings.watch.max_watchers)
+    await lifecycle.enter(consume_events(bus, SUBJECT, hub.follow))
 
     server = await lifecycle.enter(
         RPCServer(
             settings.rpc,
-            servicers=servicers(settings, work, sweeper),
+            servicers=servicers(settings, work, sweeper, hub),
             authenticator=peers.authenticator,
             verifier=peers.verifier,
             denials=denials,
@@ -98,9 +103,12 @@ async def build(settings: CatalogSettings, lifecycle: Lifecycle) -> None:
     lifecycle.spawn("readiness", probe.run())
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
+    lifecycle.on_drain(hub.close)
 
 
-def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> list[Servicer]:
+def servicers(
+    settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper, hub: WatchHub
+) -> list[Servicer]:
     """Return everything that the catalog serves."""
     # The pager derives a key of its own from it, and all replicas have the same.
     pager = Pager(settings.identity.secret.get_secret_value().encode())
@@ -108,6 +116,17 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
     egress = EgressPolicy(settings.egress)
     reach = GuardedReach(secrets, egress, AmbientCredentials(os.environ))
     local_roots = tuple(PurePosixPath(root) for root in settings.allowed_local_roots)
+    watching = Watching(
+        work,
+        hub,
+        Pace(
+            poll_s=settings.watch.poll_s,
+            heartbeat_s=settings.watch.heartbeat_s,
+            max_duration_s=settings.watch.max_duration_s,
+        ),
+        max_waits=settings.watch.max_waits,
+        max_looks=settings.watch.max_looks,
+    )
     return [
         (
             project_pb2_grpc.add_ProjectServiceServicer_to_server,
@@ -137,7 +156,7 @@ def servicers(settings: CatalogSettings, work: UnitOfWork, sweeper: Sweeper) -> 
         ),
         (
             image_pb2_grpc.add_ImageServiceServicer_to_server,
-            ImageServicer(work, pager, GatheredLookups(work)),
+            ImageServicer(work, pager, GatheredLookups(work), watching),
             "picstore.catalog.v1.ImageService",
         ),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,6 +41,7 @@ from picstore_gateway import openapi
 from picstore_gateway.api import MEDIA_TYPE, json_operation
 from picstore_gateway.backends import Backends
 from picstore_gateway.bounds import Bounds
+from picstore_gateway.events import event_operation
 from picstore_gateway.identity import Identity
 from picstore_gateway.lingering import Lingering
 from picstore_gateway.middleware import HEALTH_PATH, Problems, Surroundings
@@ -88,11 +90,12 @@ def application(
     ready: Callable[[], Awaitable[bool]],
     version: str,
     trusted_proxies: Sequence[Network] = (),
+    stopping: asyncio.Event | None = None,
 ) -> Starlette:
     """Return the gateway.
 
     `channels` are by process: auth, catalog, upload. Peers in `trusted_proxies` are believed for
-    whom they call.
+    whom they call. Streams, which may have no end of their own, end when `stopping` is set.
     """
     backends = Backends(
         {name: channels[process] for process, names in SERVICES.items() for name in names}
@@ -110,7 +113,7 @@ def application(
 
     app = Starlette(
         routes=[
-            *_resources(routes, backends),
+            *_resources(routes, backends, stopping or asyncio.Event()),
             session_endpoint(routes, backends),
             Endpoint("/openapi.json", Resource({"GET": serve_document})),
             Endpoint(HEALTH_PATH, Resource({"GET": health})),
@@ -135,12 +138,19 @@ def public_routes() -> list[Route]:
     return routes_of(name for names in SERVICES.values() for name in names)
 
 
-def _resources(routes: Sequence[Route], backends: Backends) -> list[Endpoint]:
+def _resources(
+    routes: Sequence[Route], backends: Backends, stopping: asyncio.Event
+) -> list[Endpoint]:
     places = places_of(routes)
     operations: defaultdict[str, dict[str, Operation]] = defaultdict(dict)
     for route in routes:
-        operation = upload_operation if route.takes_bytes else json_operation
-        operations[route.template][route.verb] = operation(route, backends, places)
+        if route.streams:
+            operation = event_operation(route, backends, stopping)
+        elif route.takes_bytes:
+            operation = upload_operation(route, backends, places)
+        else:
+            operation = json_operation(route, backends, places)
+        operations[route.template][route.verb] = operation
     # `/{id}:revoke` must come before `/{id}`, which is true of its paths, too.
     templates = sorted(operations, key=lambda template: ":" not in template)
     return [Endpoint(template, Resource(operations[template])) for template in templates]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from picstore_gateway.routes import Route
@@ -17,6 +18,9 @@ from picstore_kit.rpc.status import from_rpc_error
 T = TypeVar("T")
 
 CALL_TIMEOUT_S: Final = 30.0
+_WAIT: Final = "wait"
+"""The request field that says how long a call may take on purpose."""
+_LONGEST_WAIT_S: Final = 60.0
 
 credential: ContextVar[str | None] = ContextVar("credential", default=None)
 """The bearer credential of the HTTP request that is being served, passed on as it came."""
@@ -40,8 +44,26 @@ class Backends:
             request_serializer=route.request_class.SerializeToString,
             response_deserializer=route.response_class.FromString,
         )
-        response: Message = await method(request, timeout=CALL_TIMEOUT_S)
+        response: Message = await method(request, timeout=CALL_TIMEOUT_S + _wait_s(request))
         return response
+
+    async def listen(self, route: Route, request: Message) -> AsyncGenerator[Message, None]:
+        """Make a call that answers with a stream of messages; closing the generator ends it.
+
+        Raises:
+            PicstoreError: As the service raised it.
+        """
+        method = self._channel(route).unary_stream(
+            route.rpc_path,
+            request_serializer=route.request_class.SerializeToString,
+            response_deserializer=route.response_class.FromString,
+        )
+        call = method(request)
+        try:
+            async for response in call:
+                yield response
+        finally:
+            call.cancel()
 
     async def send(self, route: Route, requests: AsyncIterator[Message]) -> Message:
         """Make a call that takes a stream of messages.
@@ -64,6 +86,14 @@ class Backends:
 
     def _channel(self, route: Route) -> grpc.aio.Channel:
         return self._channels[_service_of(route)]
+
+
+def _wait_s(request: Message) -> float:
+    """Return for how many seconds a request asks to wait; what is out of bounds, nobody waits."""
+    wait = getattr(request, _WAIT, None)
+    if not isinstance(wait, Duration):
+        return 0.0
+    return min(max(0.0, wait.seconds + wait.nanos / 1e9), _LONGEST_WAIT_S)
 
 
 def _service_of(route: Route) -> str:

@@ -55,6 +55,7 @@ async def build(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         ready=ready,
         version=metadata.version("picstore"),
         trusted_proxies=settings.http.trusted_proxies,
+        stopping=draining,
     )
     server = await lifecycle.enter(
         HTTPServer(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor
 
 from picstore.auth.v1 import authentication_pb2, session_pb2
-from picstore_gateway import api, cookies, csrf
+from picstore_gateway import api, cookies, csrf, events
 from picstore_gateway.comments import comments
 from picstore_gateway.failures import (
     HEADERS,
@@ -27,6 +27,8 @@ from picstore_gateway.schemas import Schemas, is_required
 from picstore_gateway.uploads import parameters_of
 
 _SENTENCE_END: Final = re.compile(r"[.;:](?:\s|$)")
+_SUMMARY: Final = 120
+"""Characters of a summary; of a longer sentence it has what is before the comma."""
 
 
 def document(routes: Iterable[Route], *, version: str) -> dict[str, Any]:
@@ -92,12 +94,11 @@ class _Writer:
     def operation(self, route: Route) -> dict[str, Any]:
         """Describe one route."""
         text = self._comments[route.method.full_name]
-        summary = _SENTENCE_END.split(text, maxsplit=1)[0]
         responses = {**self._success(route), **failures_of(route, text)}
         operation: dict[str, Any] = {
             "operationId": f"{route.method.containing_service.name}_{route.method.name}",
             "tags": [route.method.containing_service.name.removesuffix("Service")],
-            "summary": " ".join(summary.split()),
+            "summary": _summary(text),
             "description": text,
             "parameters": [*self._path_parameters(route), *self._other_parameters(route)],
             "responses": dict(sorted(responses.items())),
@@ -123,10 +124,14 @@ class _Writer:
         headers = header_references(*names)
         if message is EMPTY:
             return {"204": {"description": "It is done.", "headers": headers}}
+        if route.streams:
+            content = _events(message, self.schemas.response(message))
+        else:
+            content = _json(self.schemas.response(message))
         response = {
             "description": self._comments[message.full_name],
             "headers": headers,
-            "content": _json(self.schemas.response(message)),
+            "content": content,
         }
         return {"201" if route.creates else "200": response}
 
@@ -175,6 +180,11 @@ class _Writer:
             yield _KEY_PARAMETER
         if route.takes_bytes:
             yield _DIGEST_PARAMETER
+
+
+def _summary(text: str) -> str:
+    sentence = " ".join(_SENTENCE_END.split(text, maxsplit=1)[0].split())
+    return sentence if len(sentence) <= _SUMMARY else sentence.partition(",")[0]
 
 
 def _browser_session(schemas: Schemas) -> dict[str, Any]:
@@ -247,6 +257,17 @@ def _browser_session(schemas: Schemas) -> dict[str, Any]:
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     """Return what `content` is of a body in JSON."""
     return {api.MEDIA_TYPE: {"schema": schema}}
+
+
+def _events(message: Descriptor, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what `content` is of a stream of messages; OpenAPI has no word for what is in it."""
+    text = (
+        f"Server-sent events. The `data` of each is a {message.name} in JSON, and its name the "
+        f"kind. `{events.ERROR}` is a Problem, and the last one. Lines that begin with a colon "
+        "say that the stream is alive."
+    )
+    described = {"type": "string", "description": text, "x-data": schema}
+    return {events.MEDIA_TYPE: {"schema": described}}
 
 
 _ETAG_PARAMETER: Final[dict[str, Any]] = {

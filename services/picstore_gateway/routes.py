@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 DURATION: Final = "google.protobuf.Duration"
 FIELD_MASK: Final = "google.protobuf.FieldMask"
 TIMESTAMP: Final = "google.protobuf.Timestamp"
+_SIMPLE_MESSAGES: Final = frozenset({DURATION, FIELD_MASK, TIMESTAMP})
 EMPTY: Final[Descriptor] = empty_pb2.Empty.DESCRIPTOR
 """What a method returns that has nothing to say; over HTTP it is a 204."""
 
@@ -55,6 +56,11 @@ class Route:
     def takes_bytes(self) -> bool:
         """Whether the body is a file: such a route is served by `uploads`."""
         return bool(self.method.client_streaming)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is a stream of messages: such a route is served by `events`."""
+        return bool(self.method.server_streaming)
 
     @property
     def request_class(self) -> type[Message]:
@@ -144,4 +150,4 @@ def _route_of(method: MethodDescriptor) -> Route | None:
 
 
 def _is_simple(field: FieldDescriptor) -> bool:
-    return field.message_type is None or field.message_type.full_name in (FIELD_MASK, TIMESTAMP)
+    return field.message_type is None or field.message_type.full_name in _SIMPLE_MESSAGES

@@ -17,11 +17,20 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from picstore_gateway.routes import FIELD_MASK, TIMESTAMP, WHOLE_REQUEST, Route, behaves, field_at
+from picstore_gateway.routes import (
+    DURATION,
+    FIELD_MASK,
+    TIMESTAMP,
+    WHOLE_REQUEST,
+    Route,
+    behaves,
+    field_at,
+)
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields
 
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_DURATION: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,9})?s")
 # A field in snake_case, then fields within it or the key of an entry, which is any text.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _FIELD_PATH: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[^\s,.]+)*")
@@ -189,6 +198,7 @@ def _rule(field: FieldDescriptor) -> str:
 
 
 _MESSAGES: Final = {
+    DURATION: "a number of seconds such as 30s or 1.5s",
     FIELD_MASK: "names of fields, separated by commas",
     TIMESTAMP: "a time such as 2026-01-31T12:00:00Z",
 }
@@ -224,7 +234,7 @@ def _read_query(route: Route, query: Iterable[tuple[str, str]], request: Message
             violations.append(FieldViolation(field=name, description="must be given once"))
             continue
         try:
-            if _is_mask(field):
+            if _is_message(field, FIELD_MASK):
                 masks[name] = _paths(text)
             elif field.is_repeated:
                 values.setdefault(name, []).append(_query_value(field, text))
@@ -252,13 +262,15 @@ def _query_value(field: FieldDescriptor, text: str) -> str | bool:
         return _TRUTHS[text.lower()]
     if field.enum_type is not None and text not in field.enum_type.values_by_name:
         raise ValueError(text)
+    if _is_message(field, DURATION) and not _DURATION.fullmatch(text):
+        raise ValueError(text)
     if field.cpp_type in _INTEGERS and not _WHOLE_NUMBER.fullmatch(text):
         raise ValueError(text)
     return text
 
 
-def _is_mask(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and field.message_type.full_name == FIELD_MASK
+def _is_message(field: FieldDescriptor, full_name: str) -> bool:
+    return field.message_type is not None and field.message_type.full_name == full_name
 
 
 def _paths(text: str) -> list[str]:

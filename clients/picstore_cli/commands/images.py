@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,7 @@ from picstore_cli.console import json_text, out, print_outputs, table, write
 from picstore_cli.instants import past
 from picstore_cli.kinds import CONVERSION_PROFILE, IMAGE, UPLOAD_PROFILE
 from picstore_cli.lazy import group
+from picstore_cli.messages import to_yaml
 from picstore_cli.remote import (
     Form,
     Remote,
@@ -36,9 +38,11 @@ from picstore_cli.remote import (
     print_one,
     run_remote,
 )
+from picstore_cli.telling import line_of
 from picstore_cli.verbs import DEFAULT_LIMIT, LimitOption, pair, parsed
 from picstore_client import sha256_of
 from picstore_client.methods import GET_IMAGE, LIST_IMAGES, UPDATE_IMAGE
+from picstore_client.watching import failure_of, is_settled
 
 app = group("The pictures of a project.")
 
@@ -171,6 +175,35 @@ def show_image(ctx: typer.Context, image_id: ImageArgument) -> None:
     for output in image.outputs:
         if output.url:
             write(output.url)
+
+
+@app.command("watch", cls=RemoteCommand)
+def watch_image(ctx: typer.Context, image_id: ImageArgument) -> None:
+    """Tell what happens to a picture as it happens, until it is ready or failed.
+
+    Examples:
+
+      picstore images watch img_01h455vb4pex5vsknk084sn02q
+
+      picstore images watch img_01h455vb4pex5vsknk084sn02q --json | jq -r .output.url
+    """
+
+    async def work(remote: Remote) -> None:
+        failure = None
+        async with aclosing(remote.client.watch_image(image_id)) as events:
+            async for event in events:
+                match form_of(ctx):
+                    case Form.JSON:
+                        write(json_text(event, indent=None))
+                    case Form.YAML:
+                        write("---\n" + to_yaml(event).rstrip("\n"))
+                    case Form.TABLE:
+                        write(line_of(event))
+                failure = failure_of(event.image) if is_settled(event.image) else None
+        if failure is not None:
+            raise failure
+
+    run_remote(ctx, work)
 
 
 @app.command("tag", cls=RemoteCommand)

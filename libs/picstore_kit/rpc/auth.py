@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
@@ -89,7 +89,11 @@ class Authenticator(Protocol):
         """
 
 
+Renew: TypeAlias = Callable[[], Awaitable[Principal]]
+"""Finds out again who calls; raises as an `Authenticator` does."""
+
 _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
+_renew: ContextVar[Renew | None] = ContextVar("renew", default=None)
 
 
 def current_principal() -> Principal | None:
@@ -109,13 +113,30 @@ def require_principal() -> Principal:
     return principal
 
 
+async def renew_principal() -> Principal:
+    """Return who calls as of now, for a call that lasts: what they may do can have changed.
+
+    A service that acts for somebody goes on as it began: it has seen to that itself.
+
+    Raises:
+        Unauthenticated: The credential is not good any more, or nobody is known.
+        Unavailable: Nobody could be asked.
+    """
+    renew = _renew.get()
+    return require_principal() if renew is None else await renew()
+
+
 @contextmanager
-def acting_as(principal: Principal | None) -> Iterator[None]:
-    """Make `principal` the current one within the block, as the server does around a call."""
-    token = _principal.set(principal)
+def acting_as(principal: Principal | None, *, renew: Renew | None = None) -> Iterator[None]:
+    """Make `principal` the current one within the block, as the server does around a call.
+
+    `renew` is how `renew_principal` finds out who calls later.
+    """
+    token, renew_token = _principal.set(principal), _renew.set(renew)
     try:
         yield
     finally:
+        _renew.reset(renew_token)
         _principal.reset(token)
 
 

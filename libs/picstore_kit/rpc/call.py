@@ -58,6 +58,11 @@ class Call:
         """Whether this is a health check or reflection, and not Pic Store's own business."""
         return self.service.startswith("grpc.")
 
+    @property
+    def listening(self) -> bool:
+        """Whether the caller sends one request and then listens to a stream."""
+        return self.streaming and not self.request_streaming
+
     def text(self, key: str) -> str | None:
         """Return the text that the caller sent as `key`."""
         value = self.metadata.get(key)

@@ -188,12 +188,14 @@ class _TranslatedCall:
             raise from_rpc_error(error, service=self._service) from error
 
 
-async def _responses(call: AsyncIterable[Any], service: str) -> AsyncIterator[Any]:
+async def _responses(call: Any, service: str) -> AsyncIterator[Any]:
     try:
         async for response in call:
             yield response
     except grpc.aio.AioRpcError as error:
         raise from_rpc_error(error, service=service) from error
+    finally:
+        call.cancel()  # of use only where nobody reads to the end
 
 
 def _clip_to_budget(timeout_s: float, details: Details) -> float:

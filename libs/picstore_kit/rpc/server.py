@@ -34,8 +34,9 @@ Servicer = tuple[Callable[[Any, Any], object], object, str]
 """protoc's `add_…Servicer_to_server`, the servicer, and the full name of its service."""
 
 _CONNECTION_IDLE_MS: Final = 1_800_000
-_CONCURRENT_STREAMS: Final = 256
-"""Calls at once on one connection."""
+_CONCURRENT_STREAMS: Final = 2048
+"""Calls at once on one connection. Above what is served at once: those beyond would wait unseen in
+the client, and a gateway has all of its calls on one connection, those that listen included."""
 _WINDOW_BYTES: Final = 1024 * 1024
 """What a client may send of one stream before it is read: 20 MB/s at a round trip of 50 ms."""
 _MIN_PING_INTERVAL_MS: Final = 30_000
@@ -64,7 +65,7 @@ def interceptors(
         *([DeniedAudit(denials)] if denials is not None else []),
         ErrorTranslation(),
         HearingOut(),
-        LoadShedding(settings.max_concurrent_rpcs),
+        LoadShedding(settings.max_concurrent_rpcs, listeners=settings.max_listeners),
         DeadlineGuard(unary_s=settings.unary_deadline_s, stream_s=settings.stream_deadline_s),
         Authentication(access_rules(service_names), authenticator=authenticator, verifier=verifier),
         RequiredFields(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
 from picstore_catalog.mapping.description import read_change, read_locale
 from picstore_catalog.mapping.image import image_message, picture_message, read_options
@@ -15,6 +18,7 @@ from picstore_catalog.mapping.image_list import (
     read_project,
 )
 from picstore_catalog.mapping.ingest import read_announcement
+from picstore_catalog.mapping.watch import read_wait, read_watched, told_message
 from picstore_catalog.model.image_list import Position
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo.access import Access
@@ -22,9 +26,10 @@ from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
 from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.ingest import announce_image
+from picstore_catalog.usecases.watch import Watching
 from picstore_kit.ids import ImageId, ProjectId, parse_id
 from picstore_kit.pg.paging import Pager
-from picstore_kit.rpc.auth import require_principal
+from picstore_kit.rpc.auth import renew_principal, require_principal
 from picstore_kit.rpc.call import Context
 from picstore_kit.violations import all_at_once
 
@@ -32,10 +37,13 @@ from picstore_kit.violations import all_at_once
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Shows and describes pictures."""
 
-    def __init__(self, work: UnitOfWork, pager: Pager, lookups: GatheredLookups) -> None:
+    def __init__(
+        self, work: UnitOfWork, pager: Pager, lookups: GatheredLookups, watching: Watching
+    ) -> None:
         self._work = work
         self._pager = pager
         self._lookups = lookups
+        self._watching = watching
 
     async def CreateImage(
         self, request: image_pb2.CreateImageRequest, context: Context
@@ -63,7 +71,12 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     ) -> image_pb2.Image:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
-        image_id = parse_id(ImageId, request.image_id, field="image_id")
+        with all_at_once() as violations:
+            image_id = violations.id(ImageId, request.image_id, "image_id")
+            wait_s = read_wait(request.wait, violations)
+        if wait_s:
+            await self._watching.settled(_renewed_access, image_id, wait_s=wait_s)
+            access = await _renewed_access()
         async with self._work.begin(access.team_id) as transaction:
             return image_message(await cases.get_image(transaction, access, image_id))
 
@@ -167,8 +180,41 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             image_id = violations.id(ImageId, request.image_id, "image_id")
             options = read_options(request, violations)
             locale = read_locale(request.locale, "locale", violations)
+            wait_s = read_wait(request.wait, violations)
+        if wait_s:
+            await self._watching.settled(_renewed_access, image_id, wait_s=wait_s)
+            access = await _renewed_access()
         async with self._work.begin(access.team_id) as transaction:
             image, picture = await cases.get_picture(
                 transaction, access, image_id, options, locale=locale
             )
         return picture_message(image, picture)
+
+    async def WatchImages(
+        self, request: image_pb2.WatchImagesRequest, context: Context
+    ) -> AsyncGenerator[image_pb2.WatchImagesResponse, None]:
+        """See the contract."""
+        with all_at_once() as violations:
+            project_id = violations.id(ProjectId, request.project_id, "project_id")
+            image_ids = read_watched(request, violations)
+        if image_ids:
+            told = self._watching.images(_renewed_access, project_id, image_ids)
+        else:
+            told = self._watching.project(_renewed_access, project_id)
+        async with aclosing(told):
+            async for one in told:
+                yield told_message(one)
+
+    async def WatchImage(
+        self, request: image_pb2.WatchImageRequest, context: Context
+    ) -> AsyncGenerator[image_pb2.WatchImagesResponse, None]:
+        """See the contract."""
+        image_id = parse_id(ImageId, request.image_id, field="image_id")
+        async with aclosing(self._watching.image(_renewed_access, image_id)) as told:
+            async for one in told:
+                yield told_message(one)
+
+
+async def _renewed_access() -> Access:
+    """Return what the caller may do now, in a call that has lasted for a while."""
+    return Access.of(await renew_principal(), Permission.IMAGE_READ)

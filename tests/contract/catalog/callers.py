@@ -52,6 +52,10 @@ class KnownKeys:
         )
         return user_id
 
+    def revoke_last(self) -> None:
+        """Forget the key that was made last."""
+        self._principals.popitem()
+
     async def authenticate(self, credential: str) -> Principal:
         if credential not in self._principals:
             raise Unauthenticated(Reason.CREDENTIAL_INVALID, "the key is not one of ours")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from picstore_catalog.hub import WatchHub
 from picstore_catalog.main import servicers
 from picstore_catalog.settings import CatalogSettings
 from picstore_catalog.uow import UnitOfWork
@@ -66,7 +67,7 @@ async def catalog(settings: CatalogSettings, database: Database) -> AsyncIterato
         server = await stack.enter_async_context(
             RPCServer(
                 settings.rpc,
-                servicers=servicers(settings, work, sweeper),
+                servicers=servicers(settings, work, sweeper, WatchHub(limit=10)),
                 authenticator=keys,
                 verifier=ServiceTokenVerifier(authority),
             )

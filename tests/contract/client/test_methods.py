@@ -38,7 +38,9 @@ def test_every_method_over_http_is_there_under_its_name() -> None:
     expected = {
         method.full_name
         for method in contract_methods()
-        if method.GetOptions().HasExtension(annotations_pb2.http) and not method.client_streaming
+        if method.GetOptions().HasExtension(annotations_pb2.http)
+        and not method.client_streaming
+        and not method.server_streaming
     }
     assert {method.name for method in OFFERED.values()} == expected
 

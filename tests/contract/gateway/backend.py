@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ class Call:
     """One call that came."""
 
     metadata: dict[str, str]
+    remaining_s: float | None = None
+    """Until the deadline that the caller set."""
     requests: list[Any] = field(default_factory=list)
     """All messages, in order."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,8 +57,14 @@ class Backend(grpc.GenericRpcHandler):
         self._routes = {route.rpc_path: route for route in public_routes()}
         self._answers: dict[str, Answer] = {}
         self._decisions: dict[str, Decide] = {}
+        self._streams: dict[str, list[tuple[Answer, ...]]] = {}
+        self._endless: set[str] = set()
         self.calls: dict[str, Call] = {}
+        self.counts: Counter[str] = Counter()
+        """How often a method that streams was called."""
         self.called = asyncio.Event()
+        self.stopping = asyncio.Event()
+        """Set by a test to tell the gateway in front that it is to stop."""
 
     def answer(self, method: str, answer: Answer) -> None:
         """Answer `method` (its plain name) so."""
@@ -64,6 +73,16 @@ class Backend(grpc.GenericRpcHandler):
     def decide(self, method: str, decide: Decide) -> None:
         """Ask after every message of a stream whether to answer already."""
         self._decisions[method] = decide
+
+    def stream(self, method: str, answers: Iterable[Answer], *, endless: bool = False) -> None:
+        """Answer a method that streams so; with `endless`, say nothing more and do not end."""
+        self.streams(method, answers)
+        if endless:
+            self._endless.add(method)
+
+    def streams(self, method: str, *answers: Iterable[Answer]) -> None:
+        """Answer one call after the other with the next of the streams, and then with the last."""
+        self._streams[method] = [tuple(each) for each in answers]
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Return the handler of a method."""
@@ -76,11 +95,15 @@ class Backend(grpc.GenericRpcHandler):
         }
         if route.takes_bytes:
             return grpc.stream_unary_rpc_method_handler(self._receive(route), **kinds)
+        if route.streams:
+            return grpc.unary_stream_rpc_method_handler(self._tell(route), **kinds)
         return grpc.unary_unary_rpc_method_handler(self._respond(route), **kinds)
 
     def _begin(self, route: Route, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-        call = self.calls[route.method.name] = Call(metadata=metadata)
+        call = self.calls[route.method.name] = Call(
+            metadata=metadata, remaining_s=context.time_remaining()
+        )
         self.called.set()
         return call
 
@@ -90,6 +113,22 @@ class Backend(grpc.GenericRpcHandler):
             return await self._finish(route, None, context)
 
         return respond
+
+    def _tell(self, route: Route) -> Callable[..., Any]:
+        async def tell(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            call = self._begin(route, context)
+            call.requests.append(request)
+            self.counts[route.method.name] += 1
+            try:
+                streams = self._streams.get(route.method.name, [()])
+                for answer in streams.pop(0) if len(streams) > 1 else streams[0]:
+                    await context.write(await self._finish(route, answer, context))
+                if route.method.name in self._endless:
+                    await asyncio.Event().wait()
+            finally:
+                call.ended.set()
+
+        return tell
 
     def _receive(self, route: Route) -> Callable[..., Any]:
         async def receive(

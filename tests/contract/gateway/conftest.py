@@ -53,6 +53,7 @@ async def address(backend: Backend, tmp_path: Path) -> AsyncIterator[str]:
             ready=ready,
             version="1.2.3",
             trusted_proxies=PROXIES,
+            stopping=backend.stopping,
         )
         server = await stack.enter_async_context(
             HTTPServer(app, listen="127.0.0.1:0", stop_grace_s=1)

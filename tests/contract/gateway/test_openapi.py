@@ -173,3 +173,20 @@ def test_a_caller_has_a_key_or_a_session(document: dict[str, Any]) -> None:
             assert operation["security"] == [{"key": []}, {"cookie": []}]
         else:
             assert "security" not in operation
+
+
+def test_a_stream_tells_of_its_events(document: dict[str, Any]) -> None:
+    watch = document["paths"]["/api/v1/images/{image_id}/events"]["get"]
+    assert watch["responses"]["200"]["content"].keys() == {"text/event-stream"}
+    schema = watch["responses"]["200"]["content"]["text/event-stream"]["schema"]
+    assert "WatchImagesResponse in JSON" in schema["description"]
+    assert schema["x-data"] == {"$ref": "#/components/schemas/WatchImagesResponse"}
+    assert "output" in document["components"]["schemas"]["WatchImagesResponse"]["properties"]
+    assert {"400", "401", "403", "404", "429"} <= watch["responses"].keys()
+
+
+def test_a_duration_is_a_parameter(document: dict[str, Any]) -> None:
+    get = document["paths"]["/api/v1/images/{image_id}"]["get"]
+    (wait,) = (one for one in get["parameters"] if one["name"] == "wait")
+    assert re.fullmatch(wait["schema"]["pattern"], "1.5s")
+    assert not wait["required"]

@@ -84,6 +84,16 @@ async def _get_picture(world: World, team: Team) -> Message:
     return image_pb2.GetPictureRequest(image_id=team.image_id)
 
 
+@row(f"{CATALOG}ImageService.WatchImage", Bound.PROJECT)
+async def _watch_image(world: World, team: Team) -> Message:
+    return image_pb2.WatchImageRequest(image_id=team.image_id)
+
+
+@row(f"{CATALOG}ImageService.WatchImages", Bound.PROJECT)
+async def _watch_images(world: World, team: Team) -> Message:
+    return image_pb2.WatchImagesRequest(project_id=team.project_id)
+
+
 @row("picstore.upload.v1.UploadService.QuickUpload", Bound.PROJECT)
 async def _quick_upload(world: World, team: Team) -> Sequence[Message]:
     return quick_upload(team.project_id, team.upload_profile_id, photo(16, 16, seed=team.team_id))

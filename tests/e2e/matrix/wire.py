@@ -37,7 +37,10 @@ class Wire(Protocol):
     async def call(
         self, method: MethodDescriptor, requests: Sequence[Message], metadata: Metadata
     ) -> Told:
-        """Call `method` with one message, or with all of a stream, and return how it ended."""
+        """Call `method` with one message, or with all of a stream, and return how it ended.
+
+        Where the answer is a stream, it has ended well with its first message.
+        """
 
 
 class GRPCWire:
@@ -61,6 +64,11 @@ class GRPCWire:
             if method.client_streaming:
                 streaming: Any = channel.stream_unary(path, **kinds)
                 await streaming(_each(requests), metadata=tuple(metadata), timeout=30)
+            elif method.server_streaming:
+                listening: Any = channel.unary_stream(path, **kinds)
+                call = listening(requests[0], metadata=tuple(metadata), timeout=30)
+                await anext(aiter(call))
+                call.cancel()
             else:
                 plain: Any = channel.unary_unary(path, **kinds)
                 await plain(requests[0], metadata=tuple(metadata), timeout=30)
@@ -100,6 +108,8 @@ class HTTPWire:
             answer = await self._http.request(
                 verb, path, params=_query(query), json=body, headers=headers
             )
+        elif method.server_streaming:
+            answer = await self._begin(verb, path, params=_query(first), headers=headers)
         else:
             answer = await self._http.request(verb, path, params=_query(first), headers=headers)
         if answer.is_success:
@@ -111,6 +121,17 @@ class HTTPWire:
             metadata=problem["metadata"],
             message=problem["detail"],
         )
+
+    async def _begin(self, verb: str, path: str, **request: Any) -> httpx.Response:
+        """Return the answer; of one that is a stream only the beginning."""
+        async with self._http.stream(verb, path, **request) as answer:
+            if answer.is_success:
+                lines = answer.aiter_lines()
+                while not (await anext(lines)).startswith((":", "data: ")):
+                    pass
+            else:
+                await answer.aread()
+        return answer
 
 
 def http_rule(method: MethodDescriptor) -> http_pb2.HttpRule | None:

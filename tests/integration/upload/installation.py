@@ -30,6 +30,7 @@ from picstore.upload.v1.upload_pb2_grpc import (
     UploadServiceStub,
     add_UploadServiceServicer_to_server,
 )
+from picstore_catalog.hub import WatchHub
 from picstore_catalog.main import servicers
 from picstore_catalog.settings import CatalogSettings
 from picstore_catalog.uow import UnitOfWork
@@ -184,7 +185,7 @@ async def installation(
         catalog_server = await stack.enter_async_context(
             RPCServer(
                 settings.rpc,
-                servicers=servicers(settings, work, sweeper),
+                servicers=servicers(settings, work, sweeper, WatchHub(limit=10)),
                 authenticator=keys,
                 verifier=verifier,
             )

@@ -49,7 +49,15 @@ class Authentication:
         if rule.audience is not Audience.PUBLIC:
             call.principal = await self._principal(call)
             rule.admit(call.principal)
-        with acting_as(call.principal):
+
+        async def renew() -> Principal:
+            principal = await self._principal(call)
+            rule.admit(principal)
+            assert principal is not None  # or it had not been admitted
+            return principal
+
+        of_user = call.principal is not None and call.principal.service is None
+        with acting_as(call.principal, renew=renew if of_user else None):
             yield
 
     async def _principal(self, call: Call) -> Principal | None:

@@ -14,10 +14,13 @@ from picstore_kit.rpc.call import Call
 
 
 class LoadShedding:
-    """Serves at most `limit` calls at once."""
+    """Serves at most `limit` calls at once, and `listeners` of those that only listen to a stream.
 
-    def __init__(self, limit: int) -> None:
-        self._free = limit
+    The latter last for minutes and do next to nothing; among the others they would take all places.
+    """
+
+    def __init__(self, limit: int, *, listeners: int) -> None:
+        self._free = {False: limit, True: listeners}
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
@@ -25,12 +28,13 @@ class LoadShedding:
         if call.infrastructure:
             yield
             return
-        if self._free == 0:
+        kind = call.listening
+        if self._free[kind] == 0:
             raise ResourceExhausted(
                 Reason.OVERLOADED, "the service is busy; try again shortly", retry_after=1.0
             )
-        self._free -= 1
+        self._free[kind] -= 1
         try:
             yield
         finally:
-            self._free += 1
+            self._free[kind] += 1

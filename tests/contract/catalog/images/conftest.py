@@ -27,6 +27,7 @@ from picstore.jobs.v1.job_pb2 import (
     WantedOutput,
 )
 from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
+from picstore_catalog.hub import WatchHub
 from picstore_catalog.main import servicers
 from picstore_catalog.settings import CatalogSettings
 from picstore_catalog.uow import UnitOfWork
@@ -82,6 +83,10 @@ class Callers:
         key = self._keys.make(team_id, grants)
         return await self._client(BearerCredentials(lambda: key))
 
+    def revoke_last(self) -> None:
+        """Make the key that was made last be no good any more."""
+        self._keys.revoke_last()
+
     async def service(self, name: str, *, acting_for: Principal | None = None) -> Client:
         token = self._authority.token(name)
         if acting_for is None:
@@ -94,7 +99,15 @@ class Callers:
 
 
 @pytest.fixture
-async def callers(settings: CatalogSettings, database: Database) -> AsyncIterator[Callers]:
+def hub() -> WatchHub:
+    """What the catalog's watchers are woken by; nobody tells it anything unless a test does."""
+    return WatchHub(limit=10)
+
+
+@pytest.fixture
+async def callers(
+    settings: CatalogSettings, database: Database, hub: WatchHub
+) -> AsyncIterator[Callers]:
     work = UnitOfWork(database)
     sweeper = Sweeper(work, interval=timedelta(seconds=settings.sweep_interval_s))
     keys, authority = KnownKeys(), TokenAuthority()
@@ -102,7 +115,7 @@ async def callers(settings: CatalogSettings, database: Database) -> AsyncIterato
         server = await stack.enter_async_context(
             RPCServer(
                 settings.rpc,
-                servicers=servicers(settings, work, sweeper),
+                servicers=servicers(settings, work, sweeper, hub),
                 authenticator=keys,
                 verifier=ServiceTokenVerifier(authority),
             )
@@ -202,7 +215,7 @@ def commit_of(resolved: ingest_pb2.ResolveUploadResponse) -> ingest_pb2.CommitIm
 @pytest.fixture
 async def image(upload: Client, resolved: ingest_pb2.ResolveUploadResponse) -> Image:
     """A picture that was committed."""
-    return await upload.ingest.CommitImage(commit_of(resolved))
+    return (await upload.ingest.CommitImage(commit_of(resolved))).image
 
 
 @pytest.fixture
