@@ -47,6 +47,8 @@ _HINTS: Final = {
     Reason.OPERATOR_MANAGED: "ask the operator to change it, by `picstore bootstrap`",
     Reason.LAST_ADMIN: "give `team:admin` to somebody else first",
     Reason.UPLOAD_PROFILE_REQUIRED: "name one by --upload-profile",
+    Reason.IMAGE_DUPLICATE: "take the picture that is there, or say --on-duplicate",
+    Reason.PRESIGN_UNSUPPORTED: "leave --via out: Pic Store passes the bytes on",
     Reason.DEPENDENCY_UNAVAILABLE: "run `picstore doctor`",
     Reason.OVERLOADED: "try again in a moment",
 }
@@ -95,9 +97,10 @@ def complain(error: PicstoreError | OSError, *, subject: str = "") -> None:
         )
 
 
-def complain_as_json(error: PicstoreError) -> None:
+def complain_as_json(error: PicstoreError, *, subject: str = "") -> None:
     """Tell a program of an error: one line of JSON on standard error."""
     told = {
+        **({"subject": subject} if subject else {}),
         "code": error.code.name,
         "reason": error.reason.value,
         "message": error.message,

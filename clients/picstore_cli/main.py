@@ -26,6 +26,12 @@ class Commands(LazyGroup):
             help="Upload pictures, wait for them, and print their tags.",
             panel=_WORK,
         ),
+        "upload": Entry(
+            module="upload",
+            help="Upload pictures; what was interrupted goes on.",
+            panel=_WORK,
+        ),
+        "uploads": Entry(module="uploads", help="Uploads that are on their way.", panel=_WORK),
         "images": Entry(module="images", help="List, describe and look up pictures.", panel=_WORK),
         "import": Entry(
             module="imports", help="Have pictures fetched from URLs and buckets.", panel=_WORK

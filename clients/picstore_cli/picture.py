@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,7 @@ from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore_cli.console import json_text
 from picstore_cli.progress import Progress
+from picstore_cli.resuming import state_of
 from picstore_client import PicStoreClient, sha256_of
 from picstore_kit.errors import PicstoreError
 
@@ -134,32 +136,38 @@ class _PictureMaker:
         uploaded = image is None
         if image is None:
             image = await self._upload(path, digest)
-        if not uploaded and self._options.alt_text not in ("", image.alt_text):
-            image = await self._client.set_alt_text(image.id, self._options.alt_text)
-        image = await self._ready(path, image)
-        picture = await self._client.get_picture(image.id, sizes=self._options.sizes)
+        with self._converting(path, image) as show:
+            image, picture = await self._client.finish(
+                image,
+                alt_text=self._options.alt_text,
+                sizes=self._options.sizes,
+                timeout_s=self._options.timeout_s,
+                on_change=show,
+            )
         return Result(path=path, image=image, picture=picture, uploaded=uploaded)
 
     async def _upload(self, path: Path, digest: str) -> Image:
         total = (await asyncio.to_thread(path.stat)).st_size
         with self._progress.uploading(path, total) as advance:
-            return await self._client.quick_upload(
-                self._project_id,
+            uploaded = await self._client.upload(
                 path,
+                project=self._project_id,
                 sha256=digest,
+                skip_known=False,  # it has been asked already
                 upload_profile=self._options.upload_profile,
                 alt_text=self._options.alt_text,
                 location=self._options.location,
                 progress=advance,
+                state=state_of(self._client.url, self._project_id, digest),
             )
+        return uploaded.image
 
-    async def _ready(self, path: Path, image: Image) -> Image:
+    def _converting(
+        self, path: Path, image: Image
+    ) -> AbstractContextManager[Callable[[Image], None] | None]:
         if image.state == Image.STATE_READY:
-            return await self._client.get_image(image.id)  # with its outputs
-        with self._progress.converting(path) as show:
-            return await self._client.wait_ready(
-                image.id, timeout_s=self._options.timeout_s, on_change=show
-            )
+            return nullcontext()
+        return self._progress.converting(path)
 
 
 def render(result: Result, form: PictureFormat) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from picstore.catalog.v1.image_pb2 import Image, Output
@@ -18,8 +18,13 @@ from picstore_cli.console import note, size
 class Progress(Protocol):
     """Hears how far files are."""
 
-    def uploading(self, path: Path, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Yield what to call with each number of bytes that was sent."""
+    def overall(self, files: int, total: int) -> AbstractContextManager[None]:
+        """Show the bytes of all files together, as long as the block lasts."""
+
+    def uploading(
+        self, path: Path, total: int | None
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Yield what to call with each number of bytes that was sent; `total` may be unknown."""
 
     def converting(self, path: Path) -> AbstractContextManager[Callable[[Image], None]]:
         """Yield what to call when the picture has changed."""
@@ -48,13 +53,32 @@ class BarProgress:
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
+        self._overall: TaskID | None = None
 
     @contextmanager
-    def uploading(self, path: Path, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a bar of bytes."""
-        task = self._bars.add_task(f"upload  {path.name}", total=total, amount=size(total))
+    def overall(self, files: int, total: int) -> Iterator[None]:
+        """Show one bar more."""
+        amount = f"{files} files, {size(total)}"
+        self._overall = self._bars.add_task("all", total=total, amount=amount)
         try:
-            yield lambda count: self._bars.advance(task, count)
+            yield
+        finally:
+            self._bars.remove_task(self._overall)
+            self._overall = None
+
+    @contextmanager
+    def uploading(self, path: Path, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show a bar of bytes."""
+        amount = "" if total is None else size(total)
+        task = self._bars.add_task(f"upload  {path.name}", total=total, amount=amount)
+
+        def advance(count: int) -> None:
+            self._bars.advance(task, count)
+            if self._overall is not None and total is not None:
+                self._bars.advance(self._overall, count)
+
+        try:
+            yield advance
         finally:
             self._bars.remove_task(task)
 
@@ -79,9 +103,14 @@ class LineProgress:
     """A line when something begins, for logs."""
 
     @contextmanager
-    def uploading(self, path: Path, total: int) -> Iterator[Callable[[int], None]]:
+    def overall(self, files: int, total: int) -> Iterator[None]:
+        """Write nothing: each file has its lines."""
+        yield
+
+    @contextmanager
+    def uploading(self, path: Path, total: int | None) -> Iterator[Callable[[int], None]]:
         """Write that the upload begins."""
-        note(f"{path.name}: uploading {size(total)}")
+        note(f"{path.name}: uploading" + ("" if total is None else f" {size(total)}"))
         yield lambda count: None
 
     @contextmanager

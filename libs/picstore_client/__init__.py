@@ -4,10 +4,8 @@
     from picstore_client.methods import LIST_PROJECTS
 
     async with PicStoreClient("http://127.0.0.1:8080", api_key) as client:
-        project = await client.find_project("website")
-        image = await client.quick_upload(project.id, Path("photo.jpg"), alt_text="A dog")
-        await client.wait_ready(image.id)
-        picture = await client.get_picture(image.id)
+        uploaded = await client.upload(Path("photo.jpg"), project="website", alt_text="A dog")
+        picture = await client.picture(uploaded.image)
         print(picture.html)
         # What has no method of its own is called by its name in the contract.
         async for project in client.pages(LIST_PROJECTS, ListProjectsRequest()):
@@ -21,5 +19,7 @@ from __future__ import annotations
 
 from picstore_client.client import PicStoreClient
 from picstore_client.hashing import sha256_of
+from picstore_client.plan import OnDuplicate, Via
+from picstore_client.uploading import UploadedImage
 
-__all__ = ["PicStoreClient", "sha256_of"]
+__all__ = ["OnDuplicate", "PicStoreClient", "UploadedImage", "Via", "sha256_of"]

@@ -1,30 +1,16 @@
-"""The client: one connection pool, one method for each thing that applications do."""
+"""The client: one method for each thing that applications do."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import mimetypes
-import re
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote, urlsplit
-from uuid import uuid4
+from typing import Final
+from urllib.parse import quote
 
-import httpx
-from google.protobuf import json_format
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import Message
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-from tenacity.wait import wait_base
 
 from picstore.auth.v1.authentication_pb2 import GetPrincipalRequest, Principal
 from picstore.catalog.v1.image_pb2 import (
@@ -38,8 +24,11 @@ from picstore.catalog.v1.image_pb2 import (
 )
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import GetProjectRequest, ListProjectsRequest, Project
-from picstore_client.method import ItemT, ListMethod, Method, RequestT, ResponseT
+from picstore.upload.v1.upload_pb2 import DeleteUploadRequest
+from picstore_client.connection import Connection
+from picstore_client.meter import Meter, Progress
 from picstore_client.methods import (
+    DELETE_UPLOAD,
     GET_IMAGE,
     GET_PICTURE,
     GET_PRINCIPAL,
@@ -49,113 +38,29 @@ from picstore_client.methods import (
     LOOKUP_IMAGES,
     UPDATE_IMAGE,
 )
-from picstore_client.problems import error_of, foreign, unreachable
-from picstore_client.transcoding import http_call
+from picstore_client.plan import OnDuplicate, UploadPlan, Via, media_type_of
+from picstore_client.quick import send_file
+from picstore_client.remembering import forget, recall
+from picstore_client.sources import Content, opened
+from picstore_client.uploading import UploadedImage, upload_source
 from picstore_client.watching import LONGEST_WAIT_S, wait_ready, watch_image
 from picstore_kit.errors import (
-    InvalidArgument,
+    InvalidField,
     NotFound,
-    PicstoreError,
-    Reason,
-    Unauthenticated,
-    Unavailable,
 )
 
-_BLOCK_BYTES: Final = 256 * 1024
-_ATTEMPTS: Final = 4
-_CONNECT_TIMEOUT_S: Final = 5.0
-_MAX_RETRY_AFTER_S: Final = 5.0
 _LOOKUP_SHA256S: Final = 1000
 """The most hashes that one lookup takes."""
-_PAGE_SIZE: Final = 500
-"""The most that one page holds."""
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_KEY: Final = re.compile(r"[!-~]+")
-
-MessageT = TypeVar("MessageT", bound=Message)
-Progress = Callable[[int], None]
-"""Is told the number of bytes that have been sent since the last time."""
+_WAIT_S: Final = 300.0
+"""How long a conversion is waited for if nobody says."""
 
 
-class PicStoreClient:
+class PicStoreClient(Connection):
     """Calls a Pic Store gateway; an async context manager.
 
     Every method raises a `PicstoreError`: the one that Pic Store answered with, or `Unavailable` if
-    it does not answer. What does no harm when it is repeated is repeated a few times before that;
-    uploads never are, for the caller can look a hash up first.
+    it does not answer. What does no harm when it is repeated is repeated a few times before that.
     """
-
-    def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 30.0) -> None:
-        """Prepare to call the gateway at `url`; `timeout_s` is for each wait for it.
-
-        The credential of a session is as good as an API key. Without either, only what is public
-        can be called, such as `LOGIN`.
-
-        Raises:
-            ValueError: The URL is none of HTTP.
-            Unauthenticated: The key holds what no key does.
-        """
-        parsed = urlsplit(url)
-        if parsed.scheme not in ("http", "https") or not parsed.hostname:
-            raise ValueError(f"{url} is no URL of a gateway")
-        if api_key is not None and not _KEY.fullmatch(api_key):
-            raise Unauthenticated(Reason.CREDENTIAL_INVALID, "this can't be an API key")
-        self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(
-            base_url=self._url,
-            headers={} if api_key is None else {"authorization": f"Bearer {api_key}"},
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
-            # No proxy is between us and this machine, whatever the environment says of others.
-            trust_env=parsed.hostname not in _LOOPBACK,
-        )
-
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
-
-    async def call(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
-        """Call any method of `picstore_client.methods`.
-
-        Where the request takes a `request_id` and has none, it gets one; so a call that was
-        answered, but whose answer was lost, is not done twice when it is repeated.
-        """
-        if method.takes_request_id and not getattr(request, "request_id", ""):
-            request = _with(request, request_id=str(uuid4()))
-        call = http_call(method.descriptor, request)
-        repeats = call.verb == "GET" or method.repeatable
-        return await (self._repeated if repeats else self._send)(
-            method.response, call.verb, call.path, params=call.params, json=call.body
-        )
-
-    async def pages(
-        self,
-        method: ListMethod[RequestT, ResponseT, ItemT],
-        request: RequestT,
-        *,
-        limit: int | None = None,
-    ) -> AsyncIterator[ItemT]:
-        """Yield all that a method lists, at most `limit`, fetching page after page."""
-        token = ""
-        count = 0
-        size = min(limit or _PAGE_SIZE, _PAGE_SIZE)
-        while True:
-            page = await self.call(method, _with(request, page_size=size, page_token=token))
-            for item in method.items(page):
-                if count == limit:
-                    return
-                count += 1
-                yield item
-            token = getattr(page, "next_page_token", "")
-            if not token or count == limit:
-                return
 
     async def get_principal(self) -> Principal:
         """Say who the credential belongs to and what it may do."""
@@ -207,9 +112,10 @@ class PicStoreClient:
         location: str = "",
         progress: Progress | None = None,
     ) -> Image:
-        """Upload a file as a new picture; with `sha256` (hex) it is refused unless it is unchanged.
+        """Upload a file as a new picture by one request, once; `upload` does more.
 
-        `progress` is told of bytes as they are sent.
+        With `sha256` (hex) it is refused unless it is unchanged. `progress` is told of bytes as
+        they are sent.
 
         Raises:
             OSError: The file can't be read.
@@ -221,22 +127,131 @@ class PicStoreClient:
             "alt_text": alt_text,
             "location": location,
         }
-        size = (await asyncio.to_thread(path.stat)).st_size
-        headers = {
-            "content-type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-            "content-length": str(size),
-        }
-        if sha256 is not None:
-            digest = base64.b64encode(bytes.fromhex(sha256)).decode()
-            headers["content-digest"] = f"sha-256=:{digest}:"
-        return await self._send(
-            Image,
-            "POST",
-            f"/api/v1/projects/{_quoted(project_id)}/quick_upload",
-            params={name: text for name, text in texts.items() if text},
-            headers=headers,
-            content=_blocks(path, size, progress),
-        )
+        meter = Meter(progress)
+        async with opened(path) as source:
+
+            async def blocks() -> AsyncIterator[bytes]:
+                async for block in source.blocks(0, source.size):
+                    yield block
+                    meter.add(len(block))
+
+            return await send_file(
+                self,
+                f"/api/v1/projects/{quote(project_id, safe='')}/quick_upload",
+                {name: text for name, text in texts.items() if text},
+                content_type=media_type_of(path.name),
+                size=source.size,
+                sha256=sha256 or "",
+                blocks=blocks(),
+            )
+
+    async def upload(
+        self,
+        content: Content,
+        *,
+        project: str = "",
+        image: str = "",
+        upload_profile: str = "",
+        filename: str = "",
+        alt_text: str = "",
+        location: str = "",
+        content_type: str = "",
+        on_duplicate: OnDuplicate = OnDuplicate.RETURN_EXISTING,
+        via: Via = Via.AUTO,
+        sha256: str = "",
+        skip_known: bool = True,
+        progress: Progress | None = None,
+        wait: bool | float = False,
+        state: Path | None = None,
+        patience_s: float = 60.0,
+    ) -> UploadedImage:
+        """Upload a file, bytes or a stream by the way that suits its size.
+
+        Bytes that the project has already are not sent. What breaks off is sent again, or goes on
+        where it was, until there is no progress in `patience_s` seconds of waiting. An upload that
+        is cancelled goes on, too, when it is called again with the same file and `state`, be it by
+        another process; `abort_upload` gives it up.
+
+        Args:
+            content: A path, bytes, or an open file, which is read from where it is to its end.
+            project: Its id or short name; may be left out where the caller can see only one.
+            image: The picture that the bytes are for, announced or to be replaced; none for a new.
+            upload_profile: Its id or short name; the API key's default if empty.
+            filename: The name of the file, if it is not that of the path.
+            alt_text: What the picture shows.
+            location: The folder in the URLs of the outputs, such as `blog/2026`.
+            content_type: The media type; by the name of the file if empty.
+            on_duplicate: What is to happen if the project has the bytes already.
+            via: The way that the bytes go.
+            sha256: Of the content in hexadecimal, if it is known; other bytes are refused.
+            skip_known: Whether to ask for the hash before anything is sent.
+            progress: Is told of bytes as they are sent, or sent again.
+            wait: Whether to wait until pages can show it; seconds, or True for five minutes.
+            state: A file to remember an unfinished upload in (not used by QUICK).
+            patience_s: How many seconds to wait, in all, without progress.
+
+        Raises:
+            OSError: The content can't be read.
+            InvalidArgument: It was changed meanwhile, or is refused for what it is.
+            PermissionDenied: The credential may not upload here.
+            FailedPrecondition: The store has no presigned requests (PRESIGN_UNSUPPORTED), or other
+                bytes are there than were sent (UPLOAD_DIGEST_WRONG).
+            Unavailable: There was no progress for too long.
+        """
+        async with opened(content) as source:
+            name = filename or source.name
+            plan = UploadPlan(
+                project_id=await self._project_id(project, image),
+                image_id=image,
+                upload_profile=upload_profile,
+                filename=name,
+                alt_text=alt_text,
+                location=location,
+                content_type=content_type or media_type_of(name),
+                on_duplicate=on_duplicate,
+                size=source.size,
+                sha256=sha256.lower() or await source.sha256(),
+            )
+            uploaded = await upload_source(
+                self,
+                plan,
+                source,
+                via=via,
+                skip_known=skip_known,
+                meter=Meter(progress),
+                state=state,
+                patience_s=patience_s,
+            )
+        if wait is False:
+            return uploaded
+        seconds = _WAIT_S if wait is True else wait
+        ready = await self.wait_ready(uploaded.image.id, timeout_s=seconds)
+        return replace(uploaded, image=ready)
+
+    async def _project_id(self, project: str, image: str) -> str:
+        """Return the id of the project that is named, or is the only one in question."""
+        if project.startswith("prj_"):
+            return project
+        if project:
+            return (await self.find_project(project)).id
+        if image:
+            return (await self.get_image(image)).project_id
+        found = (await self.call(LIST_PROJECTS, ListProjectsRequest(page_size=2))).projects
+        if len(found) != 1:
+            raise InvalidField("project", "must say which of the projects")
+        return found[0].id
+
+    async def abort_upload(self, state: Path) -> bool:
+        """Give up the unfinished upload that a file remembers; say whether there was one.
+
+        A picture that it has become stays.
+        """
+        remembered = await asyncio.to_thread(recall, state)
+        if remembered is not None:
+            with contextlib.suppress(NotFound):
+                await self.call(DELETE_UPLOAD, DeleteUploadRequest(upload_id=remembered.upload_id))
+        await asyncio.to_thread(forget, state)
+        return remembered is not None
 
     async def get_image(self, image_id: str) -> Image:
         """Return a picture with its outputs."""
@@ -281,70 +296,63 @@ class PicStoreClient:
         """Return what a page needs to show a picture."""
         return await self.call(GET_PICTURE, GetPictureRequest(image_id=image_id, sizes=sizes))
 
+    async def picture(
+        self,
+        content: Image | Path | str,
+        *,
+        project: str = "",
+        upload_profile: str = "",
+        alt_text: str = "",
+        location: str = "",
+        sizes: str = "",
+        timeout_s: float = _WAIT_S,
+        progress: Progress | None = None,
+        state: Path | None = None,
+    ) -> Picture:
+        """Return what a page needs to show a file, or a picture that is there; wait if need be.
+
+        A `Path` is uploaded as `upload` does it, unless the project has its bytes already; a text
+        is a picture's id. An `alt_text` is given to a picture that was there, too.
+
+        Raises:
+            OSError: The file can't be read.
+            FailedPrecondition: The picture is FAILED, for the reason that the error has.
+            DeadlineExceeded: The conversion takes longer than `timeout_s` seconds.
+        """
+        if isinstance(content, Path):
+            uploaded = await self.upload(
+                content,
+                project=project,
+                upload_profile=upload_profile,
+                alt_text=alt_text,
+                location=location,
+                progress=progress,
+                state=state,
+            )
+            image = uploaded.image
+        else:
+            image = content if isinstance(content, Image) else await self.get_image(content)
+        _, picture = await self.finish(image, alt_text=alt_text, sizes=sizes, timeout_s=timeout_s)
+        return picture
+
+    async def finish(
+        self,
+        image: Image,
+        *,
+        alt_text: str = "",
+        sizes: str = "",
+        timeout_s: float = _WAIT_S,
+        on_change: Callable[[Image], None] | None = None,
+    ) -> tuple[Image, Picture]:
+        """Wait for a picture as `wait_ready` does, and return it with what a page needs.
+
+        It is given the alternative text, if there is one and it has another.
+        """
+        if alt_text not in ("", image.alt_text):
+            image = await self.set_alt_text(image.id, alt_text)
+        image = await self.wait_ready(image.id, timeout_s=timeout_s, on_change=on_change)
+        return image, await self.get_picture(image.id, sizes=sizes)
+
     def list_images(self, project_id: str, *, limit: int | None = None) -> AsyncIterator[Image]:
         """Yield a project's pictures, newest first, at most `limit` of them."""
         return self.pages(LIST_IMAGES, ListImagesRequest(project_id=project_id), limit=limit)
-
-    async def _repeated(
-        self, kind: type[MessageT], verb: str, path: str, **request: Any
-    ) -> MessageT:
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=_RetryAfter() + wait_random_exponential(multiplier=0.1, max=2.0),
-            reraise=True,
-        )
-        return await attempts(self._send, kind, verb, path, **request)
-
-    async def _send(self, kind: type[MessageT], verb: str, path: str, **request: Any) -> MessageT:
-        try:
-            response = await self._http.request(verb, path, **request)
-        except httpx.TransportError as error:
-            raise unreachable(self._url, error) from error
-        if not response.is_success:
-            raise error_of(response)
-        try:
-            # 204 says nothing, which is all that some messages have to say.
-            content = response.content or b"{}"
-            return json_format.Parse(content, kind(), ignore_unknown_fields=True)
-        except (json_format.ParseError, UnicodeDecodeError):
-            raise foreign(response) from None
-
-
-class _RetryAfter(wait_base):
-    """Waits as long as the server asked for, within reason."""
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome is not None else None
-        seconds = error.retry_after if isinstance(error, PicstoreError) else None
-        return min(seconds or 0.0, _MAX_RETRY_AFTER_S)
-
-
-async def _blocks(path: Path, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
-    """Yield the file's bytes, exactly as many as were promised."""
-    left = size
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while left > 0 and (block := await asyncio.to_thread(file.read, min(left, _BLOCK_BYTES))):
-            yield block
-            left -= len(block)
-            if progress is not None:
-                progress(len(block))
-    finally:
-        file.close()
-    if left:
-        raise InvalidArgument(Reason.UPLOAD_INCOMPLETE, f"{path} was changed while it was sent")
-
-
-def _with(request: MessageT, **fields: int | str) -> MessageT:
-    """Return a copy of a request with some fields set."""
-    copy = type(request)()
-    copy.CopyFrom(request)
-    for name, value in fields.items():
-        setattr(copy, name, value)
-    return copy
-
-
-def _quoted(name: str) -> str:
-    """Write an id or name so that it stays one part of a path."""
-    return quote(name, safe="")

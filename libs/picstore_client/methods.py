@@ -1,6 +1,6 @@
 """The methods that the gateway offers over HTTP, by name; a test holds them to the contract.
 
-Uploads are not among them: they take a file, see `PicStoreClient.quick_upload`; and neither are
+What takes the bytes of a file is not among them, see `PicStoreClient.upload`; and neither are
 streams, see `PicStoreClient.watch_image`.
 """
 
@@ -140,6 +140,13 @@ from picstore.upload.v1.import_pb2 import (
     ListImportItemsResponse,
     ListImportJobsRequest,
     ListImportJobsResponse,
+)
+from picstore.upload.v1.upload_pb2 import (
+    CompleteUploadRequest,
+    CreateUploadRequest,
+    DeleteUploadRequest,
+    GetUploadRequest,
+    Upload,
 )
 from picstore_client.method import ItemT, ListMethod, Method, RequestT, ResponseT
 
@@ -360,3 +367,7 @@ LIST_IMPORT_ITEMS = _paged(
 CANCEL_IMPORT_JOB = _unary(
     "upload.v1.ImportService.CancelImportJob", CancelImportJobRequest, ImportJob
 )
+CREATE_UPLOAD = _unary("upload.v1.UploadService.CreateUpload", CreateUploadRequest, Upload)
+GET_UPLOAD = _unary("upload.v1.UploadService.GetUpload", GetUploadRequest, Upload)
+COMPLETE_UPLOAD = _unary("upload.v1.UploadService.CompleteUpload", CompleteUploadRequest, Image)
+DELETE_UPLOAD = _unary("upload.v1.UploadService.DeleteUpload", DeleteUploadRequest, Empty)
