@@ -171,7 +171,6 @@ ENDING: Final = frozenset(
         Reason.IMAGE_TYPE_MISMATCH,
         Reason.IMAGE_TRUNCATED,
         Reason.IMAGE_CORRUPT,
-        Reason.IMAGE_ANIMATED,
         Reason.IMAGE_DUPLICATE,
         Reason.LIMIT_BYTES,
         Reason.LIMIT_PIXELS,

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from picstore_client import PicStoreClient
-from tests.contract.gateway.conftest import address, backend
+from tests.contract.gateway.conftest import address, backend, cors_origins
 
-__all__ = ["address", "backend"]
+__all__ = ["address", "backend", "cors_origins"]
 
 
 @pytest.fixture

@@ -159,11 +159,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "IMAGE_CORRUPT", "domain": "picstore", "metadata": {"format": "png"}}
     """
-    ERROR_REASON_IMAGE_ANIMATED: _ErrorReason.ValueType  # 28
-    """The picture moves, and moving pictures are not accepted.
-
-        {"reason": "IMAGE_ANIMATED", "domain": "picstore", "metadata": {"frames": "12"}}
-    """
     ERROR_REASON_LIMIT_BYTES: _ErrorReason.ValueType  # 29
     """The file is larger than allowed.
 
@@ -551,11 +546,6 @@ ERROR_REASON_IMAGE_CORRUPT: ErrorReason.ValueType  # 27
 """The picture can't be read.
 
     {"reason": "IMAGE_CORRUPT", "domain": "picstore", "metadata": {"format": "png"}}
-"""
-ERROR_REASON_IMAGE_ANIMATED: ErrorReason.ValueType  # 28
-"""The picture moves, and moving pictures are not accepted.
-
-    {"reason": "IMAGE_ANIMATED", "domain": "picstore", "metadata": {"frames": "12"}}
 """
 ERROR_REASON_LIMIT_BYTES: ErrorReason.ValueType  # 29
 """The file is larger than allowed.
