@@ -88,6 +88,7 @@ class DataDir:
         self._state = _State()
         self._children: dict[int, Child] = {}
         self._since = datetime.now(UTC)
+        self._claims = ports.Claims()
 
     def acquire(self) -> None:
         """Take the directory, making it if it is missing, and end what a killed stack left behind.
@@ -128,6 +129,7 @@ class DataDir:
             os.ftruncate(self._lock, 0)
             os.close(self._lock)
             self._lock = None
+        self._claims.close()
 
     def announce(self, urls: Mapping[str, str]) -> None:
         """Write down for a second start who runs here and where it is reached."""
@@ -180,7 +182,11 @@ class DataDir:
                     f'"ports" in {self.path / "state.json"}'
                 )
             others = set(self._state.ports.values())
-            port = ports.choose(lambda candidate: candidate not in others and fits(candidate))
+            port = ports.choose(
+                lambda candidate: (
+                    candidate not in others and fits(candidate) and self._claims.take(candidate)
+                )
+            )
             self._state.ports[name] = port
             self._write_state()
         return port

@@ -11,7 +11,7 @@ from typing import Final
 
 from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
-from tests.perf import bus, catalog, overhead, upload
+from tests.perf import bus, catalog, ingest, overhead, upload
 from tests.perf.figures import UnreadableFigures, add_figures
 from tests.perf.imaging import ladder
 from tests.perf.photos import VARIABLE, NoPhotos
@@ -33,6 +33,9 @@ GROUPS: Final = {
     "imaging": Group(summary="CPU time of the ladder beside the naive way", run=ladder.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
     "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
+    "ingest": Group(
+        summary="every way to upload beside a plain PUT; memory; slow clients", run=ingest.run
+    ),
     "catalog": Group(
         summary="lookups, pages and permissions of a million pictures", run=catalog.run
     ),

@@ -56,7 +56,7 @@ def run() -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory() as directory,
         live_stack(Path(directory) / "stack", PICSTORE_INGEST__MAX_BYTES=str(size)) as stack,
-        _nothing_converted(stack),
+        nothing_converted(stack),
     ):
         idle = RSSWatch(stack).peak
         over_http = _watched(stack, "HTTP", idle, lambda: _send_by_http(stack, size))
@@ -90,7 +90,7 @@ def _row(growth: Growth, size: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def _nothing_converted(stack: LiveStack) -> Iterator[None]:
+def nothing_converted(stack: LiveStack) -> Iterator[None]:
     """Let the jobs wait, so that nothing converts one file while the next comes in."""
     converter = psutil.Process(stack.pid("converter"))
     converter.suspend()
