@@ -214,7 +214,7 @@ def command_line(stack: LiveStack, project_id: str, file: File) -> str:
         PICSTORE_API_KEY=stack.api_key,
     )
     if done.returncode:
-        raise Refused(json.loads(done.stderr.splitlines()[-1])["reason"])
+        raise Refused(json.loads(done.stderr.splitlines()[-1])["error"]["reason"])
     return str(json.loads(done.stdout)["id"])
 
 
@@ -272,7 +272,7 @@ def _id(answer: httpx.Response) -> str:
 
 def _imported(stack: LiveStack, job: Mapping[str, Any]) -> str:
     (item,) = items_of(stack, job["id"])
-    if item["state"] not in ("STATE_IMPORTED", "STATE_DUPLICATE"):
+    if item["state"] not in ("STATE_IMPORTED", "STATE_DUPLICATE") or item.get("reason"):
         raise Refused(item["reason"])
     return str(item["image_id"])
 
