@@ -139,7 +139,7 @@ def test_a_form_and_a_raw_body_bring_the_same_picture(
         form = http.post(
             path,
             files={"file": ("dog.jpg", fresh_photo.read_bytes(), "image/jpeg")},
-            params={"location": "blog/2026", "alt_text": "A dog"},
+            params={"location": "blog/2026", "alt_text": "A dog", "on_duplicate": "create"},
         )
 
     assert (raw.status_code, form.status_code) == (201, 201)
@@ -161,12 +161,16 @@ def test_a_picture_can_be_announced_first(
         image_id = announced.json()["id"]
         early = http.get(f"/api/v1/images/{image_id}/picture")
         sent = http.post(f"/api/v1/images/{image_id}/upload", content=fresh_photo.read_bytes())
-        again = http.post(f"/api/v1/images/{image_id}/upload", content=fresh_photo.read_bytes())
+        again = http.post(
+            f"/api/v1/images/{image_id}/upload",
+            content=fresh_photo.read_bytes(),
+            params={"on_duplicate": "refuse"},
+        )
 
     assert announced.json()["state"] == "STATE_AWAITING_UPLOAD"
     assert (early.status_code, early.json()["reason"]) == (409, "STATE_WRONG")
     assert (sent.status_code, sent.json()["id"]) == (200, image_id)
-    assert (again.status_code, again.json()["reason"]) == (409, "STATE_WRONG")
+    assert (again.status_code, again.json()["reason"]) == (409, "IMAGE_DUPLICATE")
 
     async def wait() -> Image:
         async with stack.client() as client:
