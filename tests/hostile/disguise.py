@@ -36,6 +36,11 @@ _OTHERS: Final[dict[str, tuple[bytes, SourceFormat, Reason]]] = {
         SourceFormat.JP2,
         Reason("IMAGE_FORMAT_UNSUPPORTED"),
     ),
+    "a newer codestream": (
+        b"\xff\x0a" + bytes(60),
+        SourceFormat.JXL,
+        Reason.IMAGE_FORMAT_UNSUPPORTED,
+    ),
     "nothing": (b"", SourceFormat.PNG, Reason.UPLOAD_EMPTY),
     "zeros": (bytes(4096), SourceFormat.PNG, Reason.IMAGE_UNRECOGNISED),
     "one byte": (b"\xff", SourceFormat.JPEG, Reason.IMAGE_UNRECOGNISED),

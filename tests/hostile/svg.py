@@ -132,7 +132,8 @@ def _puzzles() -> Iterator[tuple[str, Make]]:
     yield (
         "a pattern of itself",
         lambda: svg(
-            "<pattern id='a' width='1' height='1'><rect width='9' height='9' fill='url(#a)'/></pattern>"
+            "<pattern id='a' width='1' height='1'>"
+            "<rect width='9' height='9' fill='url(#a)'/></pattern>"
             "<rect width='64' height='64' fill='url(#a)'/>"
         ),
     )
