@@ -85,7 +85,7 @@ def polyglots() -> Iterator[Case]:
     for name in ("jpeg", "png", "animated gif", "webp", "avif", "heic", "tiff"):
         format = SourceFormat(name.rpartition(" ")[2])
         yield harmless(f"{name} that is a zip as well", format, partial(_with_zip, name))
-        yield harmless(f"{name} with a page after it", format, lambda n=name: whole(n) + _HTML)
+        yield harmless(f"{name} with a page after it", format, partial(_with_page, name))
     yield harmless("png with a page in its text", SourceFormat.PNG, _png_with_page)
     yield harmless("jpeg with a page in its comment", SourceFormat.JPEG, _jpeg_with_page)
     yield either("gif that is a script", SourceFormat.GIF, _gif_that_is_a_script)
@@ -101,6 +101,10 @@ def _with_zip(name: str) -> bytes:
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(zipfile.ZipInfo("index.html"), _HTML)
     return buffer.getvalue()
+
+
+def _with_page(name: str) -> bytes:
+    return whole(name) + _HTML
 
 
 def _png_with_page() -> bytes:

@@ -128,7 +128,7 @@ def _puzzles() -> Iterator[tuple[str, Make]]:
         "uses in a circle",
         lambda: svg("<g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g>"),
     )
-    yield "uses of uses", partial(_uses, 8)
+    yield "uses of uses", partial(_uses, 7)
     yield (
         "a pattern of itself",
         lambda: svg(
@@ -157,7 +157,7 @@ def _puzzles() -> Iterator[tuple[str, Make]]:
         "a dash of nothing",
         lambda: svg("<path d='M0 0H64' stroke='red' stroke-dasharray='1e-9'/>"),
     )
-    yield "many elements", lambda: svg("<rect width='64' height='64'/>" * 50_000)
+    yield "many elements", lambda: svg("<rect width='64' height='64'/>" * 10_000)
     yield "a huge path", lambda: svg(f"<path d='M0 0{'L9 9L1e9 1' * 50_000}' stroke='red'/>")
 
 
