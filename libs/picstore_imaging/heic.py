@@ -111,12 +111,16 @@ def _described(image: pyvips.Image, picture: Any) -> pyvips.Image:
 def _corrupt_on_error() -> Iterator[None]:
     """Turn what pi_heif and libheif raise into `IMAGE_CORRUPT`, or the end of memory into its own.
 
-    They have no errors of their own kind; their text must tell.
+    They have no errors of their own kind; their text must tell. libvips refuses the sizes that a
+    crop without sense comes to.
     """
     try:
         yield
     except MemoryError as error:
         raise vips.no_memory() from error
-    except (ValueError, EOFError, SyntaxError, RuntimeError, OSError, LookupError) as error:
-        out_of_memory = vips.OUT_OF_MEMORY.search(str(error))
-        raise (vips.no_memory() if out_of_memory else vips.undecodable()) from error
+    except (
+        *(ValueError, EOFError, SyntaxError, RuntimeError, OSError, LookupError),
+        pyvips.Error,
+    ) as error:
+        refusal = vips.no_memory() if vips.out_of_memory(str(error)) else vips.undecodable()
+        raise refusal from error

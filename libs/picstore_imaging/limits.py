@@ -82,20 +82,27 @@ def check_frames(limits: Limits, frames: int) -> None:
     )
 
 
+def check_pixels(
+    limits: Limits, pixels: int, source_format: SourceFormat, *, decoded_whole: bool
+) -> None:
+    """Raise `LIMIT_PIXELS` where a picture has too many, all frames together."""
+    _check(
+        Reason.LIMIT_PIXELS,
+        f"the picture has {{actual}} pixels, {{limit}} are allowed for {source_format}"
+        if decoded_whole
+        else "the picture has {actual} pixels, {limit} are allowed",
+        pixels,
+        min(limits.pixels, limits.pixels_whole_decode) if decoded_whole else limits.pixels,
+    )
+
+
 def check(limits: Limits, probe: Probe) -> None:
     """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed."""
     check_bytes(limits, probe.bytes, probe.format)
     check_frames(limits, probe.frames)
     check_side(limits, max(probe.width, probe.height))
-    whole = probe.facts().decoded_whole
-    _check(
-        Reason.LIMIT_PIXELS,
-        f"the picture has {{actual}} pixels, {{limit}} are allowed for {probe.format}"
-        if whole
-        else "the picture has {actual} pixels, {limit} are allowed",
-        probe.facts().pixels,
-        min(limits.pixels, limits.pixels_whole_decode) if whole else limits.pixels,
-    )
+    facts = probe.facts()
+    check_pixels(limits, facts.pixels, probe.format, decoded_whole=facts.decoded_whole)
     for name, actual, limit in (
         ("colour profile", probe.icc_bytes, limits.icc_bytes),
         ("EXIF block", probe.exif_bytes, limits.exif_bytes),

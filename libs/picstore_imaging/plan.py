@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from picstore_imaging.cost import estimate_cpu_ms, estimate_memory_bytes, is_dear
 from picstore_imaging.facts import SourceFacts
-from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Size, Target, plain_fit, resolve
+from picstore_imaging.geometry import (
+    MAX_OUTPUT_PIXELS,
+    Size,
+    Target,
+    plain_fit,
+    resolve,
+    scaled_size,
+)
 from picstore_imaging.profile import Cell, Profile, expand
 from picstore_imaging.quality import encoder_effort, encoder_quality
 from picstore_imaging.rules import Fit, Gravity, When
@@ -92,7 +99,9 @@ def _obstacle(cell: Cell, source: SourceFacts, target: Target) -> Reason | None:
         return Reason.WOULD_REDUCE
     if max(width, height) > cell.format.format.max_side:
         return Reason.LIMIT_SIDE
-    if width * height > MAX_OUTPUT_PIXELS:
+    # What COVER cuts off counts as well: of 3,000x2 px, a box of 300x300 shows 1/1,500.
+    whole = scaled_size(cell.size.fit, target.size, Size(source.width, source.height))
+    if whole.width * whole.height > MAX_OUTPUT_PIXELS:
         return Reason.LIMIT_PIXELS
     return None
 

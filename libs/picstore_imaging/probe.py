@@ -17,7 +17,14 @@ from picstore_imaging.drawing import open_drawing
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.gps import exif_tells_a_place, xmp_tells_a_place
-from picstore_imaging.limits import Limits, check, check_bytes, check_frames, check_side
+from picstore_imaging.limits import (
+    Limits,
+    check,
+    check_bytes,
+    check_frames,
+    check_pixels,
+    check_side,
+)
 from picstore_kit.errors import InvalidArgument, Reason
 
 _MAX_INT32: Final = 2**31 - 1
@@ -45,6 +52,9 @@ def probe(path: Path, source_format: SourceFormat, limits: Limits) -> Probe:
     if container.drawn_size is not None:
         # librsvg counts in 32 bits and wraps around; what it rounds to is checked below.
         check_side(limits, math.floor(min(max(container.drawn_size), _MAX_INT32)))
+    if container.canvas_pixels is not None:
+        pixels = container.canvas_pixels * container.frames
+        check_pixels(limits, pixels, source_format, decoded_whole=True)
     image = _open(path, source_format, container)
     probed = _read_header(image, source_format, length, container)
     check(limits, probed)

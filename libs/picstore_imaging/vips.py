@@ -46,10 +46,11 @@ _DRAWING: Final = (
     b"<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'>"
     b"<rect width='9' height='9'/><text y='9' font-size='9'>a</text></svg>"
 )
-OUT_OF_MEMORY: Final = re.compile(
-    "out of memory|insufficient memory|memory allocation", re.IGNORECASE
+_OUT_OF_MEMORY: Final = re.compile(
+    "out of memory|insufficient memory|memory allocation(?! error: security limit)", re.IGNORECASE
 )
-"""As libvips itself, libjpeg and libheif put it."""
+"""As libvips itself, libjpeg and libheif put it. libheif calls it an error of allocation as well
+where a file has more boxes, items or tiles than it puts up with."""
 
 
 class LibvipsTooOld(RuntimeError):
@@ -135,6 +136,11 @@ def _repaired(path: Path, source_format: SourceFormat) -> bytes | None:
     return with_avif_brands(path.read_bytes()) if source_format is SourceFormat.AVIF else None
 
 
+def out_of_memory(text: str) -> bool:
+    """Whether the text of a library's error speaks of the end of this process's memory."""
+    return _OUT_OF_MEMORY.search(text) is not None
+
+
 @contextmanager
 def corrupt_on_error() -> Iterator[None]:
     """Turn libvips's errors about a source into `IMAGE_CORRUPT`, without its text."""
@@ -164,7 +170,7 @@ def _refusal(error: pyvips.Error, otherwise: PicstoreError) -> PicstoreError:
 
     libvips has one kind of error and no codes, so its text must tell.
     """
-    return no_memory() if OUT_OF_MEMORY.search(error.detail) else otherwise
+    return no_memory() if out_of_memory(error.detail) else otherwise
 
 
 def undecodable() -> InvalidArgument:

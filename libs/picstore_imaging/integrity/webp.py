@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import mmap
+from typing import Final
 
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
+
+_HEADER_BYTES: Final = 30
+"""Up to the end of the canvas, whichever chunk says how large it is."""
+_SIDE_BITS: Final = 0x3FFF
 
 
 def walk(data: mmap.mmap) -> Integrity:
@@ -22,4 +27,30 @@ def walk(data: mmap.mmap) -> Integrity:
     # The last chunk's byte of padding may be missing: libwebp accepts that as well.
     if at > end + 1:
         return TRUNCATED
-    return Integrity(truncated=False, trailing_bytes=len(data) - end, frames=max(1, frames))
+    return Integrity(
+        truncated=False,
+        trailing_bytes=len(data) - end,
+        frames=max(1, frames),
+        canvas_pixels=_canvas_pixels(data),
+    )
+
+
+def _canvas_pixels(data: mmap.mmap) -> int | None:
+    """Multiply the sides that the first chunk gives; None where it is none to give any."""
+    if len(data) < _HEADER_BYTES:
+        return None
+    match data[12:16]:
+        case b"VP8X":
+            width, height = _number(data, 24, 3) + 1, _number(data, 27, 3) + 1
+        case b"VP8L":
+            bits = _number(data, 21, 4)
+            width, height = (bits & _SIDE_BITS) + 1, (bits >> 14 & _SIDE_BITS) + 1
+        case b"VP8 ":
+            width, height = _number(data, 26, 2) & _SIDE_BITS, _number(data, 28, 2) & _SIDE_BITS
+        case _:
+            return None
+    return width * height
+
+
+def _number(data: mmap.mmap, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little")

@@ -18,6 +18,7 @@ from picstore_imaging import sandboxed
 from picstore_imaging.facts import Probe
 from picstore_imaging.plan import OutputSpec, plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule, validate
+from tests.profiles import matrix_profile as build_profile
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -160,28 +161,5 @@ def decoded() -> Callable[[Path], Pixels]:
 
 @pytest.fixture(scope="session")
 def matrix_profile() -> Callable[[str, tuple[tuple[float, float, float], ...]], bytes]:
-    """Build an ICC profile (version 2, gamma 2.2) of three D50-adapted primaries."""
-
-    def number(value: float) -> bytes:
-        return struct.pack(">i", round(value * 65_536))
-
-    def build(name: str, primaries: tuple[tuple[float, float, float], ...]) -> bytes:
-        text = name.encode() + b"\0"
-        description = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + b"\0" * 79
-        curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
-        white = (0.9642, 1.0, 0.8249)
-        tags = {b"desc": description, b"cprt": b"text\0\0\0\0CC0\0"}
-        for tag, xyz in zip((b"wtpt", b"rXYZ", b"gXYZ", b"bXYZ"), (white, *primaries), strict=True):
-            tags[tag] = b"XYZ \0\0\0\0" + b"".join(map(number, xyz))
-        tags |= {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
-        table, body = struct.pack(">I", len(tags)), b""
-        start = 128 + 4 + 12 * len(tags)
-        for tag, data in tags.items():
-            table += struct.pack(">4sII", tag, start + len(body), len(data))
-            body += data + b"\0" * (-len(data) % 4)
-        header = struct.pack(">I4s", 128 + len(table) + len(body), b"none")
-        header += b"\x02\x40\0\0mntrRGB XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 28
-        header += b"".join(map(number, white))
-        return header.ljust(128, b"\0") + table + body
-
-    return build
+    """Build an ICC profile of three primaries."""
+    return build_profile

@@ -106,6 +106,7 @@ KINDS = [
     "svg in UTF-16",
 ]
 FRAMES = {"gif animated": 3, "tiff paged": 3}
+CANVASES = {"webp": 200 * 150, "webp lossless": 200 * 150}
 SIZES = {"svg": DrawnSize(20, 15), "svg in UTF-16": DrawnSize(20, 15)}
 
 
@@ -117,7 +118,10 @@ def format_of(kind: str) -> SourceFormat:
 def test_a_whole_file_is_whole(kind: str, whole: dict[str, bytes], write: Write) -> None:
     found = integrity.inspect(write(whole[kind]), format_of(kind))
     assert found == Integrity(
-        truncated=False, frames=FRAMES.get(kind, 1), drawn_size=SIZES.get(kind)
+        truncated=False,
+        frames=FRAMES.get(kind, 1),
+        drawn_size=SIZES.get(kind),
+        canvas_pixels=CANVASES.get(kind),
     )
 
 
@@ -148,6 +152,7 @@ def test_what_follows_the_picture_is_trailing(
         trailing_bytes=8,
         frames=FRAMES.get(kind, 1),
         drawn_size=SIZES.get(kind),
+        canvas_pixels=CANVASES.get(kind),
     )
 
 
@@ -169,7 +174,7 @@ def test_frames_of_an_animation_are_counted(
     frames = [photo(20 + n, 20).resize((20, 20)) for n in range(3)]
     frames[0].save(buffer, format, save_all=True, append_images=frames[1:])
     found = integrity.inspect(write(buffer.getvalue()), SourceFormat(format.lower()))
-    assert found == Integrity(truncated=False, frames=3)
+    assert (found.truncated, found.frames, found.trailing_bytes) == (False, 3, 0)
 
 
 def box(kind: bytes, *payload: bytes) -> bytes:
@@ -270,3 +275,19 @@ def test_what_no_gif_has_is_damage(data: bytes, write: Write) -> None:
     with pytest.raises(InvalidArgument) as caught:
         integrity.inspect(write(data), SourceFormat.GIF)
     assert caught.value.reason is Reason.IMAGE_CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("first", "pixels"),
+    [
+        (b"VP8X\x0a\0\0\0" + bytes(4) + b"\x0f\x27\0\x63\0\0", 1_000_000),
+        (b"VP8L\x0a\0\0\0\x2f\x0f\xe7\x18\0" + bytes(6), 1_000_000),
+        (b"VP8 \x0a\0\0\0" + bytes(3) + b"\x9d\x01\x2a\x10\x27\x64\0", 1_000_000),
+        (b"ALPH\x0a\0\0\0" + bytes(10), None),
+    ],
+)
+def test_a_webp_says_how_large_its_canvas_is(
+    first: bytes, pixels: int | None, write: Write
+) -> None:
+    data = b"RIFF" + (4 + len(first)).to_bytes(4, "little") + b"WEBP" + first
+    assert integrity.inspect(write(data), SourceFormat.WEBP).canvas_pixels == pixels

@@ -174,6 +174,14 @@ def test_an_enlargement_past_the_largest_output_is_skipped() -> None:
     assert output.skipped is Reason.LIMIT_PIXELS
 
 
+def test_what_is_cut_off_counts_for_the_limit_as_well() -> None:
+    square = SizeRule(width=300, height=300, fit=Fit.COVER, enlarge=True)
+    profile = Profile(formats=(WEBP,), sizes=(square, replace(square, fit=Fit.CONTAIN)))
+    thin = SourceFacts(format=SourceFormat.PNG, width=3_000, height=2)
+    skipped = [output.skipped for output in plan_outputs(profile, thin)]
+    assert skipped == [Reason.LIMIT_PIXELS, None]
+
+
 def test_a_background_is_part_of_the_spec_only_where_it_shows() -> None:
     formats = (FormatRule(format=Format.JPEG), WEBP)
     sizes = (SizeRule(width=100), SizeRule(width=100, height=100, fit=Fit.CONTAIN))

@@ -22,6 +22,7 @@ from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import FormatRule, SizeRule
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason
+from tests.hostile import heif
 from tests.pictures import heic, similarity, tiled_heic
 
 Photo = Callable[[int, int], Image.Image]
@@ -153,6 +154,25 @@ def test_a_damaged_heic_is_corrupt(photo: Photo, made: Made) -> None:
     data[at : at + 40] = b"\xff" * 40
     with pytest.raises(InvalidArgument) as caught:
         made(bytes(data))
+    assert caught.value.reason is Reason.IMAGE_CORRUPT
+
+
+@pytest.mark.parametrize("many", [100, 5_000])
+def test_a_heic_of_more_parts_than_libheif_takes_is_corrupt(
+    many: int, photo: Photo, made: Made
+) -> None:
+    inside = b""
+    for _ in range(many):
+        inside = (12 + len(inside)).to_bytes(4, "big") + b"meta\0\0\0\0" + inside
+    with pytest.raises(InvalidArgument) as caught:
+        made(heic(photo(96, 64)) + inside)
+    assert caught.value.reason is Reason.IMAGE_CORRUPT
+
+
+def test_a_heic_cropped_without_sense_is_corrupt(made: Made) -> None:
+    cases = {case.name: case for case in heif.cases()}
+    with pytest.raises(InvalidArgument) as caught:
+        made(cases["heic with a crop beyond its edges"].make())
     assert caught.value.reason is Reason.IMAGE_CORRUPT
 
 
