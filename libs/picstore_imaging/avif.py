@@ -39,15 +39,15 @@ class AvifSettings:
 
 
 SUBSAMPLED_BELOW: Final = 90
-"""From this quality on colour keeps its full resolution, as in libvips. Below, 4:2:0 takes fewer
-bytes for the same score; above, what it blurs is most of what is lost."""
+"""From this quality on colour keeps its full resolution, as in libvips. For photos both take the
+same bytes for the same score at 80; above, what 4:2:0 blurs is most of what is lost."""
 
 _SVT_PRESETS: Final = (9, 8, 7, 6, 5, 4, 3)
 """By effort; see the table in docs/imaging.md. From there on libaom is the better one."""
 
-_AOM_EFFORTS: Final = (0, 0, 0, 3, 3, 3, 3, 4, 4, 5)
-"""By effort, where SVT-AV1 is slower than that or cannot make the output. 1 and 2 are no bargain:
-4 and 7 times the time of 0 for 4 and 8 % fewer bytes."""
+_AOM_EFFORTS: Final = (0, 0, 0, 3, 3, 3, 3, 4)
+"""By effort, where SVT-AV1 is no faster or cannot make the output. 1 and 2 are no bargain: 3 and
+7 times the time of 0 for 3 and 7 % fewer bytes; and 5 takes 1.6 times that of 4 for none."""
 
 _SVT_MIN_SIDE: Final = 4
 _SVT_MAX_WIDTH: Final = 16_384
@@ -56,19 +56,21 @@ _SVT_MAX_HEIGHT: Final = 8_704
 _DEEP: Final = 10
 _SHALLOW: Final = 8
 
-_AOM_SCALE: Final = (0, 15, 30, 45, 60, 75, 85, 89, 100)
-_SVT_SCALE: Final = (0, 10, 23, 38, 55, 70, 82, 87, 100)
+_AOM_SCALE: Final = (0, 15, 30, 45, 54, 60, 66, 75, 85, 89, 100)
+_SVT_SCALE: Final = (0, 11, 24, 38, 45, 53, 59, 71, 83, 88, 100)
 """The quality of SVT-AV1 that scores as that of libaom above it. With its `IQ` tune it is the same
 from 160 to 1,920 px of width to within two, unlike with its default one."""
 
 
-def settings(spec: OutputSpec, *, deep: bool = False) -> AvifSettings:
+def settings(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False) -> AvifSettings:
     """Choose how an AVIF is made; `deep` pixels have more than 8 bits, and keep ten.
+
+    Colour keeps its full resolution where it is fine, as in graphics, and at high quality.
 
     SVT-AV1 wherever it is on the frontier and can: it has no 4:4:4, no lossless mode and limits of
     size, and its wheel takes 8 bits only.
     """
-    subsampled = not spec.lossless and (spec.quality or 0) < SUBSAMPLED_BELOW
+    subsampled = not (fine_colour or keeps_colour(spec))
     if (
         spec.effort < len(_SVT_PRESETS)
         and subsampled
@@ -83,18 +85,23 @@ def settings(spec: OutputSpec, *, deep: bool = False) -> AvifSettings:
             bit_depth=_SHALLOW,
             subsampled=True,
         )
-    return by_aom(spec, deep=deep)
+    return by_aom(spec, deep=deep, fine_colour=fine_colour)
 
 
-def by_aom(spec: OutputSpec, *, deep: bool = False) -> AvifSettings:
+def by_aom(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False) -> AvifSettings:
     """Say how libaom makes an AVIF, which it always can."""
     return AvifSettings(
         encoder=AvifEncoder.AOM,
         speed=_AOM_EFFORTS[min(spec.effort, len(_AOM_EFFORTS) - 1)],
         quality=None if spec.lossless else spec.quality,
         bit_depth=_DEEP if deep else _SHALLOW,
-        subsampled=not spec.lossless and (spec.quality or 0) < SUBSAMPLED_BELOW,
+        subsampled=not (fine_colour or keeps_colour(spec)),
     )
+
+
+def keeps_colour(spec: OutputSpec) -> bool:
+    """Whether colour keeps its full resolution whatever the pixels are."""
+    return spec.lossless or (spec.quality or 0) >= SUBSAMPLED_BELOW
 
 
 def svt_quality(quality: int) -> int:

@@ -34,14 +34,14 @@ _LOSSY_NS: Final[dict[Format, tuple[float, ...]]] = {
 }
 _AVIF_NS: Final[dict[AvifEncoder, dict[int, float]]] = {
     AvifEncoder.SVT: {9: 85, 8: 95, 7: 135, 6: 280, 5: 600, 4: 1_150, 3: 2_300},
-    AvifEncoder.AOM: {0: 60, 3: 500, 4: 3_500, 5: 4_500},
+    AvifEncoder.AOM: {0: 60, 3: 500, 4: 3_500},
 }
 """By what the encoder calls its speed, for outputs of 1 to 4 MP. Smaller ones take up to twice as
 much for each pixel, and noise three times."""
 _LOSSLESS_NS: Final[dict[Format, tuple[float, ...]]] = {
     Format.PNG: (30, 55, 60, 70, 80, 90, 110, 200, 400, 750),
     Format.WEBP: (190, 350, 550, 600, 700, 850, 1_000),
-    Format.AVIF: (220, 220, 220, 1_200, 1_200, 1_200, 1_200, 6_000, 6_000, 8_000),
+    Format.AVIF: (220, 220, 220, 1_200, 1_200, 1_200, 1_200, 6_000),
 }
 
 # Bytes for each output pixel that the encoder takes beyond the pixels it is given.

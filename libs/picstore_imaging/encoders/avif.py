@@ -11,15 +11,17 @@ from typing import Any
 
 import pyvips
 
-from picstore_imaging.avif import AvifEncoder, AvifSettings, by_aom, settings
+from picstore_imaging.avif import AvifEncoder, AvifSettings, by_aom, keeps_colour, settings
 from picstore_imaging.encoders import svt
+from picstore_imaging.encoders.fine_colour import has_fine_colour
 from picstore_imaging.spec import OutputSpec
 
 
 def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
     """Encode `image` to a file; where SVT-AV1 fails, libaom tries. Raises `pyvips.Error`."""
     deep = image.format == "ushort"
-    chosen = settings(spec, deep=deep)
+    fine_colour = not keeps_colour(spec) and has_fine_colour(image)
+    chosen = settings(spec, deep=deep, fine_colour=fine_colour)
     if chosen.encoder is AvifEncoder.SVT and chosen.quality is not None:
         try:
             path.write_bytes(svt.encode(image, preset=chosen.speed, quality=chosen.quality))

@@ -32,6 +32,7 @@ from tests.perf.tables import show
 
 WIDTH: Final = 720
 ROUNDS: Final = 3
+EFFORTS: Final = 10
 PLOT: Final = Path("docs/images/avif-frontier.svg")
 
 Encode = Callable[[pyvips.Image, int], bytes]
@@ -103,7 +104,7 @@ def run() -> dict[str, float]:
 def _contenders(work_dir: Path) -> list[Contender]:
     """Each distinct step of our scale, and others for scale."""
     steps: dict[tuple[AvifEncoder, int], Contender] = {}
-    for effort in range(10):
+    for effort in range(EFFORTS):
         chosen = settings(_spec(Format.AVIF, WIDTH, WIDTH, quality=60, effort=effort))
         name = f"{'SVT-AV1' if chosen.encoder is AvifEncoder.SVT else 'libaom'} {chosen.speed}"
         step = Contender(
@@ -115,7 +116,7 @@ def _contenders(work_dir: Path) -> list[Contender]:
         steps.setdefault((chosen.encoder, chosen.speed), step)
     others = [
         Contender(name=f"libaom {effort}", encode=_aom(effort), qualities=_AVIF)
-        for effort in range(5)
+        for effort in range(6)
         if (AvifEncoder.AOM, effort) not in steps
     ]
     webp = [

@@ -10,7 +10,7 @@ from typing import Final
 
 WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 48, 56
-MAX_BYTES: Final = 0.8
+MAX_BYTES: Final = 0.7
 """The most bytes over the reference that are drawn; what takes more is left out."""
 MIN_BYTES: Final = -0.1
 TIMES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -82,12 +82,14 @@ def _axes() -> list[str]:
 
 
 def _mark(mark: Mark) -> list[str]:
+    """A dot with its name: ours below it, and others above."""
     x, y = _x(mark.time_ratio), _y(mark.bytes_ratio)
     ours = mark.effort is not None
     label = f"{mark.effort}: {mark.name}" if ours else mark.name
     return [
         f'<circle class="{"ours" if ours else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
-        f'<text class="small" x="{x + 7:.1f}" y="{y - 6:.1f}">{label}</text>',
+        f'<text class="small" x="{x:.1f}" y="{y + (18 if ours else -9):.1f}"'
+        f' text-anchor="middle">{label}</text>',
     ]
 
 

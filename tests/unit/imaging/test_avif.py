@@ -14,7 +14,7 @@ import pytest
 import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from picstore_imaging.avif import SUBSAMPLED_BELOW, AvifEncoder, by_aom, settings, svt_quality
@@ -53,14 +53,15 @@ specs = st.builds(
 )
 
 
-@given(spec=specs, deep=st.booleans())
-def test_svt_is_asked_only_for_what_it_can(spec: OutputSpec, deep: bool) -> None:
-    chosen = settings(spec, deep=deep)
+@given(spec=specs, deep=st.booleans(), fine=st.booleans())
+def test_svt_is_asked_only_for_what_it_can(spec: OutputSpec, deep: bool, fine: bool) -> None:
+    chosen = settings(spec, deep=deep, fine_colour=fine)
     if chosen.encoder is AvifEncoder.AOM:
-        assert chosen == by_aom(spec, deep=deep)
+        assert chosen == by_aom(spec, deep=deep, fine_colour=fine)
         assert chosen.quality == spec.quality
         return
     assert not deep
+    assert not fine
     assert not spec.lossless
     assert chosen.subsampled
     assert chosen.bit_depth == 8
@@ -70,11 +71,14 @@ def test_svt_is_asked_only_for_what_it_can(spec: OutputSpec, deep: bool) -> None
     assert 0 <= chosen.quality <= 100
 
 
-@given(spec=specs, deep=st.booleans())
-def test_depth_and_colour_do_not_hang_on_the_encoder(spec: OutputSpec, deep: bool) -> None:
-    chosen = settings(spec, deep=deep)
+@given(spec=specs, deep=st.booleans(), fine=st.booleans())
+def test_depth_and_colour_do_not_hang_on_the_encoder(
+    spec: OutputSpec, deep: bool, fine: bool
+) -> None:
+    chosen = settings(spec, deep=deep, fine_colour=fine)
     assert chosen.bit_depth == (10 if deep else 8)
-    assert chosen.subsampled == (not spec.lossless and (spec.quality or 0) < SUBSAMPLED_BELOW)
+    keeps = fine or spec.lossless or (spec.quality or 0) >= SUBSAMPLED_BELOW
+    assert chosen.subsampled != keeps
     assert (chosen.quality is None) == spec.lossless
 
 
@@ -130,15 +134,21 @@ def encoded_by_svt(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return sizes
 
 
+def slope(width: int, height: int) -> Image.Image:
+    """Colours that change slowly, as those of most photos."""
+    y, x = np.mgrid[:height, :width]
+    bands = (x * 200 / max(width, 100) + 20, y * 200 / max(height, 100) + 20, 128 + 0 * x)
+    return Image.fromarray(np.stack(bands, 2).astype(np.uint8))
+
+
 @pytest.mark.parametrize("size", [(4, 4), (5, 7), (63, 65), (331, 4), (4, 331), (201, 133)])
 def test_odd_sizes_by_svt(
     size: tuple[int, int],
-    photo: Photo,
     convert: Convert,
     encoded_by_svt: list[tuple[int, int]],
     tmp_path: Path,
 ) -> None:
-    source = photo(*size)
+    source = slope(*size)
     source.save(path := tmp_path / "a.png")
     (output,) = convert(path, formats=(FormatRule(format=Format.AVIF, quality=85),)).paths
     pixels = decode(output)
@@ -188,12 +198,23 @@ PATCHES: Pixels = np.array(
 
 @pytest.mark.parametrize("effort", [0, 3, 5])
 @pytest.mark.parametrize("quality", [66, 92])
-def test_colours_stay(effort: int, quality: int, convert: Convert, tmp_path: Path) -> None:
-    chart = PATCHES.reshape(4, 4, 3).repeat(32, 0).repeat(32, 1)
-    Image.fromarray(chart).save(path := tmp_path / "a.png")
+@pytest.mark.parametrize("sharp", [True, False])
+def test_colours_stay(
+    sharp: bool,
+    effort: int,
+    quality: int,
+    convert: Convert,
+    encoded_by_svt: list[tuple[int, int]],
+    tmp_path: Path,
+) -> None:
+    chart = Image.fromarray(PATCHES.reshape(4, 4, 3).repeat(64, 0).repeat(64, 1))
+    if not sharp:
+        chart = chart.filter(ImageFilter.BoxBlur(9))
+    chart.save(path := tmp_path / "a.png")
     rule = FormatRule(format=Format.AVIF, quality=quality, effort=effort)
     (output,) = convert(path, formats=(rule,)).paths
-    middles = decode(output)[16::32, 16::32].reshape(16, 3)
+    middles = decode(output)[32::64, 32::64].reshape(16, 3)
+    assert encoded_by_svt == ([] if sharp or quality > 90 else [chart.size])
     apart = deltaE_ciede2000(rgb2lab(middles / 255), rgb2lab(PATCHES / 255))  # type: ignore[no-untyped-call]
     assert apart.max() < 2
 
@@ -284,15 +305,37 @@ def test_deep_alpha_and_padding_are_to_scale(convert: Convert, tmp_path: Path) -
 def test_colour_keeps_its_resolution_at_high_quality(
     quality: int, subsampled: bool, convert: Convert, tmp_path: Path
 ) -> None:
-    stripes = np.zeros((64, 64, 3), np.uint8)
-    stripes[:, ::2] = (255, 0, 0)
-    stripes[:, 1::2] = (0, 0, 255)
-    Image.fromarray(stripes).save(path := tmp_path / "a.png")
+    slope(160, 120).save(path := tmp_path / "a.png")
     rule = FormatRule(format=Format.AVIF, quality=quality, effort=0)
     (output,) = convert(path, formats=(rule,)).paths
     assert coded(output) == Coded(bit_depth=8, subsampled=subsampled)
-    error = np.abs(decode(output).astype(int) - stripes).mean()
-    assert error > 60 if subsampled else error < 20
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("deep", [False, True])
+def test_graphics_keep_the_resolution_of_colour(
+    deep: bool, alpha: bool, convert: Convert, tmp_path: Path
+) -> None:
+    stripes = np.zeros((64, 64, 4), np.uint8)
+    stripes[:, ::2] = (255, 0, 0, 255)
+    stripes[:, 1::2] = (0, 0, 255, 200)
+    if not alpha:
+        stripes = stripes[..., :3]
+    kind = {"interpretation": "rgb16"} if deep else {}
+    samples = stripes.astype(np.uint16) * 257 if deep else stripes
+    pyvips.Image.new_from_array(samples, **kind).pngsave(str(path := tmp_path / "a.png"))
+    (output,) = convert(path, formats=(FormatRule(format=Format.AVIF),)).paths
+    assert coded(output) == Coded(bit_depth=10 if deep else 8, subsampled=False)
+    pixels = decode(output) >> (2 if deep else 0)
+    assert np.abs(pixels[..., :3].astype(int) - stripes[..., :3]).mean() < 20
+
+
+def test_black_on_white_is_no_colour(convert: Convert, tmp_path: Path) -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    Image.fromarray(stripes).save(path := tmp_path / "a.png")
+    (output,) = convert(path, formats=(FormatRule(format=Format.AVIF),)).paths
+    assert coded(output).subsampled
 
 
 def test_lossless_is_lossless(photo: Photo, convert: Convert, tmp_path: Path) -> None:
