@@ -32,13 +32,13 @@ def has_fine_colour(image: pyvips.Image) -> bool:
         return False
     colours = in_bytes(image)[:3]
     here = _sampled(colours, 0, 0)
-    steps = None
-    for left, top in ((1, 0), (0, 1)):
-        change = here - _sampled(colours, left, top)
-        for band in (0, 2):
-            step = (change[band] - change[1]).abs() > _STEP
-            steps = step if steps is None else steps | step
+    steps = _steps(here - _sampled(colours, 1, 0)) | _steps(here - _sampled(colours, 0, 1))
     return bool(steps.avg() > _SHARE * 255)
+
+
+def _steps(change: pyvips.Image) -> pyvips.Image:
+    red, green, blue = change[0], change[1], change[2]
+    return ((red - green).abs() > _STEP) | ((blue - green).abs() > _STEP)
 
 
 def _sampled(image: pyvips.Image, left: int, top: int) -> pyvips.Image:

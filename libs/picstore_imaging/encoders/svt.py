@@ -7,7 +7,6 @@ own; `avif` chooses it only where that is all that is wanted.
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -37,8 +36,6 @@ def configure() -> Any:
     """Load the encoder and return its module; harmless twice. Raises `SvtMissing`."""
     loaded = sys.modules.get(_EXTENSION)
     if loaded is None:
-        # It would tell on stderr of every encode otherwise; 1 is errors only.
-        os.environ.setdefault("SVT_LOG", "1")
         loaded = _load()
     if not loaded.encoder_codec_available(_CODEC):
         raise SvtMissing("the installed pillow-avif-plugin has no SVT-AV1")
