@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
 from tests.perf import bus, catalog, overhead, upload
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the groups that were named, or all, and return the exit status."""
     options = _parser().parse_args(arguments)
     configure_logging("bench", TelemetrySettings(log_level="warning"))
+    os.environ.update(CHILD_ENVIRONMENT)  # for what is converted in this process
     try:
         for name in options.groups or GROUPS:
             _measure(name, options.output)
