@@ -19,6 +19,7 @@ from picstore_imaging.spec import OutputSpec
 
 def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
     """Encode `image` to a file; where SVT-AV1 fails, libaom tries. Raises `pyvips.Error`."""
+    image = image.copy_memory()  # It is read twice; of what lies in memory nothing is copied.
     deep = image.format == "ushort"
     fine_colour = not keeps_colour(spec) and has_fine_colour(image)
     chosen = settings(spec, deep=deep, fine_colour=fine_colour)

@@ -54,7 +54,7 @@ def draw(path: Path, marks: Sequence[Mark]) -> None:
         " 4</text>",
         *_axes(),
         f'<path d="M{line}"/>',
-        *(piece for mark in shown for piece in _mark(mark)),
+        *(piece for mark in shown for piece in _mark(mark, last=mark is steps[-1])),
         "</svg>",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,15 +81,17 @@ def _axes() -> list[str]:
     return pieces
 
 
-def _mark(mark: Mark) -> list[str]:
-    """A dot with its name: ours below it, and others above."""
+def _mark(mark: Mark, *, last: bool) -> list[str]:
+    """A dot with its name: above it, or below where it is ours, to the side that has room."""
     x, y = _x(mark.time_ratio), _y(mark.bytes_ratio)
-    ours = mark.effort is not None
-    label = f"{mark.effort}: {mark.name}" if ours else mark.name
+    if mark.effort is None:
+        kind, label, left, top, anchor = "other", mark.name, x, y - 9, "middle"
+    else:
+        kind, label, top = "ours", f"{mark.effort}: {mark.name}", y + 15
+        left, anchor = (x - 2, "start") if last else (x + 2, "end")
     return [
-        f'<circle class="{"ours" if ours else "other"}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
-        f'<text class="small" x="{x:.1f}" y="{y + (18 if ours else -9):.1f}"'
-        f' text-anchor="middle">{label}</text>',
+        f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
+        f'<text class="small" x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}">{label}</text>',
     ]
 
 

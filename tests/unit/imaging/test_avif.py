@@ -371,3 +371,9 @@ def test_a_quality_means_the_same_by_either_encoder(
         errors.append(float(((decode(path).astype(float) - pixels) ** 2).mean()))
     by_svt, by_libaom = errors
     assert 0.6 < by_svt / by_libaom < 1.7
+
+
+def test_a_picture_that_can_be_read_once_is_enough(photo: Photo, tmp_path: Path) -> None:
+    photo(SPEC.width, SPEC.height).save(source := tmp_path / "a.jpg")
+    save(pyvips.Image.jpegload(str(source), access="sequential"), path := tmp_path / "b.avif", SPEC)
+    assert decode(path).shape == (SPEC.height, SPEC.width, 3)
