@@ -20,6 +20,8 @@ class SourceContext:
     probe: Probe
     size: Size
     """What the largest output needs of it, upright."""
+    deep: bool = False
+    """Whether an output keeps more than 8 bits."""
     image: pyvips.Image = None
     """Set by the first step, replaced by each later one."""
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from picstore_imaging.avif import AvifEncoder, settings
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.spec import OutputSpec
 
-DEAR_CPU_MS: Final = 1_000.0
-"""From this estimate on an output goes to the slow lane: AVIF 3 from 3 MP, AVIF 0 from 18 MP."""
+DEAR_CPU_MS: Final = 1_500.0
+"""From this estimate on an output goes to the slow lane: AVIF at its default effort from 5 MP, so
+not in the usual ladder up to 2,560 px; AVIF 4 from 2.5 MP."""
 
 _OVERHEAD_MS: Final = 1.0
 """Resize, crop and hand-over of the smallest output."""
@@ -29,19 +31,24 @@ _LOSSY_NS: Final[dict[Format, tuple[float, ...]]] = {
     Format.JPEG: (5, 11, 11, 11, 16, 16, 16, 60),
     Format.PNG: (800,),  # A palette: nearly all of it is libimagequant's search.
     Format.WEBP: (25, 30, 36, 70, 80, 110, 150),
-    Format.AVIF: (55, 140, 250, 320, 2_000, 2_700),
 }
+_AVIF_NS: Final[dict[AvifEncoder, dict[int, float]]] = {
+    AvifEncoder.SVT: {9: 85, 8: 95, 7: 135, 6: 280, 5: 600, 4: 1_150, 3: 2_300},
+    AvifEncoder.AOM: {0: 60, 3: 500, 4: 3_500},
+}
+"""By what the encoder calls its speed, for outputs of 1 to 4 MP. Smaller ones take up to twice as
+much for each pixel, and noise three times."""
 _LOSSLESS_NS: Final[dict[Format, tuple[float, ...]]] = {
     Format.PNG: (30, 55, 60, 70, 80, 90, 110, 200, 400, 750),
     Format.WEBP: (190, 350, 550, 600, 700, 850, 1_000),
-    Format.AVIF: (220, 600, 900, 1_200, 6_000, 8_000),
+    Format.AVIF: (220, 220, 220, 1_200, 1_200, 1_200, 1_200, 6_000),
 }
 
 # Bytes for each output pixel that the encoder takes beyond the pixels it is given.
-_LOSSY_BYTES: Final = {Format.JPEG: 6, Format.PNG: 25, Format.WEBP: 6, Format.AVIF: 24}
+_LOSSY_BYTES: Final = {Format.JPEG: 6, Format.PNG: 25, Format.WEBP: 6, Format.AVIF: 26}
 _LOSSLESS_BYTES: Final = {Format.PNG: 4, Format.WEBP: 42, Format.AVIF: 38}
 
-_ALPHA_BYTES: Final = 16
+_ALPHA_BYTES: Final = 23
 """The same for an alpha channel, which WebP and AVIF encode as a picture of its own."""
 
 # Bytes for each source pixel while a source is decoded whole. A JPEG keeps two bytes for each
@@ -68,10 +75,16 @@ def estimate_cpu_ms(spec: OutputSpec, *, frames: int = 1) -> float:
 
     `frames` are those of an animation; an output that does not move shows one.
     """
-    by_effort = (_LOSSLESS_NS if spec.lossless else _LOSSY_NS)[spec.format]
-    nanoseconds = by_effort[min(spec.effort, len(by_effort) - 1)]
-    still = _OVERHEAD_MS + spec.width * spec.height * nanoseconds / 1e6
+    still = _OVERHEAD_MS + spec.width * spec.height * _nanoseconds(spec) / 1e6
     return frames * _TRIALS * still if frames > 1 and spec.format.moves else still
+
+
+def _nanoseconds(spec: OutputSpec) -> float:
+    if spec.format is Format.AVIF and not spec.lossless:
+        chosen = settings(spec)
+        return _AVIF_NS[chosen.encoder][chosen.speed]
+    by_effort = (_LOSSLESS_NS if spec.lossless else _LOSSY_NS)[spec.format]
+    return by_effort[min(spec.effort, len(by_effort) - 1)]
 
 
 def is_dear(spec: OutputSpec, *, frames: int = 1) -> bool:

@@ -38,6 +38,11 @@ class Format(StrEnum):
         return self is Format.WEBP
 
     @property
+    def deep(self) -> bool:
+        """Whether an output keeps more than 8 bits of a source that has them."""
+        return self is Format.AVIF
+
+    @property
     def max_side(self) -> int:
         """The longest side that we write, in pixels: `MAX_SIDE`, or where the format ends."""
         return 16_383 if self is Format.WEBP else MAX_SIDE

@@ -30,6 +30,7 @@ from picstore_imaging.steps.orient import orient
 from picstore_imaging.steps.pad import pad
 from picstore_imaging.steps.scale import scale
 from picstore_imaging.steps.settle import settle
+from picstore_imaging.steps.shallow import shallow
 
 SOURCE_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (
     load,
@@ -40,11 +41,15 @@ SOURCE_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (
     orient,
 )
 OUTPUT_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (
+    shallow,
     crop,
     flatten,
     pad,
     encode,
 )
+
+_BYTE: Final = 8
+"""Bits; a source with more stays deep where an output does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,12 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         placeholder_size(source)
     }
     drawn = probe.format is SourceFormat.SVG
-    context = SourceContext(path=path, probe=probe, size=top_of(still, source, drawn=drawn))
+    context = SourceContext(
+        path=path,
+        probe=probe,
+        size=top_of(still, source, drawn=drawn),
+        deep=probe.bit_depth > _BYTE and any(spec.format.deep for spec in specs),
+    )
     with vips.corrupt_on_error():
         for step in SOURCE_STEPS:
             step(context)

@@ -11,6 +11,7 @@ from picstore_imaging import thumbhash, vips
 from picstore_imaging.geometry import Size, resolve
 from picstore_imaging.ladder import Ladder
 from picstore_imaging.rules import SizeRule
+from picstore_imaging.samples import in_bytes
 
 SIDE: Final = 32
 """The longest side in pixels of the picture that both are taken from; a thumbhash holds at most
@@ -38,7 +39,7 @@ def placeholder_size(source: Size) -> Size:
 def placeholder(ladder: Ladder, source: Size) -> Placeholder:
     """Take both from a small rung of the ladder."""
     with vips.corrupt_on_error():
-        image = ladder.rung(placeholder_size(source))
+        image = in_bytes(ladder.rung(placeholder_size(source)))
         pixels = bytes((image if image.hasalpha() else image.addalpha()).write_to_memory())
     return Placeholder(
         thumbhash=base64.b64encode(thumbhash.encode(image.width, image.height, pixels)).decode(),

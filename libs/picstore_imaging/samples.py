@@ -37,3 +37,8 @@ def _light(image: pyvips.Image) -> pyvips.Image:
     if image.bands <= 2:
         image = image[0].bandjoin([image[0], *image])
     return image.copy(interpretation="scrgb")
+
+
+def in_bytes(image: pyvips.Image) -> pyvips.Image:
+    """Bring sRGB of 16 bits to 8; the same image where it has them."""
+    return image.colourspace("srgb") if image.format == "ushort" else image

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from picstore_imaging import heic, pipeline, vips
+from picstore_imaging.encoders import svt
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
@@ -32,6 +33,7 @@ def warm() -> None:
     """Load every codec, so that no call waits for it and none needs a file once confined."""
     vips.configure()
     vips.exercise()
+    svt.exercise()
     heic.configure()
 
 

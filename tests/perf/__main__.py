@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
 from tests.perf import bus, catalog, ingest, overhead, upload
 from tests.perf.figures import UnreadableFigures, add_figures
-from tests.perf.imaging import ladder
+from tests.perf.imaging import avif, ladder
 from tests.perf.photos import VARIABLE, NoPhotos
 from tests.perf.tables import cores, load, show
 
@@ -31,6 +33,7 @@ class Group:
 
 GROUPS: Final = {
     "imaging": Group(summary="CPU time of the ladder beside the naive way", run=ladder.run),
+    "avif": Group(summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
     "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
     "ingest": Group(
@@ -47,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the groups that were named, or all, and return the exit status."""
     options = _parser().parse_args(arguments)
     configure_logging("bench", TelemetrySettings(log_level="warning"))
+    os.environ.update(CHILD_ENVIRONMENT)  # for what is converted in this process
     try:
         for name in options.groups or GROUPS:
             _measure(name, options.output)

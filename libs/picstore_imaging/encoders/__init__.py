@@ -1,4 +1,4 @@
-"""The encoders, one to a file: each turns a spec into the options of its libvips saver.
+"""The encoders, one to a file: each makes the file that a spec asks for, most by libvips.
 
 None keeps any metadata: pixels are upright sRGB by then, which every reader takes for granted.
 """
@@ -15,15 +15,17 @@ from picstore_imaging.encoders import avif, jpeg, png, webp
 from picstore_imaging.formats import Format
 from picstore_imaging.spec import OutputSpec
 
-_ENCODERS: Final[dict[Format, tuple[str, Callable[[OutputSpec], dict[str, Any]]]]] = {
+_SAVERS: Final[dict[Format, tuple[str, Callable[[OutputSpec], dict[str, Any]]]]] = {
     Format.JPEG: ("jpegsave", jpeg.options),
     Format.PNG: ("pngsave", png.options),
     Format.WEBP: ("webpsave", webp.options),
-    Format.AVIF: ("heifsave", avif.options),
 }
 
 
 def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
     """Encode `image`, which has the spec's size, to a file; raises `pyvips.Error`."""
-    saver, options = _ENCODERS[spec.format]
+    if spec.format is Format.AVIF:
+        avif.save(image, path, spec)
+        return
+    saver, options = _SAVERS[spec.format]
     getattr(image, saver)(str(path), keep="none", **options(spec))

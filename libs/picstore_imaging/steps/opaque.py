@@ -6,11 +6,11 @@ from typing import Final
 
 from picstore_imaging.context import SourceContext
 
-_OPAQUE: Final = 255
+_OPAQUE: Final = {"uchar": 255, "ushort": 65_535}
 
 
 def drop_opaque_alpha(context: SourceContext) -> None:
-    """Spare every later step and every output a channel of constant 255, as screenshots have."""
+    """Spare every later step and output a channel that is full everywhere, as screenshots have."""
     image = context.image
-    if image.hasalpha() and image[image.bands - 1].min() == _OPAQUE:
+    if image.hasalpha() and image[image.bands - 1].min() == _OPAQUE[image.format]:
         context.image = image[: image.bands - 1].copy_memory()

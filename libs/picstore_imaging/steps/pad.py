@@ -13,11 +13,13 @@ def pad(context: OutputContext) -> None:
     if spec.fit is not Fit.CONTAIN:
         return
     gravity = Gravity.CENTRE if spec.gravity is Gravity.ATTENTION else spec.gravity
-    background = rgb(spec.background)
+    # A deep image counts to 65,535, which is 257 times as far as a byte.
+    scale = 257 if image.format == "ushort" else 1
+    background = [value * scale for value in rgb(spec.background)]
     context.image = image.gravity(
         gravity.value.replace("_", "-"),
         spec.width,
         spec.height,
         extend="background",
-        background=[*background, 255] if image.hasalpha() else background,
+        background=[*background, 255 * scale] if image.hasalpha() else background,
     )

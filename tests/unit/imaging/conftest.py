@@ -152,7 +152,8 @@ def decoded() -> Callable[[Path], Pixels]:
 
     def decode(path: Path) -> Pixels:
         if path.suffix == ".avif":
-            return np.asarray(pyvips.Image.heifload(str(path)).numpy())
+            pixels = np.asarray(pyvips.Image.heifload(str(path)).numpy())
+            return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
         with Image.open(path) as image:
             return np.asarray(image)
 

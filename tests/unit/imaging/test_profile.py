@@ -199,6 +199,6 @@ def test_lossless_outputs_have_no_quality(rule: FormatRule, expected: int | None
 
 
 def test_effort_is_capped_where_it_stops_to_pay() -> None:
-    assert encoder_effort(FormatRule(format=Format.AVIF, effort=9)) == 5
+    assert encoder_effort(FormatRule(format=Format.AVIF, effort=9)) == 7
     assert encoder_effort(FormatRule(format=Format.WEBP, effort=9)) == 6
-    assert encoder_effort(FormatRule(format=Format.AVIF)) == 0
+    assert encoder_effort(FormatRule(format=Format.AVIF)) == 3

@@ -56,8 +56,8 @@ def test_outputs_are_told_as_they_are_done_and_cheap_ones_first(
         ("jpeg", 200),
         ("webp", 200),
         ("jpeg", 400),
-        ("avif", 200),
         ("webp", 400),
+        ("avif", 200),
         ("avif", 400),
     ]
     for event in made:

@@ -22,7 +22,7 @@ ONLY_FROM_PNG = FormatRule(format=Format.PNG, only_from=frozenset({SourceFormat.
 
 
 def laid_out(formats: Sequence[FormatRule], *sizes: SizeRule) -> Layout:
-    profile = Profile(formats=tuple(formats), sizes=sizes or (SizeRule(width=800),))
+    profile = Profile(formats=tuple(formats), sizes=sizes or (SizeRule(width=1200),))
     return lay_out(plan_outputs(profile, PHOTO), source=PHOTO.format)
 
 

@@ -1,0 +1,12 @@
+"""Take a deep picture to 8 bits, for a format that has no more."""
+
+from __future__ import annotations
+
+from picstore_imaging.context import OutputContext
+from picstore_imaging.samples import in_bytes
+
+
+def shallow(context: OutputContext) -> None:
+    """Keep more than 8 bits only where the format does."""
+    if not context.spec.format.deep:
+        context.image = in_bytes(context.image)
