@@ -79,7 +79,9 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
             size=settings.probe.children,
             env=CHILD_ENVIRONMENT,
             limits=SandboxLimits(
-                memory_bytes=settings.probe.memory_bytes, wall_s=settings.probe.wall_s
+                # A file is mapped as a whole to walk through it, which takes addresses, not memory.
+                memory_bytes=settings.probe.memory_bytes + settings.ingest.max_bytes,
+                wall_s=settings.probe.wall_s,
             ),
             work_dir=spool_dir,
             required=tuple(Layer) if settings.probe.require_sandbox else (),

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from itertools import count
 from typing import Final, TypeVar
 
@@ -180,20 +181,29 @@ class ReceiveUpload:
             Aborted: UPLOAD_OFFSET_WRONG.
             ScratchUnavailable: The disk is full.
         """
+        taking: asyncio.Task[None] | None = None
         async with aclosing(unstalled(messages, self._stall_s)) as coming:
             async for message in coming:
+                # One chunk is hashed and written while the next one comes.
+                if taking is not None:
+                    await taking
                 if isinstance(message, End):
                     return message
-                # Hashing a MiB takes a millisecond: too long for the loop.
-                data = await asyncio.to_thread(receiver.take, message)
-                await storing.spool.append(data)
-                if receiver.size > STREAM_FROM_BYTES:
-                    await storing.follow(receiver.format, group)
+                taking = group.create_task(self._take(receiver, message, storing, group))
+        if taking is not None:
+            await taking
         raise InvalidArgument(
             Reason.UPLOAD_INCOMPLETE,
             "the upload ended before the file did",
             metadata={"received": str(receiver.size)},
         )
+
+    async def _take(
+        self, receiver: Receiver, chunk: Chunk, storing: _Storing, group: asyncio.TaskGroup
+    ) -> None:
+        await storing.spool.take(partial(receiver.take, chunk))
+        if receiver.size > STREAM_FROM_BYTES:
+            await storing.follow(receiver.format, group)
 
     async def _commit(
         self, entry: JournalEntry, original: Original, progress: _Progress

@@ -60,7 +60,7 @@ class ProbeSettings(SettingsGroup):
     children: PositiveInt = 2
     """Headers read at once."""
     memory_bytes: PositiveInt = 1024**3
-    """Address space of one child."""
+    """Address space of one child, beside that of the file that it looks at."""
     wall_s: PositiveFloat = 10
     """Seconds after which a header is given up."""
     require_sandbox: bool = False

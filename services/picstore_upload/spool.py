@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -49,9 +50,21 @@ class Spool:
 
     async def append(self, data: bytes) -> None:
         """Write `data` behind what is there."""
-        with scratch_errors():
-            await self._threads.run(self._write, data)
-        self.size += len(data)
+        await self.take(lambda: data)
+
+    async def take(self, check: Callable[[], bytes]) -> None:
+        """Write what `check` returns behind what is there; it runs in the thread that writes.
+
+        To go to a thread takes longer than to hash a chunk, so both are done in one.
+        """
+
+        def write() -> int:
+            data = check()
+            with scratch_errors():
+                self._write(data)
+            return len(data)
+
+        self.size += await self._threads.run(write)
 
     async def read(self, offset: int, length: int) -> bytes:
         """Return bytes of what is written."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -227,11 +228,10 @@ class WriteUpload:
                 if isinstance(message, End):
                     return message
                 at = session.parts_size + spool.size
-                await asyncio.to_thread(_take, message, at, writing.checksum)
                 check_size(
                     at + len(message.data), max_bytes=limits.bytes, declared=session.size_bytes
                 )
-                await spool.append(message.data)
+                await spool.take(partial(_taken, message, at, writing.checksum))
                 if spool.size >= HEAD_BYTES:
                     await draft.recognise()
                 await draft.advance()
@@ -341,10 +341,11 @@ class _Draft:
         self.stored_size = size
 
 
-def _take(chunk: Chunk, at: int, checksum: DeclaredChecksum | None) -> None:
+def _taken(chunk: Chunk, at: int, checksum: DeclaredChecksum | None) -> bytes:
     check_chunk(chunk, at=at)
     if checksum is not None:
         checksum.take(chunk.data)
+    return chunk.data
 
 
 def _is_over(failure: BaseException) -> bool:
