@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from picstore_imaging.background import rgb
 from picstore_imaging.context import OutputContext
+from picstore_imaging.geometry import Size, corner_by_focus
 from picstore_imaging.rules import Fit, Gravity
 
 
 def pad(context: OutputContext) -> None:
-    """Put the picture where the gravity says; the padding is opaque."""
+    """Put the picture where the focal point or the gravity says; the padding is opaque."""
     spec, image = context.spec, context.image
     if spec.fit is not Fit.CONTAIN:
         return
+    colour = rgb(spec.background)
+    background = [*colour, 255] if image.hasalpha() else colour
+    if spec.focal_point is not None:
+        whole, box = Size(image.width, image.height), Size(spec.width, spec.height)
+        left, top = corner_by_focus(spec.focal_point, whole, box)
+        context.image = image.embed(
+            -left, -top, spec.width, spec.height, extend="background", background=background
+        )
+        return
     gravity = Gravity.CENTRE if spec.gravity is Gravity.ATTENTION else spec.gravity
-    background = rgb(spec.background)
     context.image = image.gravity(
         gravity.value.replace("_", "-"),
         spec.width,
         spec.height,
         extend="background",
-        background=[*background, 255] if image.hasalpha() else background,
+        background=background,
     )
