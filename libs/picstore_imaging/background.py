@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+import pyvips
+
+from picstore_imaging.blocks import ICC
+
+
+def pixel(colour: str | None, image: pyvips.Image) -> list[int]:
+    """Read `#rrggbb` as the bands of a pixel of `image`, opaque, in its own colours."""
+    bands = rgb(colour)
+    if ICC in image.get_fields():
+        one = pyvips.Image.new_from_memory(bytes(bands), 1, 1, 3, "uchar")
+        one = one.copy(interpretation="srgb").icc_transform(
+            "p3", input_profile="srgb", intent="relative"
+        )
+        bands = list(bytes(one.write_to_memory()))
+    return [*bands, 255] if image.hasalpha() else bands
+
 
 def rgb(colour: str | None) -> list[int]:
     """Read `#rrggbb` as the three bands of a pixel; white where none is given."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyvips
 
+from picstore_imaging.blocks import Blocks
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
 from picstore_imaging.spec import OutputSpec
@@ -14,12 +15,16 @@ from picstore_imaging.spec import OutputSpec
 
 @dataclass(slots=True, kw_only=True)
 class SourceContext:
-    """The source on its way from the file to upright sRGB pixels in memory."""
+    """The source on its way from the file to upright sRGB, or P3, pixels in memory."""
 
     path: Path
     probe: Probe
     size: Size
     """What the largest output needs of it, upright."""
+    wide_gamut: bool = False
+    """Whether an output is to keep colours beyond sRGB."""
+    blocks: Blocks = Blocks()
+    """Set by the step after that."""
     image: pyvips.Image = None
     """Set by the first step, replaced by each later one."""
 
@@ -43,5 +48,7 @@ class OutputContext:
     """The file to write."""
     image: pyvips.Image
     """The whole picture, scaled; replaced by each step."""
+    blocks: Blocks = Blocks()
+    """The metadata of the source."""
     corner: tuple[int, int] | None = None
     """Where a crop begins, from the left and the top; set by the first frame for all."""

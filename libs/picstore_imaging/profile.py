@@ -188,7 +188,7 @@ def _repetitions(profile: Profile) -> Iterator[tuple[str, str]]:
             scale_box(cell.size.width, cell.size.height, cell.density.ratio),
             cell.density.ratio,
             cell.size.fit,
-            cell.size.gravity if cell.size.fit in (Fit.COVER, Fit.CONTAIN) else None,
+            (cell.size.gravity or Gravity.CENTRE) if _is_placed(cell.size) else None,
         )
         for other in first.get(key, ()):
             if not _may_meet(cell, other):
@@ -201,6 +201,10 @@ def _repetitions(profile: Profile) -> Iterator[tuple[str, str]]:
                 told.add(field)
                 yield field, f"makes the same output as {kind}[{theirs}]"
         first.setdefault(key, []).append(cell)
+
+
+def _is_placed(size: SizeRule) -> bool:
+    return size.fit in (Fit.COVER, Fit.CONTAIN)
 
 
 def _may_meet(one: Cell, other: Cell) -> bool:

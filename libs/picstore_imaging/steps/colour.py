@@ -1,4 +1,8 @@
-"""Bring any colour space, depth and profile to 8-bit sRGB, which no browser gets wrong."""
+"""Bring any colour space, depth and profile to 8-bit sRGB, which no browser gets wrong.
+
+Or to Display P3, where an output is to keep colours that sRGB has not; such an image, and no other,
+carries the profile.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Final
 import pyvips
 
 from picstore_imaging import icc, vips
+from picstore_imaging.blocks import ICC
 from picstore_imaging.context import SourceContext
 
 _MIN_BANDS: Final = 3
@@ -15,18 +20,22 @@ _CMYK: Final = "cmyk"
 
 
 def colour(context: SourceContext) -> None:
-    """Apply the embedded profile; expand grey; take 16 bits to 8.
+    """Apply the embedded profile and leave none but that of P3; expand grey; take 16 bits to 8.
 
     CMYK without a usable profile is read by libvips's built-in one, and anything else as sRGB.
     It comes after the scaling, so it costs by the pixel of the largest output and not of the
     source. Raises `IMAGE_CORRUPT` where that makes no picture.
     """
     image = context.image
+    wide = context.wide_gamut and _is_wide(image)
     tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
     if tagged or image.interpretation == _CMYK:
-        context.image = _by_profile(image)
+        context.image = _by_profile(image, "p3" if wide else "srgb")
     else:
         context.image = image.colourspace("srgb")
+    if not wide and ICC in context.image.get_fields():
+        context.image = context.image.copy()
+        context.image.remove(ICC)
     if context.image.bands > _MAX_BANDS:
         # What a TIFF has beyond its alpha channel is no colour.
         context.image = context.image[:_MAX_BANDS]
@@ -34,11 +43,24 @@ def colour(context: SourceContext) -> None:
         raise vips.undecodable()
 
 
-def _by_profile(image: pyvips.Image) -> pyvips.Image:
+def to_srgb(image: pyvips.Image) -> pyvips.Image:
+    """Bring a picture in Display P3 back to sRGB; one without a profile is there already."""
+    if ICC not in image.get_fields():
+        return image
+    image = image.icc_transform("srgb", input_profile="p3", intent="relative").copy()
+    image.remove(ICC)
+    return image
+
+
+def _is_wide(image: pyvips.Image) -> bool:
+    return ICC in image.get_fields() and icc.is_wide(bytes(image.get(ICC)))
+
+
+def _by_profile(image: pyvips.Image, space: str) -> pyvips.Image:
     # Relative colorimetric with black point compensation, the default of Photoshop and of browsers.
     try:
         return image.icc_transform(
-            "srgb",
+            space,
             embedded=True,
             input_profile=_CMYK if image.interpretation == _CMYK else "srgb",
             intent="relative",
@@ -46,4 +68,7 @@ def _by_profile(image: pyvips.Image) -> pyvips.Image:
         )
     except pyvips.Error:
         # A damaged profile is no reason to refuse the picture: its colours are only less right.
-        return image.colourspace("srgb")
+        image = image.colourspace("srgb").copy()
+        if ICC in image.get_fields():
+            image.remove(ICC)
+        return image

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore_imaging.background import rgb
+from picstore_imaging.background import pixel
 from picstore_imaging.context import OutputContext
 from picstore_imaging.geometry import Size, corner_by_focus
 from picstore_imaging.rules import Fit, Gravity
@@ -13,8 +13,7 @@ def pad(context: OutputContext) -> None:
     spec, image = context.spec, context.image
     if spec.fit is not Fit.CONTAIN:
         return
-    colour = rgb(spec.background)
-    background = [*colour, 255] if image.hasalpha() else colour
+    background = pixel(spec.background, image)
     if spec.focal_point is not None:
         whole, box = Size(image.width, image.height), Size(spec.width, spec.height)
         left, top = corner_by_focus(spec.focal_point, whole, box)
