@@ -44,6 +44,9 @@ class Blocks:
         return cls(exif=block(_EXIF), xmp=block(_XMP), iptc=block(_IPTC))
 
 
+NO_BLOCKS: Final = Blocks()
+
+
 def describe(image: pyvips.Image, blocks: Blocks, spec: OutputSpec) -> pyvips.Image:
     """Return the image with what its spec keeps of the blocks, and none but them and its profile."""
     image = image.copy()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyvips
 
-from picstore_imaging.blocks import Blocks
+from picstore_imaging.blocks import NO_BLOCKS, Blocks
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
 from picstore_imaging.spec import OutputSpec
@@ -23,7 +23,7 @@ class SourceContext:
     """What the largest output needs of it, upright."""
     wide_gamut: bool = False
     """Whether an output is to keep colours beyond sRGB."""
-    blocks: Blocks = Blocks()
+    blocks: Blocks = NO_BLOCKS
     """Set by the step after that."""
     image: pyvips.Image = None
     """Set by the first step, replaced by each later one."""
@@ -48,7 +48,7 @@ class OutputContext:
     """The file to write."""
     image: pyvips.Image
     """The whole picture, scaled; replaced by each step."""
-    blocks: Blocks = Blocks()
+    blocks: Blocks = NO_BLOCKS
     """The metadata of the source."""
     corner: tuple[int, int] | None = None
     """Where a crop begins, from the left and the top; set by the first frame for all."""

@@ -24,7 +24,7 @@ _XMP_PLACE: Final = re.compile(
 
 
 def tiff_of(block: bytes) -> bytes | None:
-    """Return what an EXIF block is after its prefixes, in the form of TIFF; None where it is not."""
+    """Return what follows the prefixes of an EXIF block; None where that is not a TIFF."""
     tiff = block.removeprefix(_EXIF_PREFIX)
     if not tiff.startswith(_TIFF_STARTS):
         # HEIF puts before it how far away it is, and some writers the prefix of JPEG as well.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 _MAX_TAGS = 100
-_SRGB_AREA = 0.0980
+_SRGB_AREA = 0.1091
 """Of the triangle of sRGB's primaries, adapted to D50, in the xy diagram."""
 _CLEARLY_LARGER = 1.05
 
@@ -37,9 +37,9 @@ def is_srgb(description: str) -> bool:
 
 
 def is_wide(profile: bytes) -> bool:
-    """Whether the colours of an RGB profile reach beyond sRGB: its primaries span a larger triangle.
+    """Whether the colours of an RGB profile reach beyond sRGB.
 
-    What has no primaries, as a profile of tables, is taken to.
+    They do where its primaries span a larger triangle. What has no primaries, as a profile of tables, is taken to.
     """
     try:
         if profile[16:20] != b"RGB ":

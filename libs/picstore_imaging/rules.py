@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from picstore_imaging.formats import Format, SourceFormat
 
@@ -117,6 +117,9 @@ class EncoderOptions:
         return cls(**known)
 
 
+NO_OPTIONS: Final = EncoderOptions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatRule:
     """One format to write, and how."""
@@ -132,7 +135,7 @@ class FormatRule:
     """Make it only from these source formats; empty for every one."""
     not_from: frozenset[SourceFormat] = frozenset()
     """Never make it from these source formats."""
-    options: EncoderOptions = EncoderOptions()
+    options: EncoderOptions = NO_OPTIONS
 
     def applies_to(self, source: SourceFormat) -> bool:
         """Whether the conditions let this format be made from `source`."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
-from picstore_imaging.rules import EncoderOptions, Fit, Gravity, MetadataPolicy
+from picstore_imaging.rules import NO_OPTIONS, EncoderOptions, Fit, Gravity, MetadataPolicy
 
 _VERSION: Final = 1
 """Goes up when the same fields come to mean other pixels, so that digests differ."""
@@ -49,7 +49,7 @@ class OutputSpec:
     effort: int
     background: str | None
     """`#rrggbb`; None where nothing of it can show."""
-    options: EncoderOptions = EncoderOptions()
+    options: EncoderOptions = NO_OPTIONS
     focal_point: Point | None = None
     """What a crop or a padding keeps in the middle, before the gravity; None where it plays no
     part."""
