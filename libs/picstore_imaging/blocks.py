@@ -48,7 +48,7 @@ NO_BLOCKS: Final = Blocks()
 
 
 def describe(image: pyvips.Image, blocks: Blocks, spec: OutputSpec) -> pyvips.Image:
-    """Return the image with what its spec keeps of the blocks, and none but them and its profile."""
+    """Return the image with what its spec keeps of the blocks, and nothing but its profile else."""
     image = image.copy()
     for name in image.get_fields():
         if name in (_EXIF, _XMP, _IPTC, _ORIENTATION) or name.startswith(_EXIF_FIELDS):
@@ -71,7 +71,7 @@ def keep_flags(image: pyvips.Image) -> int:
 
 
 def _carry_exif(image: pyvips.Image, block: bytes) -> None:
-    """Set a block and the fields that libvips reads it into, of which it writes only those there."""
+    """Set a block, and the fields that libvips reads it into: it writes none without its field."""
     length = (len(block) + 2).to_bytes(2, "big")
     carrier = _CARRIER[:2] + b"\xff\xe1" + length + block + _CARRIER[2:]
     read = pyvips.Image.jpegload_buffer(carrier)

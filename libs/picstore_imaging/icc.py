@@ -39,7 +39,8 @@ def is_srgb(description: str) -> bool:
 def is_wide(profile: bytes) -> bool:
     """Whether the colours of an RGB profile reach beyond sRGB.
 
-    They do where its primaries span a larger triangle. What has no primaries, as a profile of tables, is taken to.
+    They do where its primaries span a larger triangle. A profile of tables, which has no
+    primaries, is taken to.
     """
     try:
         if profile[16:20] != b"RGB ":

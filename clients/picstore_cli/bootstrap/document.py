@@ -166,7 +166,7 @@ class EncoderOptions(Part):
     """JPEG that is progressive: search for the best scans; by the effort if absent."""
     trellis: bool | None = None
     """JPEG: trellis quantisation with deringing; by the effort if absent."""
-    chroma: Literal["", "subsampled", "full"] = ""
+    chroma: Literal["subsampled", "full"] | None = None
     """JPEG and AVIF: samples of colour; by the quality if absent."""
     bit_depth: int | None = None
     """AVIF: 8 or 10."""
@@ -213,19 +213,21 @@ class SizeRule(Part):
     """Of the box, in pixels at 1x."""
     fit: Literal["inside", "cover", "contain", "fill"] = "inside"
     """How to fit the picture to the box."""
-    gravity: Literal[
-        "",
-        "centre",
-        "north",
-        "north_east",
-        "east",
-        "south_east",
-        "south",
-        "south_west",
-        "west",
-        "north_west",
-        "attention",
-    ] = ""
+    gravity: (
+        Literal[
+            "centre",
+            "north",
+            "north_east",
+            "east",
+            "south_east",
+            "south",
+            "south_west",
+            "west",
+            "north_west",
+            "attention",
+        ]
+        | None
+    ) = None
     """What stays where something is cut off; the picture's focal point if absent."""
     when: Literal["always", "only_downsize", "only_upsize"] = "always"
     """When to make this size."""

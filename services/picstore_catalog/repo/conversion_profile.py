@@ -205,7 +205,8 @@ async def insert(
                 RETURNING formats, sizes, background, policies
             )
             SELECT p.id, p.project_id, p.short_name, p.display_name, p.revision,
-                   r.formats, r.sizes, r.background, r.policies, p.version, p.created_at, p.updated_at
+                   r.formats, r.sizes, r.background, r.policies, p.version, p.created_at,
+                   p.updated_at
             FROM profile p CROSS JOIN revision r
             """,
             _columns(profile),

@@ -117,7 +117,8 @@ async def find(
             """
             SELECT generation, upload_id, filename, location_id, object_key, format, width, height,
                    frames, has_alpha, has_gps, trailing_bytes, size_bytes, sha256, thumbhash,
-                   dominant_colour, palette, preview, conversion_profile_id, conversion_profile_revision
+                   dominant_colour, palette, preview, conversion_profile_id,
+                   conversion_profile_revision
             FROM originals
             WHERE image_id = %s AND generation = %s
             """,

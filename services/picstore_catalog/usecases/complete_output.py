@@ -33,7 +33,9 @@ async def complete_output(
     output_id: OutputId,
     result: StoredFile | Failure | Useless,
 ) -> Completion:
-    """Record a stored, a failed or a useless output; the last one closes the job and settles the generation.
+    """Record a stored, a failed or a useless output.
+
+    The last one closes the job and settles the generation.
 
     An output that is terminal already stays as it is, so repeating a report changes nothing. A
     report on a generation that is neither served nor pending is ignored, and ends the job for the

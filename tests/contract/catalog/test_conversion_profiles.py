@@ -66,7 +66,8 @@ async def test_a_profile_is_returned_with_its_defaults_spelt_out(admin: Client) 
     assert made.sizes[0] == conversion_pb2.SizeRule(
         width=400,
         fit=conversion_pb2.FIT_INSIDE,
-        gravity=conversion_pb2.GRAVITY_CENTRE,
+        # It is the picture's focal point that decides.
+        gravity=conversion_pb2.GRAVITY_UNSPECIFIED,
         when=conversion_pb2.WHEN_ALWAYS,
         densities=[conversion_pb2.Density(ratio=1)],
     )
@@ -88,6 +89,23 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
                 format=conversion_pb2.FORMAT_AVIF,
                 quality=40,
                 not_from=[conversion_pb2.FORMAT_PNG],
+                options=conversion_pb2.EncoderOptions(
+                    chroma=conversion_pb2.CHROMA_FULL, bit_depth=10
+                ),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_WEBP,
+                options=conversion_pb2.EncoderOptions(near_lossless=0),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_PNG,
+                options=conversion_pb2.EncoderOptions(colours=16, dithering=0),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_JPEG,
+                options=conversion_pb2.EncoderOptions(
+                    progressive=False, optimise_scans=False, trellis=True
+                ),
             ),
         ],
         sizes=[
@@ -105,6 +123,10 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
             )
         ],
         background="#A0b1C2",
+        metadata=conversion_pb2.METADATA_POLICY_KEEP_ALL,
+        keep_gps=True,
+        colour=conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
+        skip_if_larger_percent=0,
     )
 
     made = await create(admin, wanted)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picstore_catalog.model.picture import (
-    BEST_FIRST,
     Candidate,
     Picture,
     PictureOptions,
@@ -18,7 +17,7 @@ from picstore_catalog.model.picture import (
     compose,
     render,
 )
-from picstore_imaging.formats import Format
+from picstore_imaging.formats import BEST_FIRST, Format
 from picstore_kit.errors import FailedPrecondition, Reason
 
 AVIF, WEBP, JPEG, PNG = Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG
