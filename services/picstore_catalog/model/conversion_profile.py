@@ -142,7 +142,9 @@ def sizes_to_json(sizes: Sequence[SizeRule]) -> list[dict[str, Any]]:
             "width": rule.width,
             "height": rule.height,
             "fit": rule.fit.value,
-            "gravity": rule.gravity.value if rule.gravity else None,
+            # Code that knows no focal points reads the gravity alone.
+            "gravity": (rule.gravity or Gravity.CENTRE).value,
+            "by_focal_point": rule.gravity is None,
             "when": rule.when.value,
             "enlarge": rule.enlarge,
             "densities": [
@@ -160,7 +162,7 @@ def sizes_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[SizeRule, ...]:
             width=rule["width"],
             height=rule["height"],
             fit=Fit(rule["fit"]),
-            gravity=Gravity(rule["gravity"]) if rule["gravity"] else None,
+            gravity=None if rule.get("by_focal_point") else Gravity(rule["gravity"]),
             when=When(rule["when"]),
             enlarge=rule["enlarge"],
             densities=tuple(

@@ -31,7 +31,7 @@ _Rules: TypeAlias = Sequence[Mapping[str, Any]]
 _ONE: Final = """
     SELECT c.id, c.project_id, c.short_name, c.display_name,
            coalesce(%(revision)s, c.revision) AS revision, r.formats, r.sizes, r.background,
-           c.version, c.created_at, c.updated_at,
+           r.policies, c.version, c.created_at, c.updated_at,
            (%(allowed_everywhere)s OR c.project_id = ANY(%(allowed_on)s)
             OR (c.project_id IS NULL AND %(allowed_on_shared)s)) AS allowed
     FROM conversion_profiles c

@@ -17,7 +17,7 @@ from picstore_catalog.model.output import Output, OutputState, StoredFile, Usele
 from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.blobs.keys import public_url
-from picstore_kit.errors import NotFound, Reason
+from picstore_kit.errors import InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
 
 
@@ -178,18 +178,24 @@ async def skip(
     """Make an output SKIPPED; return False, changing nothing, if it was terminal already.
 
     Raises:
-        NotFound: The job has no such output that may be left out.
+        NotFound: The job has no such output.
+        InvalidField: It is to be kept in any case.
     """
     cursor = await conn.execute(
         """
         UPDATE outputs
         SET state = 'SKIPPED', reason = %s, message = %s
         WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
-          AND better_id IS NOT NULL
+        RETURNING better_id
         """,
         (Reason.LARGER_THAN_BETTER.value, useless.message, output_id, job_id),
     )
-    return cursor.rowcount == 1 or await _refuse_stranger(conn, output_id, job_id)
+    row = await cursor.fetchone()
+    if row is None:
+        return await _refuse_stranger(conn, output_id, job_id)
+    if row[0] is None:
+        raise InvalidField("skipped", "must not be said of an output that is kept in any case")
+    return True
 
 
 async def fail_rest(conn: AsyncConnection[TupleRow], job_id: JobId, failure: Failure) -> None:
