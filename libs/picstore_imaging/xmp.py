@@ -20,6 +20,7 @@ _TIFF: Final = "http://ns.adobe.com/tiff/1.0/"
 _PLUS: Final = "http://ns.useplus.org/ldf/xmp/1.0/"
 _META: Final = "adobe:ns:meta/"
 _DESCRIPTION: Final = f"{{{_RDF}}}Description"
+_ROOT: Final = f"{{{_RDF}}}RDF"
 _ABOUT: Final = f"{{{_RDF}}}about"
 
 for _prefix, _namespace in (
@@ -69,7 +70,9 @@ def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
     kept = ElementTree.Element(_DESCRIPTION, {_ABOUT: ""})
-    for description in root.iter(_DESCRIPTION):
+    # A structure in a property is a description as well, and is copied with its property.
+    rdf = root if root.tag == _ROOT else root.find(_ROOT)
+    for description in () if rdf is None else rdf.findall(_DESCRIPTION):
         for name, value in description.attrib.items():
             if name != _ABOUT and _is_kept(name, policy, keep_gps=keep_gps):
                 kept.set(name, value)
@@ -78,7 +81,6 @@ def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes
                 child, policy, keep_gps=keep_gps
             ):
                 kept.append(child)
-        break  # a structure in it is a description as well, and was copied with its property
     if len(kept) == 0 and len(kept.attrib) == 1:
         return None
     meta = ElementTree.Element(f"{{{_META}}}xmpmeta")

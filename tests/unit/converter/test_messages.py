@@ -38,12 +38,13 @@ MADE = {
     "cpu_ms": 2.6,
 }
 FAILED = {"event": "output_failed", "id": OUTPUT.id, "reason": "ENCODE_FAILED", "message": "no"}
+PREVIEW = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA="
 SHOWN = {
     "event": "placeholder",
     "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
     "dominant_colour": "#c0ffee",
     "palette": ["#c0ffee", "#101010"],
-    "preview": "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA=",
+    "preview": PREVIEW,
 }
 TOTALS = {"decode_ms": 1.5, "wall_ms": 2, "cpu_ms": 3, "peak_rss_bytes": 4, "libvips": "8.18.7"}
 
@@ -72,7 +73,7 @@ def test_the_other_messages_are_read() -> None:
         thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
         dominant_colour="#c0ffee",
         palette=("#c0ffee", "#101010"),
-        preview=SHOWN["preview"],
+        preview=PREVIEW,
     )
     assert parse(TOTALS) == Totals(decode_ms=1.5, wall_ms=2, cpu_ms=3, peak_rss_bytes=4)
 

@@ -431,5 +431,6 @@ def test_a_focal_point_at_an_edge_pads_the_other_side(
         decoded(convert(path, formats=PNG, sizes=(box,), focal_point=Point(0.5, y)).paths[0])
         for y in (1.0, 0.0)
     )
-    assert (top == np.repeat(np.uint8([0, 255]), 50)[:, None, None]).all()
-    assert (bottom == np.repeat(np.uint8([255, 0]), 50)[:, None, None]).all()
+    for made, halves in ((top, (0, 255)), (bottom, (255, 0))):
+        assert (made[:50] == halves[0]).all()
+        assert (made[50:] == halves[1]).all()

@@ -139,6 +139,34 @@ def test_all_is_kept_and_the_place_only_on_request(
         assert xmp_tells_a_place(packet) is keep_gps
 
 
+def test_properties_are_found_in_every_description_of_a_packet() -> None:
+    two = XMP.replace(
+        b"</rdf:RDF>",
+        b"""<rdf:Description xmlns:p="http://ns.adobe.com/photoshop/1.0/" rdf:about=""
+        p:Credit="Ann's"/></rdf:RDF>""",
+    )
+    kept = xmp.rewritten(two, COPYRIGHT, keep_gps=False)
+    assert kept is not None
+    assert b"Ann's" in kept
+    assert b"https://ann.example" in kept
+
+
+def test_a_place_in_a_structure_is_left_out_with_it() -> None:
+    nested = XMP.replace(
+        b"<dc:rights>",
+        b"""<xmp:Shown rdf:parseType="Resource"><exif:GPSLatitude>1,2N</exif:GPSLatitude>
+        <xmp:Label>here</xmp:Label></xmp:Shown><dc:rights>""",
+    )
+    kept = xmp.rewritten(nested, EVERYTHING, keep_gps=False)
+    assert kept is not None
+    assert b"here" in kept
+    assert not xmp_tells_a_place(kept)
+    deep = XMP.replace(b"<dc:rights>", b"<xmp:a>" * 5000 + b"</xmp:a>" * 5000 + b"<dc:rights>")
+    shallow = xmp.rewritten(deep, EVERYTHING, keep_gps=False)
+    assert shallow is not None
+    assert 0 < shallow.count(b"xmp:a") < 100
+
+
 def test_damaged_blocks_are_not_kept() -> None:
     block = described().tobytes()
     for length in range(len(block)):

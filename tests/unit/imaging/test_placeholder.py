@@ -17,7 +17,8 @@ from picstore_imaging.placeholder import MAX_PREVIEW_BYTES
 from picstore_imaging.rules import FormatRule, SizeRule
 from tests.unit.imaging.conftest import Convert
 
-TINY = {"formats": (FormatRule(format=Format.JPEG),), "sizes": (SizeRule(width=16),)}
+JPEG = (FormatRule(format=Format.JPEG),)
+TINY = (SizeRule(width=16),)
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def shown(convert: Convert, tmp_path: Path) -> Callable[[Image.Image], dict[str,
     def show(image: Image.Image) -> dict[str, Any]:
         path = tmp_path / "a.png"
         image.save(path)
-        (event,) = (e for e in convert(path, **TINY).events if e["event"] == "placeholder")
+        events = convert(path, formats=JPEG, sizes=TINY).events
+        (event,) = (event for event in events if event["event"] == "placeholder")
         return event
 
     return show
