@@ -167,9 +167,9 @@ class EncoderOptions(Part):
     trellis: bool | None = None
     """JPEG: trellis quantisation with deringing; by the effort if absent."""
     chroma: Literal["subsampled", "full"] | None = None
-    """JPEG and AVIF: samples of colour; by the quality if absent."""
+    """JPEG and AVIF: samples of colour; by the quality, and for AVIF the picture, if absent."""
     bit_depth: int | None = None
-    """AVIF: 8 or 10."""
+    """AVIF: 8 or 10; by the source if absent."""
 
 
 class FormatRule(Part):

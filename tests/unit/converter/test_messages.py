@@ -115,7 +115,6 @@ def test_the_other_messages_are_read() -> None:
         {"event": {}},
         {},
     ],
-    ids=str,
 )
 def test_nonsense_is_a_crash_of_the_child(message: dict[str, Any]) -> None:
     with pytest.raises(ChildMisbehaved) as caught:
