@@ -10,6 +10,7 @@ from typing import Final
 import pyvips
 
 from picstore_imaging import vips
+from picstore_imaging.blocks import Blocks
 from picstore_imaging.context import OutputContext, SourceContext
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
@@ -18,13 +19,14 @@ from picstore_imaging.steps.colour import colour
 from picstore_imaging.steps.crop import crop
 from picstore_imaging.steps.encode import encode
 from picstore_imaging.steps.flatten import flatten
+from picstore_imaging.steps.gamut import gamut
 from picstore_imaging.steps.orient import orient
 from picstore_imaging.steps.pad import pad
 from picstore_imaging.steps.scale import scale, scaled
 from picstore_imaging.steps.settle import settle
 
 _FRAME_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (scale, colour, settle, orient)
-_FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, flatten, pad)
+_FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, gamut, flatten, pad)
 
 _DEFAULT_DELAY_MS: Final = 100
 """What browsers take where a file gives no time."""
@@ -41,7 +43,7 @@ class Film:
     """How often they are shown; 0 for ever."""
 
 
-def decode(path: Path, probe: Probe, size: Size) -> Film:
+def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) -> Film:
     """Decode every frame of an animation and bring it to `size`; raises `pyvips.Error`."""
     # Frames build on those before, so they are decoded once and in their order: as one tall strip.
     strip = vips.open_image(path, probe.format, n=-1).copy_memory()
@@ -49,7 +51,11 @@ def decode(path: Path, probe: Probe, size: Size) -> Film:
     frames = []
     for top in range(0, strip.height, height):
         context = SourceContext(
-            path=path, probe=probe, size=size, image=strip.crop(0, top, strip.width, height)
+            path=path,
+            probe=probe,
+            size=size,
+            wide_gamut=wide_gamut,
+            image=strip.crop(0, top, strip.width, height),
         )
         for step in _FRAME_STEPS:
             step(context)
@@ -61,9 +67,9 @@ def decode(path: Path, probe: Probe, size: Size) -> Film:
     return Film(frames=frames, delays_ms=delays, loop=loop)
 
 
-def make(film: Film, whole: Size, spec: OutputSpec, path: Path) -> None:
+def make(film: Film, whole: Size, spec: OutputSpec, path: Path, blocks: Blocks) -> None:
     """Make one output that moves, each frame scaled to `whole`; raises `ENCODE_FAILED`."""
-    context = OutputContext(spec=spec, path=path, image=None)
+    context = OutputContext(spec=spec, path=path, image=None, blocks=blocks)
     fitted = []
     with vips.encode_failed_on_error():
         for frame in film.frames:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from picstore_imaging.rules import Chroma
 from picstore_imaging.spec import OutputSpec
 
 
@@ -65,16 +66,17 @@ from 160 to 1,920 px of width to within two, unlike with its default one."""
 def settings(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False) -> AvifSettings:
     """Choose how an AVIF is made; `deep` pixels have more than 8 bits, and keep ten.
 
-    Colour keeps its full resolution where it is fine, as in graphics, and at high quality.
+    Colour keeps its full resolution where it is fine, as in graphics, and at high quality. What the
+    spec's options say of either goes before.
 
     SVT-AV1 wherever it is on the frontier and can: it has no 4:4:4, no lossless mode and limits of
     size, and its wheel takes 8 bits only.
     """
-    subsampled = not (fine_colour or keeps_colour(spec))
+    bit_depth = _bit_depth(spec, deep=deep)
     if (
         spec.effort < len(_SVT_PRESETS)
-        and subsampled
-        and not deep
+        and _subsampled(spec, fine_colour=fine_colour)
+        and bit_depth == _SHALLOW
         and _SVT_MIN_SIDE <= spec.width <= _SVT_MAX_WIDTH
         and _SVT_MIN_SIDE <= spec.height <= _SVT_MAX_HEIGHT
     ):
@@ -82,7 +84,7 @@ def settings(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False)
             encoder=AvifEncoder.SVT,
             speed=_SVT_PRESETS[spec.effort],
             quality=svt_quality(spec.quality or 0),
-            bit_depth=_SHALLOW,
+            bit_depth=bit_depth,
             subsampled=True,
         )
     return by_aom(spec, deep=deep, fine_colour=fine_colour)
@@ -94,14 +96,28 @@ def by_aom(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False) -
         encoder=AvifEncoder.AOM,
         speed=_AOM_EFFORTS[min(spec.effort, len(_AOM_EFFORTS) - 1)],
         quality=None if spec.lossless else spec.quality,
-        bit_depth=_DEEP if deep else _SHALLOW,
-        subsampled=not (fine_colour or keeps_colour(spec)),
+        bit_depth=_bit_depth(spec, deep=deep),
+        subsampled=_subsampled(spec, fine_colour=fine_colour),
     )
 
 
-def keeps_colour(spec: OutputSpec) -> bool:
-    """Whether colour keeps its full resolution whatever the pixels are."""
+def looks_at_colour(spec: OutputSpec) -> bool:
+    """Whether the pixels decide if colour keeps its full resolution."""
+    return spec.options.chroma is None and not _keeps_colour(spec)
+
+
+def _subsampled(spec: OutputSpec, *, fine_colour: bool) -> bool:
+    if spec.options.chroma is not None and not spec.lossless:
+        return spec.options.chroma is Chroma.SUBSAMPLED
+    return not (fine_colour or _keeps_colour(spec))
+
+
+def _keeps_colour(spec: OutputSpec) -> bool:
     return spec.lossless or (spec.quality or 0) >= SUBSAMPLED_BELOW
+
+
+def _bit_depth(spec: OutputSpec, *, deep: bool) -> int:
+    return spec.options.bit_depth or (_DEEP if deep else _SHALLOW)
 
 
 def svt_quality(quality: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyvips
 
+from picstore_imaging.blocks import NO_BLOCKS, Blocks
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
 from picstore_imaging.spec import OutputSpec
@@ -14,7 +15,7 @@ from picstore_imaging.spec import OutputSpec
 
 @dataclass(slots=True, kw_only=True)
 class SourceContext:
-    """The source on its way from the file to upright sRGB pixels in memory."""
+    """The source on its way from the file to upright sRGB, or P3, pixels in memory."""
 
     path: Path
     probe: Probe
@@ -22,6 +23,10 @@ class SourceContext:
     """What the largest output needs of it, upright."""
     deep: bool = False
     """Whether an output keeps more than 8 bits."""
+    wide_gamut: bool = False
+    """Whether an output is to keep colours beyond sRGB."""
+    blocks: Blocks = NO_BLOCKS
+    """Set by the step after that."""
     image: pyvips.Image = None
     """Set by the first step, replaced by each later one."""
 
@@ -45,5 +50,7 @@ class OutputContext:
     """The file to write."""
     image: pyvips.Image
     """The whole picture, scaled; replaced by each step."""
+    blocks: Blocks = NO_BLOCKS
+    """The metadata of the source."""
     corner: tuple[int, int] | None = None
     """Where a crop begins, from the left and the top; set by the first frame for all."""

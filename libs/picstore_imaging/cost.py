@@ -44,6 +44,16 @@ _LOSSLESS_NS: Final[dict[Format, tuple[float, ...]]] = {
     Format.AVIF: (220, 220, 220, 1_200, 1_200, 1_200, 1_200, 6_000),
 }
 
+_TRELLIS_NS: Final = 45
+_SCANS_NS: Final = 40
+"""What trellis quantisation and the search for scans add to a JPEG, for each pixel."""
+
+_JPEG_SEARCHES: Final = 7
+"""The effort from which on a JPEG has both anyway."""
+
+_NEAR_LOSSLESS: Final = 4
+"""How much dearer than lossless a WebP is that is nearly so."""
+
 # Bytes for each output pixel that the encoder takes beyond the pixels it is given.
 _LOSSY_BYTES: Final = {Format.JPEG: 6, Format.PNG: 25, Format.WEBP: 6, Format.AVIF: 26}
 _LOSSLESS_BYTES: Final = {Format.PNG: 4, Format.WEBP: 42, Format.AVIF: 38}
@@ -83,8 +93,15 @@ def _nanoseconds(spec: OutputSpec) -> float:
     if spec.format is Format.AVIF and not spec.lossless:
         chosen = settings(spec)
         return _AVIF_NS[chosen.encoder][chosen.speed]
-    by_effort = (_LOSSLESS_NS if spec.lossless else _LOSSY_NS)[spec.format]
-    return by_effort[min(spec.effort, len(by_effort) - 1)]
+    near = spec.options.near_lossless is not None
+    by_effort = (_LOSSLESS_NS if spec.lossless or near else _LOSSY_NS)[spec.format]
+    nanoseconds = by_effort[min(spec.effort, len(by_effort) - 1)]
+    if near:
+        nanoseconds *= _NEAR_LOSSLESS
+    if spec.format is Format.JPEG and spec.effort < _JPEG_SEARCHES:
+        nanoseconds += _TRELLIS_NS if spec.options.trellis else 0
+        nanoseconds += _SCANS_NS if spec.options.optimise_scans else 0
+    return nanoseconds
 
 
 def is_dear(spec: OutputSpec, *, frames: int = 1) -> bool:
@@ -106,7 +123,8 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
     for spec in specs:
         target = Size(spec.width, spec.height)
         rungs.add(scaled_size(spec.fit, target, Size(source.width, source.height)))
-        each = (_LOSSLESS_BYTES if spec.lossless else _LOSSY_BYTES)[spec.format]
+        exact = spec.lossless or spec.options.near_lossless is not None
+        each = (_LOSSLESS_BYTES if exact else _LOSSY_BYTES)[spec.format]
         each += bands + (_ALPHA_BYTES if source.has_alpha else 0)
         encoder = max(encoder, spec.width * spec.height * each)
     ladder = sum(size.width * size.height * bands for size in rungs)

@@ -5,6 +5,7 @@ Pure: importable by every process.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -46,6 +47,18 @@ class Format(StrEnum):
     def max_side(self) -> int:
         """The longest side that we write, in pixels: `MAX_SIDE`, or where the format ends."""
         return 16_383 if self is Format.WEBP else MAX_SIDE
+
+
+BEST_FIRST: Final = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
+"""The order in which a page offers formats to browsers."""
+
+
+def most_widely_known(formats: Iterable[Format], *, has_alpha: bool) -> Format:
+    """Choose the format that the most browsers know and that shows the picture as it is."""
+    order = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)
+    if has_alpha:
+        order = (Format.PNG, Format.JPEG, Format.WEBP, Format.AVIF)
+    return min(formats, key=order.index)
 
 
 class SourceFormat(StrEnum):

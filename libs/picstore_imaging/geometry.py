@@ -15,6 +15,13 @@ MAX_OUTPUT_PIXELS: Final = 100_000_000
 """The largest output, as the largest source: width x height."""
 
 
+class Point(NamedTuple):
+    """A place in a picture: 0 to 1 from the left, and from the top."""
+
+    x: float
+    y: float
+
+
 class Size(NamedTuple):
     """Width and height in whole pixels."""
 
@@ -86,6 +93,23 @@ def scaled_size(fit: Fit, target: Size, source: Size) -> Size:
             min(target.height, round_side(source.height * scale)),
         )
     return target
+
+
+def corner_by_focus(point: Point, whole: Size, box: Size) -> tuple[int, int]:
+    """Say where a box begins in a picture that is scaled to `whole`, from its left and its top.
+
+    The focal point comes as near to the middle of the box as can be without leaving the picture. A
+    side of the picture that is the shorter one begins in the box instead, and the number is not
+    positive: it is the padding before it.
+    """
+    (x, y), (width, height) = point, whole
+    return _begin(x, width, box.width), _begin(y, height, box.height)
+
+
+def _begin(part: float, length: int, box: int) -> int:
+    ideal = math.floor(part * length - box / 2 + 0.5)
+    spare = length - box
+    return min(max(ideal, min(spare, 0)), max(spare, 0))
 
 
 def plain_fit(fit: Fit, target: Size, source: Size) -> Fit:

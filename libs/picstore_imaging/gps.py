@@ -23,14 +23,20 @@ _XMP_PLACE: Final = re.compile(
 """Properties of the `exif` namespace, whatever prefix it was given."""
 
 
-def exif_tells_a_place(block: bytes) -> bool:
-    """Whether an EXIF block, as JPEG, PNG, WebP or HEIF carry it, has a GPS directory."""
+def tiff_of(block: bytes) -> bytes | None:
+    """Return what follows the prefixes of an EXIF block; None where that is not a TIFF."""
     tiff = block.removeprefix(_EXIF_PREFIX)
     if not tiff.startswith(_TIFF_STARTS):
         # HEIF puts before it how far away it is, and some writers the prefix of JPEG as well.
         skip = _HEIF_OFFSET_BYTES + int.from_bytes(tiff[:_HEIF_OFFSET_BYTES], "big")
         tiff = tiff[skip:].removeprefix(_EXIF_PREFIX)
-    if not tiff.startswith(_TIFF_STARTS):
+    return tiff if tiff.startswith(_TIFF_STARTS) else None
+
+
+def exif_tells_a_place(block: bytes) -> bool:
+    """Whether an EXIF block, as JPEG, PNG, WebP or HEIF carry it, has a GPS directory."""
+    tiff = tiff_of(block)
+    if tiff is None:
         return False
     try:
         layout = Layout.of(tiff)

@@ -5,13 +5,14 @@ Two lists of steps say all: what is done once to the source, and what is done to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from picstore_imaging import animation, vips
 from picstore_imaging.animation import Film
+from picstore_imaging.blocks import Blocks
 from picstore_imaging.context import OutputContext, SourceContext
 from picstore_imaging.cost import estimate_cpu_ms
 from picstore_imaging.facts import Probe
@@ -24,16 +25,19 @@ from picstore_imaging.steps.colour import colour
 from picstore_imaging.steps.crop import crop
 from picstore_imaging.steps.encode import encode
 from picstore_imaging.steps.flatten import flatten
+from picstore_imaging.steps.gamut import gamut
 from picstore_imaging.steps.load import load
 from picstore_imaging.steps.opaque import drop_opaque_alpha
 from picstore_imaging.steps.orient import orient
 from picstore_imaging.steps.pad import pad
+from picstore_imaging.steps.read_blocks import read_blocks
 from picstore_imaging.steps.scale import scale
 from picstore_imaging.steps.settle import settle
 from picstore_imaging.steps.shallow import shallow
 
 SOURCE_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (
     load,
+    read_blocks,
     scale,
     colour,
     settle,
@@ -43,6 +47,7 @@ SOURCE_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (
 OUTPUT_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (
     shallow,
     crop,
+    gamut,
     flatten,
     pad,
     encode,
@@ -60,6 +65,8 @@ class Decoded:
     """Of the picture, or of an animation's first frame."""
     film: Film | None
     """Where it is an animation and an output moves."""
+    blocks: Blocks
+    """The metadata of the file."""
 
     @property
     def frames(self) -> int:
@@ -80,28 +87,34 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         placeholder_size(source)
     }
     drawn = probe.format is SourceFormat.SVG
+    wide = any(spec.wide_gamut for spec in specs)
     context = SourceContext(
         path=path,
         probe=probe,
         size=top_of(still, source, drawn=drawn),
-        deep=probe.bit_depth > _BYTE and any(spec.format.deep for spec in specs),
+        deep=probe.bit_depth > _BYTE and any(spec.deep for spec in specs),
+        wide_gamut=wide,
     )
     with vips.corrupt_on_error():
         for step in SOURCE_STEPS:
             step(context)
         ladder = Ladder(context.image)
         ladder.build(still)
-        film = animation.decode(path, probe, top_of(moving, source)) if moving else None
-    return Decoded(ladder=ladder, film=film)
+        film = None
+        if moving:
+            film = animation.decode(path, probe, top_of(moving, source), wide_gamut=wide)
+    return Decoded(ladder=ladder, film=film, blocks=context.blocks)
 
 
 def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
     """Make one output and write it to `path`; raises `ENCODE_FAILED`."""
     whole = whole_size(spec, source)
     if decoded.film is not None and spec.format.moves:
-        animation.make(decoded.film, whole, spec, path)
+        animation.make(decoded.film, whole, spec, path, decoded.blocks)
         return
-    context = OutputContext(spec=spec, path=path, image=decoded.ladder.rung(whole))
+    context = OutputContext(
+        spec=spec, path=path, image=decoded.ladder.rung(whole), blocks=decoded.blocks
+    )
     for step in OUTPUT_STEPS:
         step(context)
 
@@ -111,6 +124,20 @@ def whole_size(spec: OutputSpec, source: Size) -> Size:
     return scaled_size(spec.fit, Size(spec.width, spec.height), source)
 
 
-def cheap_first(specs: Sequence[OutputSpec], frames: int) -> list[int]:
-    """Order outputs, as indexes, so that a page has its first pictures soonest."""
-    return sorted(range(len(specs)), key=lambda index: estimate_cpu_ms(specs[index], frames=frames))
+def cheap_first(
+    specs: Sequence[OutputSpec], frames: int, after: Mapping[int, int] | None = None
+) -> list[int]:
+    """Order outputs, as indexes, so that a page has its first pictures soonest.
+
+    One that is `after` another, which is not after it in turn, waits for it.
+    """
+    after = after or {}
+
+    def key(index: int) -> tuple[float, int]:
+        cost, waits = estimate_cpu_ms(specs[index], frames=frames), 0
+        while index in after and waits < len(specs):
+            index, waits = after[index], waits + 1
+            cost = max(cost, estimate_cpu_ms(specs[index], frames=frames))
+        return cost, waits
+
+    return sorted(range(len(specs)), key=key)

@@ -7,12 +7,16 @@ Pure: importable by every process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Final
 
 from picstore_imaging.cost import estimate_cpu_ms, estimate_memory_bytes, is_dear
 from picstore_imaging.facts import SourceFacts
+from picstore_imaging.formats import BEST_FIRST, most_widely_known
 from picstore_imaging.geometry import (
     MAX_OUTPUT_PIXELS,
+    Point,
     Size,
     Target,
     plain_fit,
@@ -20,8 +24,8 @@ from picstore_imaging.geometry import (
     scaled_size,
 )
 from picstore_imaging.profile import Cell, Profile, expand
-from picstore_imaging.quality import encoder_effort, encoder_quality
-from picstore_imaging.rules import Fit, Gravity, When
+from picstore_imaging.quality import encoder_effort, encoder_quality, keeps_pixels
+from picstore_imaging.rules import ColourPolicy, Fit, Gravity, When
 from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import Reason
 
@@ -34,6 +38,10 @@ __all__ = [
     "is_dear",
     "plan_outputs",
 ]
+
+_MIDDLE: Final = Point(0.5, 0.5)
+_PLACES: Final = 4
+"""Decimals of a focal point: less than two pixels of the longest side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +61,28 @@ class PlannedOutput:
     `LIMIT_PIXELS`, `SAME_AS_ANOTHER`."""
     same_as: int | None = None
     """With `SAME_AS_ANOTHER`: the index, in the plan, of the output that stands for this one."""
+    better: int | None = None
+    """Where this one is of no use if it is larger by `Profile.skip_if_larger_percent`: the index,
+    in the plan, of the one of the next better format."""
 
 
-def plan_outputs(profile: Profile, source: SourceFacts) -> tuple[PlannedOutput, ...]:
+def plan_outputs(
+    profile: Profile, source: SourceFacts, *, focal_point: Point | None = None
+) -> tuple[PlannedOutput, ...]:
     """Resolve a valid profile, in its order: sizes, then densities, then formats.
 
     Equal results are merged: the first is made, each later one is skipped with `SAME_AS_ANOTHER`
     and points at it. Equal are equal specs; and, within one size rule and format, a density for
     which the source has no more pixels than for another one, whatever their qualities.
+
+    A size without a gravity keeps the focal point in view, where there is one.
     """
     planned: list[PlannedOutput] = []
     made: dict[OutputSpec, int] = {}
     made_of_rule: dict[tuple[int, int, Size], int] = {}
     for cell in expand(profile):
         target = resolve(cell.size, Size(source.width, source.height), ratio=cell.density.ratio)
-        spec = _spec(profile, cell, source, target)
+        spec = _spec(profile, cell, source, target, focal_point)
         rule_key = (cell.size_rule, cell.format_rule, target.size)
         skipped = _obstacle(cell, source, target)
         same_as = made.get(spec, made_of_rule.get(rule_key)) if skipped is None else None
@@ -85,7 +100,32 @@ def plan_outputs(profile: Profile, source: SourceFacts) -> tuple[PlannedOutput, 
                 same_as=same_as,
             )
         )
-    return tuple(planned)
+    return tuple(planned if profile.skip_if_larger_percent is None else _compared(planned, source))
+
+
+def _compared(planned: list[PlannedOutput], source: SourceFacts) -> list[PlannedOutput]:
+    """Name the better format of each output that may turn out to be of no use.
+
+    Compared are outputs of one size, density and crop that are made. The best has none to be
+    compared with, and the one that the most browsers know is kept whatever its size.
+    """
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, output in enumerate(planned):
+        spec = output.spec
+        if output.skipped is None:
+            crop = (spec.fit, spec.gravity, spec.focal_point)
+            groups[(spec.width, spec.height, spec.density, *crop)].append(index)
+    compared = list(planned)
+    for group in groups.values():
+        by_format = {planned[index].spec.format: index for index in reversed(group)}
+        fallback = most_widely_known(by_format, has_alpha=source.has_alpha)
+        better: int | None = None
+        for format in BEST_FIRST:
+            for index in group:
+                if planned[index].spec.format is format and format is not fallback:
+                    compared[index] = replace(planned[index], better=better)
+            better = by_format.get(format, better)
+    return compared
 
 
 def _obstacle(cell: Cell, source: SourceFacts, target: Target) -> Reason | None:
@@ -106,25 +146,35 @@ def _obstacle(cell: Cell, source: SourceFacts, target: Target) -> Reason | None:
     return None
 
 
-def _spec(profile: Profile, cell: Cell, source: SourceFacts, target: Target) -> OutputSpec:
+def _spec(
+    profile: Profile, cell: Cell, source: SourceFacts, target: Target, focal_point: Point | None
+) -> OutputSpec:
     format = cell.format.format
     source_size = Size(source.width, source.height)
     fit = plain_fit(cell.size.fit, target.size, source_size)
     placed = fit in (Fit.COVER, Fit.CONTAIN)
     density = _real_density(cell, source_size, target)
     quality = encoder_quality(cell.format, cell.density, ratio=density)
+    point = None
+    if placed and cell.size.gravity is None and focal_point is not None:
+        point = Point(round(focal_point.x, _PLACES), round(focal_point.y, _PLACES))
     shows_background = fit is Fit.CONTAIN or (source.has_alpha and not format.has_alpha)
     return OutputSpec(
         format=format,
         width=target.size.width,
         height=target.size.height,
         fit=fit,
-        gravity=cell.size.gravity if placed else Gravity.CENTRE,
+        gravity=(cell.size.gravity if placed else None) or Gravity.CENTRE,
         density=density,
         quality=quality,
-        lossless=quality is None,
+        lossless=keeps_pixels(cell.format, quality),
         effort=encoder_effort(cell.format),
         background=profile.background.lower() if shows_background else None,
+        options=cell.format.options,
+        focal_point=None if point == _MIDDLE else point,
+        metadata=profile.metadata,
+        keep_gps=profile.keep_gps,
+        wide_gamut=profile.colour is ColourPolicy.KEEP_WIDE,
     )
 
 

@@ -13,16 +13,28 @@ from typing import Final
 
 from picstore_imaging.formats import MAX_SIDE, Format, SourceFormat
 from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, scale_box
+from picstore_imaging.options import options_violations
 from picstore_imaging.quality import encoder_effort, encoder_quality
-from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_imaging.rules import (
+    ColourPolicy,
+    Density,
+    Fit,
+    FormatRule,
+    Gravity,
+    MetadataPolicy,
+    SizeRule,
+    When,
+)
 from picstore_kit.errors import FieldViolation, InvalidFields
 
 __all__ = [
     "Cell",
+    "ColourPolicy",
     "Density",
     "Fit",
     "FormatRule",
     "Gravity",
+    "MetadataPolicy",
     "Profile",
     "SizeRule",
     "When",
@@ -33,6 +45,7 @@ __all__ = [
 MAX_OUTPUTS: Final = 200
 MAX_DENSITIES: Final = 4
 MAX_RATIO: Final = 4.0
+MAX_LARGER_PERCENT: Final = 1000
 
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -45,6 +58,13 @@ class Profile:
     sizes: tuple[SizeRule, ...]
     background: str = "#ffffff"
     """`#rrggbb`, under what is transparent in a format without alpha, and around `CONTAIN`."""
+    metadata: MetadataPolicy = MetadataPolicy.STRIP
+    keep_gps: bool = False
+    """Whether the place stays among what `KEEP_ALL` keeps."""
+    colour: ColourPolicy = ColourPolicy.SRGB
+    skip_if_larger_percent: int | None = None
+    """How much larger than the next better format of its size an output may be, in percent; what is
+    larger is not kept. None for any size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +120,11 @@ def _violations(profile: Profile) -> Iterator[tuple[str, str]]:
         yield from _size_violations(f"sizes[{index}]", size, max_side)
     if not _COLOUR.fullmatch(profile.background):
         yield "background", "must be a colour such as #ffffff"
+    if profile.keep_gps and profile.metadata is not MetadataPolicy.KEEP_ALL:
+        yield "keep_gps", "must be false where metadata is not keep_all"
+    percent = profile.skip_if_larger_percent
+    if percent is not None and not 0 <= percent <= MAX_LARGER_PERCENT:
+        yield "skip_if_larger_percent", f"must be 0 to {MAX_LARGER_PERCENT}"
 
 
 def _format_violations(path: str, rule: FormatRule) -> Iterator[tuple[str, str]]:
@@ -111,6 +136,7 @@ def _format_violations(path: str, rule: FormatRule) -> Iterator[tuple[str, str]]
         yield f"{path}.lossless", "must be false: JPEG has no lossless mode"
     elif rule.lossless and rule.quality not in (None, 100):
         yield f"{path}.quality", "must not be given beside lossless"
+    yield from options_violations(path, rule)
     if rule.only_from and not rule.only_from - rule.not_from:
         yield f"{path}.not_from", "must leave a format that only_from names"
 
@@ -158,10 +184,11 @@ def _repetitions(profile: Profile) -> Iterator[tuple[str, str]]:
             cell.format.format,
             encoder_quality(cell.format, cell.density, ratio=cell.density.ratio),
             encoder_effort(cell.format),
+            cell.format.options,
             scale_box(cell.size.width, cell.size.height, cell.density.ratio),
             cell.density.ratio,
             cell.size.fit,
-            cell.size.gravity if cell.size.fit in (Fit.COVER, Fit.CONTAIN) else None,
+            (cell.size.gravity or Gravity.CENTRE) if _is_placed(cell.size) else None,
         )
         for other in first.get(key, ()):
             if not _may_meet(cell, other):
@@ -174,6 +201,10 @@ def _repetitions(profile: Profile) -> Iterator[tuple[str, str]]:
                 told.add(field)
                 yield field, f"makes the same output as {kind}[{theirs}]"
         first.setdefault(key, []).append(cell)
+
+
+def _is_placed(size: SizeRule) -> bool:
+    return size.fit in (Fit.COVER, Fit.CONTAIN)
 
 
 def _may_meet(one: Cell, other: Cell) -> bool:

@@ -32,13 +32,24 @@ of 2.7 MP takes 11 CPU-s at 4, 34 at 6 and 159 at 9."""
 
 
 def encoder_quality(rule: FormatRule, density: Density, *, ratio: float) -> int | None:
-    """Resolve the quality of an output that really has `ratio`; None where it is lossless."""
+    """Resolve the quality of an output that really has `ratio`; None where it has none.
+
+    That is where it is lossless, a WebP that is nearly so, or a palette without further wishes.
+    """
     quality = density.quality or rule.quality
-    if rule.lossless or (quality == 100 and rule.format in (Format.WEBP, Format.PNG)):
+    if rule.lossless or rule.options.near_lossless is not None:
+        return None
+    if quality == 100 and rule.format in (Format.WEBP, Format.PNG) and not rule.options.colours:
         return None
     if quality is None:
         return (_DENSE_QUALITY if ratio >= DENSE_RATIO else _QUALITY).get(rule.format)
     return quality
+
+
+def keeps_pixels(rule: FormatRule, quality: int | None) -> bool:
+    """Whether an output with a quality that was resolved so is lossless."""
+    options = rule.options
+    return quality is None and options.near_lossless is None and options.colours is None
 
 
 def encoder_effort(rule: FormatRule) -> int:

@@ -5,8 +5,10 @@ Pure: importable by every process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any, Final
 
 from picstore_imaging.formats import Format, SourceFormat
 
@@ -50,6 +52,75 @@ class When(StrEnum):
     """Not where it would reduce the source; needs `enlarge`."""
 
 
+class Chroma(StrEnum):
+    """How many samples of colour are kept beside those of brightness."""
+
+    SUBSAMPLED = "420"
+    """One for four pixels: what photos hide."""
+    FULL = "444"
+    """One for each pixel: coloured letters and thin lines stay sharp."""
+
+
+class MetadataPolicy(StrEnum):
+    """What an output keeps of the source's EXIF, XMP and IPTC blocks."""
+
+    STRIP = "strip"
+    """Nothing: only the colour profile where one is needed."""
+    KEEP_COPYRIGHT = "keep_copyright"
+    """Who made it and who owns it."""
+    KEEP_ALL = "keep_all"
+    """What a picture can be described by, except the place, the orientation, thumbnails and the
+    blocks that only a camera's maker can read."""
+
+
+class ColourPolicy(StrEnum):
+    """Which colours an output can have."""
+
+    SRGB = "srgb"
+    """Those of sRGB, which needs no profile."""
+    KEEP_WIDE = "keep_wide"
+    """Those of Display P3, its profile embedded, where the source's profile reaches beyond sRGB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderOptions:
+    """What single encoders can do besides quality and effort; None for what the effort implies."""
+
+    near_lossless: int | None = None
+    """WebP: 0 (most is changed) to 99 (least), in steps of 20: how much pixels may be rounded
+    before they are kept exactly. It takes the place of a quality."""
+    colours: int | None = None
+    """PNG: a palette of 2, 4, 16 or 256 colours."""
+    dithering: float | None = None
+    """PNG with a palette: 0 (flat areas) to 1 (error diffusion in full)."""
+    progressive: bool | None = None
+    """JPEG: coarse first; otherwise from effort 4 on."""
+    optimise_scans: bool | None = None
+    """JPEG, progressive: the best split into scans is searched; otherwise from effort 7 on."""
+    trellis: bool | None = None
+    """JPEG: trellis quantisation and deringing; otherwise from effort 7 on."""
+    chroma: Chroma | None = None
+    """JPEG and AVIF; otherwise 4:2:0 below quality 90 and 4:4:4 from there on, and for an AVIF with
+    fine colour, as graphics have it."""
+    bit_depth: int | None = None
+    """AVIF: 8 or 10 bits for each sample; otherwise 10 where the source has more than 8."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is given."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> EncoderOptions:
+        """Read what `to_json` wrote."""
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
+        if "chroma" in known:
+            known["chroma"] = Chroma(known["chroma"])
+        return cls(**known)
+
+
+NO_OPTIONS: Final = EncoderOptions()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatRule:
     """One format to write, and how."""
@@ -65,6 +136,7 @@ class FormatRule:
     """Make it only from these source formats; empty for every one."""
     not_from: frozenset[SourceFormat] = frozenset()
     """Never make it from these source formats."""
+    options: EncoderOptions = NO_OPTIONS
 
     def applies_to(self, source: SourceFormat) -> bool:
         """Whether the conditions let this format be made from `source`."""
@@ -87,7 +159,8 @@ class SizeRule:
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.INSIDE
-    gravity: Gravity = Gravity.CENTRE
+    gravity: Gravity | None = None
+    """None for the picture's focal point, or the centre where it has none."""
     when: When = When.ALWAYS
     enlarge: bool = False
     """Whether a source that is too small is enlarged; where not, the box is scaled down to it."""

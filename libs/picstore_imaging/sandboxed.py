@@ -56,6 +56,7 @@ def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
 def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
 
+    An output may say, as `after`, which other one is to be told of before it.
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
     ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms`) or
@@ -79,9 +80,11 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             "event": "placeholder",
             "thumbhash": shown.thumbhash,
             "dominant_colour": shown.dominant_colour,
+            "palette": list(shown.palette),
+            "preview": shown.preview,
         }
     )
-    for index in pipeline.cheap_first(specs, decoded.frames):
+    for index in pipeline.cheap_first(specs, decoded.frames, _after(request)):
         emit(_output(decoded, source, ids[index], specs[index], work_dir))
     return {
         "decode_ms": decode_ms,
@@ -120,6 +123,16 @@ def _output(
         "sha256": sha256,
         "wall_ms": clock.wall_ms(),
         "cpu_ms": clock.cpu_ms(),
+    }
+
+
+def _after(request: Mapping[str, Any]) -> dict[int, int]:
+    """Read which outputs wait for which others, as indexes."""
+    places = {output["id"]: index for index, output in enumerate(request["outputs"])}
+    return {
+        index: places[output["after"]]
+        for index, output in enumerate(request["outputs"])
+        if output.get("after") in places
     }
 
 

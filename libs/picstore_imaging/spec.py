@@ -12,11 +12,23 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from picstore_imaging.formats import Format
-from picstore_imaging.rules import Fit, Gravity
+from picstore_imaging.geometry import Point
+from picstore_imaging.rules import NO_OPTIONS, EncoderOptions, Fit, Gravity, MetadataPolicy
 
 _VERSIONS: Final = {Format.AVIF: 2}
 """Go up when the same fields come to mean other pixels, so that digests differ; 1 where not given.
 AVIF 2: efforts are steps of a frontier of two encoders."""
+
+_BYTE: Final = 8
+
+_LATER: Final[Mapping[str, object]] = {
+    "options": {},
+    "focal_point": None,
+    "metadata": MetadataPolicy.STRIP,
+    "keep_gps": False,
+    "wide_gamut": False,
+}
+"""Fields that came after digests were stored, and what leaves an output as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +52,42 @@ class OutputSpec:
     effort: int
     background: str | None
     """`#rrggbb`; None where nothing of it can show."""
+    options: EncoderOptions = NO_OPTIONS
+    focal_point: Point | None = None
+    """What a crop or a padding keeps in the middle, before the gravity; None where it plays no
+    part."""
+    metadata: MetadataPolicy = MetadataPolicy.STRIP
+    keep_gps: bool = False
+    """Whether metadata that is kept may say where the picture was taken."""
+    wide_gamut: bool = False
+    """Whether it is Display P3 where the source's colours reach beyond sRGB."""
+
+    @property
+    def deep(self) -> bool:
+        """Whether it keeps more than 8 bits of a source that has them."""
+        return self.format.deep and self.options.bit_depth != _BYTE
 
     def to_json(self) -> dict[str, Any]:
-        """For JSONB columns, job messages and the requests to a sandboxed child."""
-        return {"version": _VERSIONS.get(self.format, 1), **asdict(self)}
+        """For JSONB columns, job messages and the requests to a sandboxed child.
+
+        What is as it always was is left out, so that a spec from before a field came has the digest
+        that it had.
+        """
+        fields = {
+            "version": _VERSIONS.get(self.format, 1),
+            **asdict(self),
+            "options": self.options.to_json(),
+        }
+        if self.focal_point is not None:
+            fields["focal_point"] = list(self.focal_point)
+        absent = {name for name, default in _LATER.items() if fields[name] == default}
+        return {name: value for name, value in fields.items() if name not in absent}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> OutputSpec:
         """Read what `to_json` wrote."""
-        known = {name: fields[name] for name in cls.__dataclass_fields__}
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
+        point = fields.get("focal_point")
         return cls(
             **known
             | {
@@ -56,6 +95,9 @@ class OutputSpec:
                 "fit": Fit(fields["fit"]),
                 "gravity": Gravity(fields["gravity"]),
                 "density": float(fields["density"]),
+                "options": EncoderOptions.from_json(fields.get("options", {})),
+                "focal_point": Point(*map(float, point)) if point else None,
+                "metadata": MetadataPolicy(fields.get("metadata", MetadataPolicy.STRIP)),
             }
         )
 

@@ -109,6 +109,14 @@ class Directory:
         """The first number of an entry."""
         return next(iter(self.numbers(tag, at_most=1)), default)
 
+    def value(self, tag: int) -> tuple[int, int, bytes] | None:
+        """The kind, the count and the bytes of an entry; None where it is missing or of no kind."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in _ITEM_BYTES:
+            return None
+        length = entry.count * _ITEM_BYTES[entry.kind]
+        return entry.kind, entry.count, bytes(self.data[entry.at : entry.at + length])
+
     def tells_a_place(self) -> bool:
         """Whether this, a GPS directory, says more than its version."""
         return any(tag != _GPS_VERSION for tag in self.entries)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from picstore_converter.comparing import Comparison
 from picstore_converter.messages import (
     ChildMisbehaved,
     Totals,
@@ -144,6 +145,7 @@ class ConvertImage:
     ) -> None:
         left = {output.id: output for output in claim.outputs}
         wants_placeholder = claim.wants_placeholder
+        comparison = Comparison(claim.outputs)
         places = asyncio.Semaphore(_MAX_STORING)
 
         async def store_in_place(output: EncodedOutput) -> None:
@@ -157,6 +159,10 @@ class ConvertImage:
                 match parse_message(message, wanted=left, directory=shared):
                     case EncodedOutput() as output:
                         del left[output.id]
+                        if (useless := comparison.judge(output)) is not None:
+                            await asyncio.to_thread(output.path.unlink, missing_ok=True)
+                            group.create_task(self._ledger.skip_output(claim, useless))
+                            continue
                         await places.acquire()
                         group.create_task(store_in_place(output))
                     case FailedOutput() as failed:

@@ -12,7 +12,14 @@ import structlog
 from picstore.catalog.v1 import ingest_pb2, storage_location_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter import mapping
-from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
+from picstore_converter.model import (
+    Claim,
+    EncodedOutput,
+    FailedOutput,
+    Placeholder,
+    UselessOutput,
+    Verdict,
+)
 from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import JobId, LocationId
 
@@ -63,6 +70,16 @@ class RPCLedger:
             attempt=claim.attempt,
             output_id=output.id,
             failed=mapping.failed_to(output),
+        )
+        await _patiently(lambda: self._jobs.CompleteOutput(request))
+
+    async def skip_output(self, claim: Claim, output: UselessOutput) -> None:
+        """Report an output that is of no use and not stored."""
+        request = job_pb2.CompleteOutputRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            output_id=output.id,
+            skipped=mapping.skipped_to(output),
         )
         await _patiently(lambda: self._jobs.CompleteOutput(request))
 

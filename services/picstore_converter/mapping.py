@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from picstore.catalog.v1 import conversion_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
@@ -9,12 +11,14 @@ from picstore_converter.model import (
     EncodedOutput,
     FailedOutput,
     Placeholder,
+    UselessOutput,
     WantedOutput,
 )
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
-from picstore_imaging.rules import Fit, Gravity
+from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
 
 
@@ -22,7 +26,7 @@ def claim_from(message: job_pb2.Claim) -> Claim:
     """Read a claim.
 
     Raises:
-        ValueError: It names a format or a fit that this converter does not know.
+        LookupError, ValueError: It names a value that this converter does not know.
     """
     facts = message.facts
     return Claim(
@@ -44,7 +48,13 @@ def claim_from(message: job_pb2.Claim) -> Claim:
         output_key_prefix=message.output_key_prefix,
         cache_control=message.cache_control,
         outputs=tuple(
-            WantedOutput(id=OutputId(wanted.output_id), spec=_spec_from(wanted.spec))
+            WantedOutput(
+                id=OutputId(wanted.output_id),
+                spec=_spec_from(wanted.spec),
+                better_id=OutputId(wanted.better_output_id) if wanted.better_output_id else None,
+                better_size_bytes=wanted.better_size_bytes,
+                skip_if_larger_percent=wanted.skip_if_larger_percent,
+            )
             for wanted in message.outputs
         ),
         wants_placeholder=message.wants_placeholder,
@@ -68,10 +78,20 @@ def failed_to(output: FailedOutput) -> job_pb2.FailedOutput:
     return job_pb2.FailedOutput(reason=output.reason.value, message=output.message)
 
 
+def skipped_to(output: UselessOutput) -> job_pb2.SkippedOutput:
+    """Write what is known of an output that is of no use."""
+    return job_pb2.SkippedOutput(
+        size_bytes=output.size_bytes, better_size_bytes=output.better_size_bytes
+    )
+
+
 def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:
     """Write a placeholder."""
     return picture_pb2.Placeholder(
-        thumbhash=placeholder.thumbhash, dominant_colour=placeholder.dominant_colour
+        thumbhash=placeholder.thumbhash,
+        dominant_colour=placeholder.dominant_colour,
+        palette=placeholder.palette,
+        preview_uri=f"data:image/webp;base64,{placeholder.preview}",
     )
 
 
@@ -87,7 +107,37 @@ def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
         lossless=spec.lossless,
         effort=spec.effort,
         background=spec.background or None,
+        options=_options_from(spec.options),
+        focal_point=(
+            Point(spec.focal_point.x, spec.focal_point.y) if spec.HasField("focal_point") else None
+        ),
+        metadata=_metadata_from(spec.metadata),
+        keep_gps=spec.keep_gps,
+        wide_gamut=spec.colour == conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
     )
+
+
+def _options_from(message: conversion_pb2.EncoderOptions) -> EncoderOptions:
+    given: dict[str, Any] = {
+        field.name: getattr(message, field.name)
+        for field, _ in message.ListFields()
+        if field.name != "chroma"
+    }
+    return EncoderOptions(**given, chroma=_CHROMAS[message.chroma])
+
+
+def _metadata_from(policy: conversion_pb2.MetadataPolicy.ValueType) -> MetadataPolicy:
+    if policy == conversion_pb2.METADATA_POLICY_UNSPECIFIED:
+        return MetadataPolicy.STRIP
+    name = conversion_pb2.MetadataPolicy.Name(policy).removeprefix("METADATA_POLICY_")
+    return MetadataPolicy(name.lower())
+
+
+_CHROMAS: Final = {
+    conversion_pb2.CHROMA_UNSPECIFIED: None,
+    conversion_pb2.CHROMA_SUBSAMPLED: Chroma.SUBSAMPLED,
+    conversion_pb2.CHROMA_FULL: Chroma.FULL,
+}
 
 
 def _word(name: str) -> str:

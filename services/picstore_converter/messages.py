@@ -30,6 +30,9 @@ from picstore_kit.scratch import scratch_errors
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
 _THUMBHASH: Final = re.compile(r"[A-Za-z0-9+/]{1,64}={0,2}")
+_PREVIEW: Final = re.compile(r"UklGR[A-Za-z0-9+/]{16,371}={0,2}")
+"""A WebP, which begins with `RIFF`, in base64."""
+_MAX_COLOURS: Final = 5
 _MAX_TEXT: Final = 500
 _MAX_CPU_MS: Final = 24 * 60 * 60 * 1000
 
@@ -81,7 +84,10 @@ def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, An
         "format": facts.format.value,
         "work_dir": str(source.parent),
         "limits": admitted.to_json(),
-        "outputs": [{"id": output.id, "spec": output.spec.to_json()} for output in claim.outputs],
+        "outputs": [
+            {"id": output.id, "spec": output.spec.to_json(), "after": output.better_id}
+            for output in claim.outputs
+        ],
     }
 
 
@@ -103,6 +109,8 @@ def parse_message(
                 return Placeholder(
                     thumbhash=_matching(_THUMBHASH, message["thumbhash"]),
                     dominant_colour=_matching(_COLOUR, message["dominant_colour"]),
+                    palette=_palette(message["palette"]),
+                    preview=_matching(_PREVIEW, message["preview"]),
                 )
             case None:
                 return Totals(
@@ -172,6 +180,12 @@ def _failed(message: Mapping[str, Any], wanted: Mapping[OutputId, WantedOutput])
         reason=reason,
         message="".join(character for character in text if character.isprintable()),
     )
+
+
+def _palette(colours: object) -> tuple[str, ...]:
+    if not isinstance(colours, list) or len(colours) > _MAX_COLOURS:
+        raise ValueError("not a few colours")
+    return tuple(_matching(_COLOUR, colour) for colour in colours)
 
 
 def _matching(pattern: re.Pattern[str], text: object) -> str:

@@ -18,6 +18,11 @@ class WantedOutput:
 
     id: OutputId
     spec: OutputSpec
+    better_id: OutputId | None = None
+    """Beside which it is of no use if it is much larger; None where it is kept in any case."""
+    better_size_bytes: int = 0
+    """Where an earlier attempt made the better one; 0 otherwise."""
+    skip_if_larger_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +72,23 @@ class FailedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UselessOutput:
+    """An output that is much larger than the one of a better format, and so not stored."""
+
+    id: OutputId
+    size_bytes: int
+    better_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placeholder:
     """What pages show until the picture is there."""
 
     thumbhash: str
     dominant_colour: str
+    palette: tuple[str, ...]
+    preview: str
+    """A WebP in base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from picstore_converter.model import Claim, EncodedOutput, FailedOutput, Placeholder, Verdict
+from picstore_converter.model import (
+    Claim,
+    EncodedOutput,
+    FailedOutput,
+    Placeholder,
+    UselessOutput,
+    Verdict,
+)
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.ids import JobId, LocationId
 
@@ -36,6 +43,10 @@ class Ledger(Protocol):
 
     async def give_up_output(self, claim: Claim, output: FailedOutput) -> None:
         """Report an output that can't be made."""
+        ...
+
+    async def skip_output(self, claim: Claim, output: UselessOutput) -> None:
+        """Report an output that is of no use and not stored."""
         ...
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:

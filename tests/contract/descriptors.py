@@ -43,7 +43,7 @@ from picstore.errors.v1 import error_reason_pb2
 from picstore.events.v1 import event_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore.options.v1 import options_pb2
-from picstore.upload.v1 import upload_pb2
+from picstore.upload.v1 import import_pb2, upload_pb2
 
 # Importing a generated module registers its descriptors, with our options, in the default pool.
 REGISTERED = (
@@ -57,6 +57,7 @@ REGISTERED = (
     error_reason_pb2,
     event_pb2,
     image_pb2,
+    import_pb2,
     ingest_pb2,
     invitation_pb2,
     job_pb2,

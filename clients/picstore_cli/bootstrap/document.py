@@ -151,6 +151,27 @@ class StorageLocation(Part):
 Format = Literal["jpeg", "png", "webp", "avif"]
 
 
+class EncoderOptions(Part):
+    """What single encoders can do besides quality and effort."""
+
+    near_lossless: int | None = None
+    """WebP: 0 (most is changed) to 99 (least), in place of a quality."""
+    colours: int | None = None
+    """PNG: a palette of 2, 4, 16 or 256 colours."""
+    dithering: float | None = None
+    """PNG with a palette: 0 to 1."""
+    progressive: bool | None = None
+    """JPEG: coarse first; by the effort if absent."""
+    optimise_scans: bool | None = None
+    """JPEG that is progressive: search for the best scans; by the effort if absent."""
+    trellis: bool | None = None
+    """JPEG: trellis quantisation with deringing; by the effort if absent."""
+    chroma: Literal["subsampled", "full"] | None = None
+    """JPEG and AVIF: samples of colour; by the quality, and for AVIF the picture, if absent."""
+    bit_depth: int | None = None
+    """AVIF: 8 or 10; by the source if absent."""
+
+
 class FormatRule(Part):
     """One format of a profile."""
 
@@ -166,6 +187,8 @@ class FormatRule(Part):
     """Only for originals of these formats."""
     not_from: tuple[Format, ...] = ()
     """Not for originals of these formats."""
+    options: EncoderOptions | None = None
+    """What the encoder is to do besides."""
 
 
 class Density(Part):
@@ -190,19 +213,22 @@ class SizeRule(Part):
     """Of the box, in pixels at 1x."""
     fit: Literal["inside", "cover", "contain", "fill"] = "inside"
     """How to fit the picture to the box."""
-    gravity: Literal[
-        "centre",
-        "north",
-        "north_east",
-        "east",
-        "south_east",
-        "south",
-        "south_west",
-        "west",
-        "north_west",
-        "attention",
-    ] = "centre"
-    """What stays where something is cut off."""
+    gravity: (
+        Literal[
+            "centre",
+            "north",
+            "north_east",
+            "east",
+            "south_east",
+            "south",
+            "south_west",
+            "west",
+            "north_west",
+            "attention",
+        ]
+        | None
+    ) = None
+    """What stays where something is cut off; the picture's focal point if absent."""
     when: Literal["always", "only_downsize", "only_upsize"] = "always"
     """When to make this size."""
     enlarge: bool = False
@@ -226,6 +252,14 @@ class ConversionProfile(Part):
     """The sizes."""
     background: str = ""
     """What stands behind transparent parts where a format has none, as `#rrggbb`."""
+    metadata: Literal["strip", "keep_copyright", "keep_all"] = "strip"
+    """What outputs keep of EXIF, XMP and IPTC."""
+    keep_gps: bool = False
+    """Keep the place where a picture was taken too; only with `keep_all`."""
+    colour: Literal["srgb", "keep_wide"] = "srgb"
+    """Which colours outputs can have: `keep_wide` is Display P3 for originals beyond sRGB."""
+    skip_if_larger_percent: int | None = None
+    """Leave out what is so much larger than the next better format; 0 to 1000."""
 
 
 class UploadProfile(Part):

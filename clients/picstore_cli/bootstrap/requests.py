@@ -163,11 +163,32 @@ def _conversion(profile: doc.ConversionProfile) -> conversion_profile_pb2.Conver
                 effort=rule.effort,
                 only_from=[_format(name) for name in rule.only_from],
                 not_from=[_format(name) for name in rule.not_from],
+                options=_options(rule.options),
             )
             for rule in profile.formats
         ],
         sizes=[_size(rule) for rule in profile.sizes],
         background=profile.background,
+        metadata=conversion_pb2.MetadataPolicy.Value(f"METADATA_POLICY_{profile.metadata.upper()}"),
+        keep_gps=profile.keep_gps,
+        colour=conversion_pb2.ColourPolicy.Value(f"COLOUR_POLICY_{profile.colour.upper()}"),
+        skip_if_larger_percent=profile.skip_if_larger_percent,
+    )
+
+
+def _options(options: doc.EncoderOptions | None) -> conversion_pb2.EncoderOptions | None:
+    if options is None:
+        return None
+    chroma = (options.chroma or "unspecified").upper()
+    return conversion_pb2.EncoderOptions(
+        near_lossless=options.near_lossless,
+        colours=options.colours,
+        dithering=options.dithering,
+        progressive=options.progressive,
+        optimise_scans=options.optimise_scans,
+        trellis=options.trellis,
+        chroma=conversion_pb2.Chroma.Value(f"CHROMA_{chroma}"),
+        bit_depth=options.bit_depth,
     )
 
 
@@ -176,7 +197,7 @@ def _size(rule: doc.SizeRule) -> conversion_pb2.SizeRule:
         width=rule.width,
         height=rule.height,
         fit=conversion_pb2.Fit.Value(f"FIT_{rule.fit.upper()}"),
-        gravity=conversion_pb2.Gravity.Value(f"GRAVITY_{rule.gravity.upper()}"),
+        gravity=conversion_pb2.Gravity.Value(f"GRAVITY_{(rule.gravity or 'unspecified').upper()}"),
         when=conversion_pb2.When.Value(f"WHEN_{rule.when.upper()}"),
         enlarge=rule.enlarge,
         densities=[

@@ -1,6 +1,7 @@
 """The encoders, one to a file: each makes the file that a spec asks for, most by libvips.
 
-None keeps any metadata: pixels are upright sRGB by then, which every reader takes for granted.
+Pixels are upright sRGB by then, which every reader takes for granted; what else the file is to have
+the image carries (see `blocks`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import pyvips
 
+from picstore_imaging.blocks import keep_flags
 from picstore_imaging.encoders import avif, jpeg, png, webp
 from picstore_imaging.formats import Format
 from picstore_imaging.spec import OutputSpec
@@ -28,4 +30,4 @@ def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
         avif.save(image, path, spec)
         return
     saver, options = _SAVERS[spec.format]
-    getattr(image, saver)(str(path), keep="none", **options(spec))
+    getattr(image, saver)(str(path), keep=keep_flags(image), **options(spec))

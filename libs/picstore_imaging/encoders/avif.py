@@ -11,17 +11,21 @@ from typing import Any
 
 import pyvips
 
-from picstore_imaging.avif import AvifEncoder, AvifSettings, by_aom, keeps_colour, settings
+from picstore_imaging.avif import AvifEncoder, AvifSettings, by_aom, looks_at_colour, settings
+from picstore_imaging.blocks import keep_flags
 from picstore_imaging.encoders import svt
 from picstore_imaging.encoders.fine_colour import has_fine_colour
+from picstore_imaging.samples import in_bytes
 from picstore_imaging.spec import OutputSpec
 
 
 def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
     """Encode `image` to a file; where SVT-AV1 fails, libaom tries. Raises `pyvips.Error`."""
+    if not spec.deep:
+        image = in_bytes(image)
     image = image.copy_memory()  # It is read twice; of what lies in memory nothing is copied.
     deep = image.format == "ushort"
-    fine_colour = not keeps_colour(spec) and has_fine_colour(image)
+    fine_colour = looks_at_colour(spec) and has_fine_colour(image)
     chosen = settings(spec, deep=deep, fine_colour=fine_colour)
     if chosen.encoder is AvifEncoder.SVT and chosen.quality is not None:
         try:
@@ -32,7 +36,7 @@ def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
             chosen = by_aom(spec)
         else:
             return
-    image.heifsave(str(path), keep="none", **options(chosen))
+    image.heifsave(str(path), keep=keep_flags(image), **options(chosen))
 
 
 def options(chosen: AvifSettings) -> dict[str, Any]:

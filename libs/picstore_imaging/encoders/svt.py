@@ -2,7 +2,7 @@
 
 Only its extension module is loaded, and neither its Python half nor Pillow. It takes 8-bit pixels
 and makes 4:2:0 of them, in full range, tagged as sRGB with the matrix of BT.601 as libvips tags its
-own; `avif` chooses it only where that is all that is wanted.
+own, or with the profile of the image; `avif` chooses it only where that is all that is wanted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pyvips
 
+from picstore_imaging.blocks import EXIF, ICC, XMP
+
 _PACKAGE: Final = "pillow_avif"
 _EXTENSION: Final = f"{_PACKAGE}._avif"
 _CODEC: Final = "svt"
@@ -26,6 +28,8 @@ sets all other tools of the encoder by itself."""
 _ONE_THREAD: Final = 1
 _UNSET: Final = -1
 _UPRIGHT: Final = 1
+_EXIF_MARK: Final = b"Exif\0\0"
+"""Before the block in a JPEG and in libvips; the file of an AVIF has the bare block."""
 
 
 class SvtMissing(RuntimeError):
@@ -45,6 +49,8 @@ def configure() -> Any:
 def encode(image: pyvips.Image, *, preset: int, quality: int) -> bytes:
     """Encode 8-bit RGB or RGBA, on one thread; raises `RuntimeError` where the encoder fails.
 
+    The file has the profile, EXIF and XMP that the image carries.
+
     It takes 25 bytes for each pixel beside those of `image`, and 48 with alpha.
     """
     encoder = configure().AvifEncoder(
@@ -62,15 +68,19 @@ def encode(image: pyvips.Image, *, preset: int, quality: int) -> bytes:
         0,
         False,
         False,
-        b"",
-        b"",
+        _block(image, ICC),
+        _block(image, EXIF).removeprefix(_EXIF_MARK),
         _UPRIGHT,
-        b"",
+        _block(image, XMP),
         _TUNE,
     )
     encoder.add(image.write_to_memory(), 0, image.width, image.height, _MODES[image.bands], True)
     encoded: bytes = encoder.finish()
     return encoded
+
+
+def _block(image: pyvips.Image, name: str) -> bytes:
+    return bytes(image.get(name)) if name in image.get_fields() else b""
 
 
 def exercise() -> None:

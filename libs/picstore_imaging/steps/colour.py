@@ -1,4 +1,8 @@
-"""Bring any colour space, depth and profile to sRGB, which no browser gets wrong."""
+"""Bring any colour space, depth and profile to sRGB, which no browser gets wrong.
+
+Or to Display P3, where an output is to keep colours that sRGB has not; such an image, and no other,
+carries the profile.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Final
 import pyvips
 
 from picstore_imaging import icc, vips
+from picstore_imaging.blocks import ICC
 from picstore_imaging.context import SourceContext
 
 _MIN_BANDS: Final = 3
@@ -17,7 +22,9 @@ _DEEP: Final = "ushort"
 
 
 def colour(context: SourceContext) -> None:
-    """Apply the embedded profile; expand grey; take 16 bits to 8 unless an output is deeper.
+    """Apply the embedded profile and leave none but that of P3; expand grey.
+
+    16 bits become 8 unless an output is deeper.
 
     CMYK without a usable profile is read by libvips's built-in one, and anything else as sRGB.
     It comes after the scaling, so it costs by the pixel of the largest output and not of the
@@ -26,10 +33,14 @@ def colour(context: SourceContext) -> None:
     image = context.image
     deep = context.deep and image.format == _DEEP
     tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
+    wide = tagged and context.wide_gamut and _is_wide(image)
     if tagged or image.interpretation == _CMYK:
-        context.image = _by_profile(image, deep=deep)
+        context.image = _by_profile(image, "p3" if wide else "srgb", deep=deep)
     else:
         context.image = image.colourspace(_space(deep=deep))
+    if not wide and ICC in context.image.get_fields():
+        context.image = context.image.copy()
+        context.image.remove(ICC)
     if context.image.bands > _MAX_BANDS:
         # What a TIFF has beyond its alpha channel is no colour.
         context.image = context.image[:_MAX_BANDS]
@@ -37,11 +48,25 @@ def colour(context: SourceContext) -> None:
         raise vips.undecodable()
 
 
-def _by_profile(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
+def to_srgb(image: pyvips.Image) -> pyvips.Image:
+    """Bring a picture in Display P3 back to sRGB; one without a profile is there already."""
+    if ICC not in image.get_fields():
+        return image
+    depth = 16 if image.format == _DEEP else 8
+    image = image.icc_transform("srgb", input_profile="p3", intent="relative", depth=depth).copy()
+    image.remove(ICC)
+    return image
+
+
+def _is_wide(image: pyvips.Image) -> bool:
+    return ICC in image.get_fields() and icc.is_wide(bytes(image.get(ICC)))
+
+
+def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> pyvips.Image:
     # Relative colorimetric with black point compensation, the default of Photoshop and of browsers.
     try:
         return image.icc_transform(
-            "srgb",
+            space,
             embedded=True,
             input_profile=_CMYK if image.interpretation == _CMYK else "srgb",
             intent="relative",
@@ -50,7 +75,10 @@ def _by_profile(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
         )
     except pyvips.Error:
         # A damaged profile is no reason to refuse the picture: its colours are only less right.
-        return image.colourspace(_space(deep=deep))
+        image = image.colourspace(_space(deep=deep)).copy()
+        if ICC in image.get_fields():
+            image.remove(ICC)
+        return image
 
 
 def _space(*, deep: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 import pyvips
 
 from picstore_imaging.context import OutputContext
+from picstore_imaging.geometry import Size, corner_by_focus
 from picstore_imaging.rules import Fit, Gravity
 from picstore_imaging.spec import OutputSpec
 
@@ -25,7 +26,7 @@ _ANCHORS: Final[dict[Gravity, tuple[float, float]]] = {
 
 
 def crop(context: OutputContext) -> None:
-    """Keep the part that the gravity asks for, the same of every frame."""
+    """Keep the part that the focal point or the gravity asks for, the same of every frame."""
     spec = context.spec
     if spec.fit is not Fit.COVER:
         return
@@ -35,6 +36,9 @@ def crop(context: OutputContext) -> None:
 
 
 def _corner(image: pyvips.Image, spec: OutputSpec) -> tuple[int, int]:
+    if spec.focal_point is not None:
+        whole, box = Size(image.width, image.height), Size(spec.width, spec.height)
+        return corner_by_focus(spec.focal_point, whole, box)
     if spec.gravity is Gravity.ATTENTION:
         cropped = image.smartcrop(spec.width, spec.height, interesting="attention")
         return -cropped.xoffset, -cropped.yoffset

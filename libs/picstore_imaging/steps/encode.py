@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from picstore_imaging import vips
+from picstore_imaging.blocks import describe
 from picstore_imaging.context import OutputContext
 from picstore_imaging.encoders import save
 from picstore_kit.errors import PicstoreError
@@ -15,7 +16,8 @@ def encode(context: OutputContext) -> None:
     """
     try:
         with vips.encode_failed_on_error():
-            save(context.image, context.path, context.spec)
+            image = describe(context.image, context.blocks, context.spec)
+            save(image, context.path, context.spec)
     except PicstoreError:
         context.path.unlink(missing_ok=True)
         raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from picstore_imaging.background import rgb
+from picstore_imaging.background import pixel
 from picstore_imaging.context import OutputContext
 
 
 def flatten(context: OutputContext) -> None:
     """Flatten only where the format has no alpha channel."""
     if context.image.hasalpha() and not context.spec.format.has_alpha:
-        context.image = context.image.flatten(background=rgb(context.spec.background))
+        background = pixel(context.spec.background, context.image)
+        context.image = context.image.flatten(background=background[:3])

@@ -1,4 +1,4 @@
-"""Take a deep picture to 8 bits, for a format that has no more."""
+"""Take a deep picture to 8 bits, for an output that has no more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from picstore_imaging.samples import in_bytes
 
 
 def shallow(context: OutputContext) -> None:
-    """Keep more than 8 bits only where the format does."""
-    if not context.spec.format.deep:
+    """Keep more than 8 bits only where the output does."""
+    if not context.spec.deep:
         context.image = in_bytes(context.image)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from picstore.catalog.v1 import conversion_pb2 as pb
 from picstore_imaging.formats import Format, SourceFormat
-from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_imaging.rules import (
+    NO_OPTIONS,
+    Chroma,
+    ColourPolicy,
+    Density,
+    EncoderOptions,
+    Fit,
+    FormatRule,
+    Gravity,
+    MetadataPolicy,
+    SizeRule,
+    When,
+)
 from picstore_kit.violations import Violations
 
 T = TypeVar("T")
@@ -43,6 +55,20 @@ WHENS: Final[Mapping[pb.When.ValueType, When]] = {
     pb.WHEN_ONLY_UPSIZE: When.ONLY_UPSIZE,
 }
 
+CHROMAS: Final[Mapping[pb.Chroma.ValueType, Chroma]] = {
+    pb.CHROMA_SUBSAMPLED: Chroma.SUBSAMPLED,
+    pb.CHROMA_FULL: Chroma.FULL,
+}
+METADATA_POLICIES: Final[Mapping[pb.MetadataPolicy.ValueType, MetadataPolicy]] = {
+    pb.METADATA_POLICY_STRIP: MetadataPolicy.STRIP,
+    pb.METADATA_POLICY_KEEP_COPYRIGHT: MetadataPolicy.KEEP_COPYRIGHT,
+    pb.METADATA_POLICY_KEEP_ALL: MetadataPolicy.KEEP_ALL,
+}
+COLOUR_POLICIES: Final[Mapping[pb.ColourPolicy.ValueType, ColourPolicy]] = {
+    pb.COLOUR_POLICY_SRGB: ColourPolicy.SRGB,
+    pb.COLOUR_POLICY_KEEP_WIDE: ColourPolicy.KEEP_WIDE,
+}
+
 FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
 SOURCE_FORMATS: Final = {
     number: SourceFormat[name.removeprefix("FORMAT_")]
@@ -52,6 +78,9 @@ SOURCE_FORMATS: Final = {
 SOURCE_FORMAT_NUMBERS: Final = {format: number for number, format in SOURCE_FORMATS.items()}
 FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
 GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}
+CHROMA_NUMBERS: Final = {chroma: number for number, chroma in CHROMAS.items()}
+METADATA_POLICY_NUMBERS: Final = {policy: number for number, policy in METADATA_POLICIES.items()}
+COLOUR_POLICY_NUMBERS: Final = {policy: number for number, policy in COLOUR_POLICIES.items()}
 WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
 
 _UNKNOWN: Final = "must be one of the values that the contract names"
@@ -69,6 +98,7 @@ def format_rules(
             effort=message.effort if message.HasField("effort") else None,
             only_from=_sources(message.only_from, violations, f"{at}.only_from"),
             not_from=_sources(message.not_from, violations, f"{at}.not_from"),
+            options=_options(message.options, violations, f"{at}.options"),
         )
         for at, message in _placed(messages, path)
     )
@@ -83,13 +113,7 @@ def size_rules(
             width=message.width if message.HasField("width") else None,
             height=message.height if message.HasField("height") else None,
             fit=_choice(FITS, message.fit or pb.FIT_INSIDE, Fit.INSIDE, violations, f"{at}.fit"),
-            gravity=_choice(
-                GRAVITIES,
-                message.gravity or pb.GRAVITY_CENTRE,
-                Gravity.CENTRE,
-                violations,
-                f"{at}.gravity",
-            ),
+            gravity=_gravity(message.gravity, violations, f"{at}.gravity"),
             when=_choice(
                 WHENS, message.when or pb.WHEN_ALWAYS, When.ALWAYS, violations, f"{at}.when"
             ),
@@ -117,6 +141,7 @@ def format_messages(rules: Iterable[FormatRule]) -> list[pb.FormatRule]:
             effort=rule.effort,
             only_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.only_from),
             not_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.not_from),
+            options=options_message(rule.options),
         )
         for rule in rules
     ]
@@ -129,7 +154,7 @@ def size_messages(rules: Iterable[SizeRule]) -> list[pb.SizeRule]:
             width=rule.width,
             height=rule.height,
             fit=FIT_NUMBERS[rule.fit],
-            gravity=GRAVITY_NUMBERS[rule.gravity],
+            gravity=GRAVITY_NUMBERS[rule.gravity] if rule.gravity else pb.GRAVITY_UNSPECIFIED,
             when=WHEN_NUMBERS[rule.when],
             enlarge=rule.enlarge,
             densities=[
@@ -139,6 +164,56 @@ def size_messages(rules: Iterable[SizeRule]) -> list[pb.SizeRule]:
         )
         for rule in rules
     ]
+
+
+def options_message(options: EncoderOptions) -> pb.EncoderOptions | None:
+    """Return what an encoder is to do besides; None where nothing is said."""
+    if options == NO_OPTIONS:
+        return None
+    return pb.EncoderOptions(
+        near_lossless=options.near_lossless,
+        colours=options.colours,
+        dithering=options.dithering,
+        progressive=options.progressive,
+        optimise_scans=options.optimise_scans,
+        trellis=options.trellis,
+        chroma=CHROMA_NUMBERS[options.chroma] if options.chroma else pb.CHROMA_UNSPECIFIED,
+        bit_depth=options.bit_depth,
+    )
+
+
+def read_metadata_policy(
+    number: pb.MetadataPolicy.ValueType, violations: Violations, path: str
+) -> MetadataPolicy:
+    """Read what outputs keep of metadata; unspecified is nothing."""
+    number = number or pb.METADATA_POLICY_STRIP
+    return _choice(METADATA_POLICIES, number, MetadataPolicy.STRIP, violations, path)
+
+
+def read_colour_policy(
+    number: pb.ColourPolicy.ValueType, violations: Violations, path: str
+) -> ColourPolicy:
+    """Read which colours outputs can have; unspecified is those of sRGB."""
+    number = number or pb.COLOUR_POLICY_SRGB
+    return _choice(COLOUR_POLICIES, number, ColourPolicy.SRGB, violations, path)
+
+
+def _options(message: pb.EncoderOptions, violations: Violations, path: str) -> EncoderOptions:
+    given: dict[str, Any] = {
+        field.name: getattr(message, field.name)
+        for field, _ in message.ListFields()
+        if field.name != "chroma"
+    }
+    if message.chroma:
+        at = f"{path}.chroma"
+        given["chroma"] = _choice(CHROMAS, message.chroma, Chroma.FULL, violations, at)
+    return EncoderOptions(**given)
+
+
+def _gravity(number: pb.Gravity.ValueType, violations: Violations, path: str) -> Gravity | None:
+    if number == pb.GRAVITY_UNSPECIFIED:
+        return None
+    return _choice(GRAVITIES, number, Gravity.CENTRE, violations, path)
 
 
 def _sources(

@@ -11,8 +11,12 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.catalog.v1 import conversion_profile_pb2
 from picstore_catalog.mapping.conversion import (
+    COLOUR_POLICY_NUMBERS,
+    METADATA_POLICY_NUMBERS,
     format_messages,
     format_rules,
+    read_colour_policy,
+    read_metadata_policy,
     size_messages,
     size_rules,
 )
@@ -30,7 +34,18 @@ from picstore_kit.errors import InvalidFields
 from picstore_kit.ids import ConversionProfileId, ProjectId
 from picstore_kit.violations import Violations, all_at_once
 
-CHANGEABLE: Final = frozenset({"display_name", "formats", "sizes", "background"})
+CHANGEABLE: Final = frozenset(
+    {
+        "display_name",
+        "formats",
+        "sizes",
+        "background",
+        "metadata",
+        "keep_gps",
+        "colour",
+        "skip_if_larger_percent",
+    }
+)
 """What `UpdateConversionProfile` can change."""
 
 _PATH: Final = "conversion_profile"
@@ -106,12 +121,31 @@ def read_profile(
             if "background" in fields
             else other.background
         ),
+        metadata=(
+            read_metadata_policy(message.metadata, violations, f"{path}.metadata")
+            if "metadata" in fields
+            else other.metadata
+        ),
+        keep_gps=message.keep_gps if "keep_gps" in fields else other.keep_gps,
+        colour=(
+            read_colour_policy(message.colour, violations, f"{path}.colour")
+            if "colour" in fields
+            else other.colour
+        ),
+        skip_if_larger_percent=_percent(message)
+        if "skip_if_larger_percent" in fields
+        else other.skip_if_larger_percent,
     )
     try:
         validate(profile)
     except InvalidFields as error:
         violations.extend(path, error)
     return profile
+
+
+def _percent(message: conversion_profile_pb2.ConversionProfile) -> int | None:
+    given = message.HasField("skip_if_larger_percent")
+    return message.skip_if_larger_percent if given else None
 
 
 def conversion_profile_message(
@@ -128,6 +162,10 @@ def conversion_profile_message(
         formats=format_messages(profile.profile.formats),
         sizes=size_messages(profile.profile.sizes),
         background=profile.profile.background,
+        metadata=METADATA_POLICY_NUMBERS[profile.profile.metadata],
+        keep_gps=profile.profile.keep_gps,
+        colour=COLOUR_POLICY_NUMBERS[profile.profile.colour],
+        skip_if_larger_percent=profile.profile.skip_if_larger_percent,
         etag=stored.etag,
         create_time=timestamp(stored.created_at),
         update_time=timestamp(stored.updated_at),
@@ -143,6 +181,10 @@ def revision_message(
         formats=format_messages(revision.profile.formats),
         sizes=size_messages(revision.profile.sizes),
         background=revision.profile.background,
+        metadata=METADATA_POLICY_NUMBERS[revision.profile.metadata],
+        keep_gps=revision.profile.keep_gps,
+        colour=COLOUR_POLICY_NUMBERS[revision.profile.colour],
+        skip_if_larger_percent=revision.profile.skip_if_larger_percent,
         creator=revision.creator,
         create_time=timestamp(revision.created_at),
     )

@@ -13,7 +13,9 @@ from picstore_catalog.mapping.conversion import (
     FIT_NUMBERS,
     FORMAT_NUMBERS,
     GRAVITY_NUMBERS,
+    METADATA_POLICY_NUMBERS,
     SOURCE_FORMAT_NUMBERS,
+    options_message,
 )
 from picstore_catalog.mapping.description import describe
 from picstore_catalog.mapping.timestamps import timestamp
@@ -28,6 +30,7 @@ from picstore_catalog.model.picture import (
     render,
 )
 from picstore_catalog.model.stored import Stored
+from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.errors import InvalidField
 from picstore_kit.violations import Violations
@@ -106,7 +109,20 @@ def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
         lossless=spec.lossless,
         effort=spec.effort,
         background=spec.background or "",
+        options=options_message(spec.options),
+        focal_point=_point(spec.focal_point),
+        metadata=METADATA_POLICY_NUMBERS[spec.metadata],
+        keep_gps=spec.keep_gps,
+        colour=(
+            conversion_pb2.COLOUR_POLICY_KEEP_WIDE
+            if spec.wide_gamut
+            else conversion_pb2.COLOUR_POLICY_SRGB
+        ),
     )
+
+
+def _point(point: Point | None) -> conversion_pb2.OutputSpec.Point | None:
+    return None if point is None else conversion_pb2.OutputSpec.Point(x=point.x, y=point.y)
 
 
 def state_number(state: ImageState) -> image_pb2.Image.State.ValueType:
@@ -141,6 +157,8 @@ def placeholder_message(placeholder: Placeholder) -> picture_pb2.Placeholder:
     return picture_pb2.Placeholder(
         thumbhash=base64.b64encode(placeholder.thumbhash).decode(),
         dominant_colour=placeholder.dominant_colour,
+        preview_uri=placeholder.preview_uri,
+        palette=placeholder.palette,
     )
 
 

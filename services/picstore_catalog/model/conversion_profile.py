@@ -10,7 +10,17 @@ from typing import Any
 
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import Profile
-from picstore_imaging.rules import Density, Fit, FormatRule, Gravity, SizeRule, When
+from picstore_imaging.rules import (
+    ColourPolicy,
+    Density,
+    EncoderOptions,
+    Fit,
+    FormatRule,
+    Gravity,
+    MetadataPolicy,
+    SizeRule,
+    When,
+)
 from picstore_kit.ids import ConversionProfileId, ProjectId
 
 DEFAULT_BACKGROUND = "#ffffff"
@@ -56,7 +66,41 @@ def describe_conversion_profile(
         "formats": json.dumps(formats_to_json(profile.profile.formats)),
         "sizes": json.dumps(sizes_to_json(profile.profile.sizes)),
         "background": profile.profile.background,
+        **{name: _in_words(value) for name, value in policies_to_json(profile.profile).items()},
     }
+
+
+def profile_from_json(
+    *,
+    formats: Sequence[Mapping[str, Any]],
+    sizes: Sequence[Mapping[str, Any]],
+    background: str,
+    policies: Mapping[str, Any],
+) -> Profile:
+    """Read a profile from the columns that it is stored in."""
+    return Profile(
+        formats=formats_from_json(formats),
+        sizes=sizes_from_json(sizes),
+        background=background,
+        metadata=MetadataPolicy(policies.get("metadata", MetadataPolicy.STRIP)),
+        keep_gps=policies.get("keep_gps", False),
+        colour=ColourPolicy(policies.get("colour", ColourPolicy.SRGB)),
+        skip_if_larger_percent=policies.get("skip_if_larger_percent"),
+    )
+
+
+def policies_to_json(profile: Profile) -> dict[str, Any]:
+    """Return what a profile says besides formats, sizes and background, as it is stored."""
+    return {
+        "metadata": profile.metadata.value,
+        "keep_gps": profile.keep_gps,
+        "colour": profile.colour.value,
+        "skip_if_larger_percent": profile.skip_if_larger_percent,
+    }
+
+
+def _in_words(value: object) -> str:
+    return "" if value is None else str(value).lower()
 
 
 def formats_to_json(formats: Sequence[FormatRule]) -> list[dict[str, Any]]:
@@ -69,6 +113,7 @@ def formats_to_json(formats: Sequence[FormatRule]) -> list[dict[str, Any]]:
             "effort": rule.effort,
             "only_from": sorted(source.value for source in rule.only_from),
             "not_from": sorted(source.value for source in rule.not_from),
+            **({"options": options} if (options := rule.options.to_json()) else {}),
         }
         for rule in formats
     ]
@@ -84,6 +129,7 @@ def formats_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[FormatRule, .
             effort=rule["effort"],
             only_from=frozenset(SourceFormat(source) for source in rule["only_from"]),
             not_from=frozenset(SourceFormat(source) for source in rule["not_from"]),
+            options=EncoderOptions.from_json(rule.get("options", {})),
         )
         for rule in rules
     )
@@ -96,7 +142,9 @@ def sizes_to_json(sizes: Sequence[SizeRule]) -> list[dict[str, Any]]:
             "width": rule.width,
             "height": rule.height,
             "fit": rule.fit.value,
-            "gravity": rule.gravity.value,
+            # Code that knows no focal points reads the gravity alone.
+            "gravity": (rule.gravity or Gravity.CENTRE).value,
+            "by_focal_point": rule.gravity is None,
             "when": rule.when.value,
             "enlarge": rule.enlarge,
             "densities": [
@@ -114,7 +162,7 @@ def sizes_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[SizeRule, ...]:
             width=rule["width"],
             height=rule["height"],
             fit=Fit(rule["fit"]),
-            gravity=Gravity(rule["gravity"]),
+            gravity=None if rule.get("by_focal_point") else Gravity(rule["gravity"]),
             when=When(rule["when"]),
             enlarge=rule["enlarge"],
             densities=tuple(

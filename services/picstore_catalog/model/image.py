@@ -14,6 +14,7 @@ out (`picstore_catalog.model.ingest`).
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,6 +63,17 @@ class Placeholder:
     thumbhash: bytes
     dominant_colour: str
     """As `#rrggbb`."""
+    palette: tuple[str, ...] = ()
+    """As `#rrggbb`, what there is most of first."""
+    preview: bytes = b""
+    """A WebP of a few pixels; empty for originals from before there were any."""
+
+    @property
+    def preview_uri(self) -> str:
+        """The preview for a page to show; empty where there is none."""
+        if not self.preview:
+            return ""
+        return f"data:image/webp;base64,{base64.b64encode(self.preview).decode()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

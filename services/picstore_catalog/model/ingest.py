@@ -49,6 +49,9 @@ class NewOutput:
     awaited: bool
     """Whether the generation is not whole without it."""
     estimated_cpu_ms: int
+    better_id: OutputId | None = None
+    """Made by the same job: beside it, this one is of no use if it is larger by more than the
+    profile's percentage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +81,29 @@ def lay_out(planned: Sequence[PlannedOutput], *, source: SourceFormat, frames: i
         if any(_lane(spec, frames) is lane for spec in made)
     }
     awaited_lane = next(iter(jobs))
+    ids = [new_id(OutputId) for _ in planned]
+
+    def better_id(output: PlannedOutput) -> OutputId | None:
+        # What is served already is not taken back, so one that is made apart is not compared.
+        if output.better is None:
+            return None
+        better = planned[output.better].spec
+        return ids[output.better] if _lane(better, frames) is _lane(output.spec, frames) else None
+
     return Layout(
         jobs=tuple(jobs.values()),
         outputs=tuple(
             NewOutput(
-                id=new_id(OutputId),
+                id=id,
                 spec=output.spec,
                 job_id=jobs[_lane(output.spec, frames)].id if output.skipped is None else None,
                 skipped=output.skipped,
                 message=_IN_WORDS[output.skipped] if output.skipped else "",
                 awaited=output.skipped is None and _lane(output.spec, frames) is awaited_lane,
                 estimated_cpu_ms=round(estimate_cpu_ms(output.spec, frames=frames)),
+                better_id=better_id(output),
             )
-            for output in planned
+            for id, output in zip(ids, planned, strict=True)
         ),
     )
 

@@ -55,6 +55,22 @@ class Output:
     ready_time: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Useless:
+    """An output that was made, and not stored because it is larger than a better one."""
+
+    size_bytes: int
+    better_size_bytes: int
+
+    @property
+    def message(self) -> str:
+        """What the picture's owner is told."""
+        return (
+            f"it would have {self.size_bytes} bytes, and the one of the next better format has "
+            f"{self.better_size_bytes}"
+        )
+
+
 def check_file(file: StoredFile, *, prefix: str) -> None:
     """Refuse a file that cannot be an output of the job whose keys lie in the folder `prefix`.
 

@@ -13,17 +13,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from picstore_catalog.model.output import Output
-from picstore_imaging.formats import Format
+from picstore_imaging.formats import BEST_FIRST, Format, most_widely_known
 from picstore_kit.errors import FailedPrecondition, Reason
 
-BEST_FIRST: Final = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
-
 DEFAULT_SIZES: Final = "100vw"
+NOTHING_LEFT_OUT: Final[Mapping[Format, int]] = {}
 MAX_ATTRIBUTE: Final = 1000
 """Characters of an attribute that a caller may give."""
 
@@ -121,6 +120,16 @@ def candidate_of(output: Output) -> Candidate | None:
     )
 
 
+def widest_left_out(outputs: Iterable[Output]) -> dict[Format, int]:
+    """Return the widths of the widest outputs that are of no use beside a better one."""
+    widths: dict[Format, int] = {}
+    for output in outputs:
+        if output.reason == Reason.LARGER_THAN_BETTER:
+            format, width = output.spec.format, output.spec.width
+            widths[format] = max(width, widths.get(format, 0))
+    return widths
+
+
 def compose(
     outputs: Iterable[Candidate],
     *,
@@ -128,8 +137,13 @@ def compose(
     alt_text: str = "",
     has_alpha: bool = False,
     dominant_colour: str = "",
+    left_out: Mapping[Format, int] = NOTHING_LEFT_OUT,
 ) -> Picture:
     """Choose and order what a page gets.
+
+    `left_out` are, by format, the widths of the widest outputs that are of no use beside a better
+    one. A format that lacks its widest so is no source: who took it would get the picture blurred,
+    when the fallback is sharp.
 
     A picture with transparency falls back to PNG rather than JPEG, and gets no background, which
     would shine through.
@@ -140,20 +154,23 @@ def compose(
     candidates = _of_one_shape(list(outputs))
     by_density = _is_one_size(candidates)
     sizes = "" if by_density else options.sizes or DEFAULT_SIZES
-    sources = [
-        _source(format, group, by_density=by_density, sizes=sizes)
+    by_format = {
+        format: _source(format, group, by_density=by_density, sizes=sizes)
         for format in BEST_FIRST
         if (group := [candidate for candidate in candidates if candidate.format is format])
-    ]
-    fallback = _fallback(sources, has_alpha=has_alpha)
+    }
+    fallback_format = most_widely_known(by_format, has_alpha=has_alpha)
+    fallback = by_format[fallback_format]
     shown = min(fallback.candidates, key=lambda candidate: (candidate.density, -candidate.width))
     return Picture(
         # A browser that knows neither AVIF nor WebP gets the <img>, so a second format of the
         # fallback's kind would only take its place.
         sources=tuple(
             source
-            for source in sources
-            if source is not fallback and source.format in (Format.AVIF, Format.WEBP)
+            for format, source in by_format.items()
+            if format is not fallback_format
+            and format in (Format.AVIF, Format.WEBP)
+            and source.candidates[-1].width >= left_out.get(format, 0)
         ),
         fallback=fallback,
         shown=shown,
@@ -219,14 +236,6 @@ def _source(
         srcset=", ".join(f"{candidate.url} {descriptor}" for descriptor, candidate in chosen),
         sizes=sizes,
     )
-
-
-def _fallback(sources: Sequence[Source], *, has_alpha: bool) -> Source:
-    """Choose the format that the most browsers know and that shows the picture as it is."""
-    preferred = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)
-    if has_alpha:
-        preferred = (Format.PNG, Format.JPEG, Format.WEBP, Format.AVIF)
-    return min(sources, key=lambda source: preferred.index(source.format))
 
 
 def _choice(source: Source) -> dict[str, str]:

@@ -28,6 +28,11 @@ class WantedOutput:
 
     id: OutputId
     spec: OutputSpec
+    better_id: OutputId | None = None
+    """Beside which it is of no use if it is much larger; None where it is kept in any case."""
+    better_size_bytes: int = 0
+    """Of that one, or of what is better than it where it is not kept; 0 while it is not made."""
+    skip_if_larger_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,14 @@ from psycopg.types.json import Jsonb
 from picstore_catalog.model.conversion_profile import (
     ConversionProfile,
     ConversionProfileRevision,
-    formats_from_json,
     formats_to_json,
-    sizes_from_json,
+    policies_to_json,
+    profile_from_json,
     sizes_to_json,
 )
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
-from picstore_imaging.profile import Profile
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import ConversionProfileId
 from picstore_kit.usage import NAMED, Usage
@@ -32,7 +31,7 @@ _Rules: TypeAlias = Sequence[Mapping[str, Any]]
 _ONE: Final = """
     SELECT c.id, c.project_id, c.short_name, c.display_name,
            coalesce(%(revision)s, c.revision) AS revision, r.formats, r.sizes, r.background,
-           c.version, c.created_at, c.updated_at,
+           r.policies, c.version, c.created_at, c.updated_at,
            (%(allowed_everywhere)s OR c.project_id = ANY(%(allowed_on)s)
             OR (c.project_id IS NULL AND %(allowed_on_shared)s)) AS allowed
     FROM conversion_profiles c
@@ -97,7 +96,7 @@ async def find_all(
         _stored,
         """
         SELECT c.id, c.project_id, c.short_name, c.display_name, c.revision,
-               r.formats, r.sizes, r.background, c.version, c.created_at, c.updated_at
+               r.formats, r.sizes, r.background, r.policies, c.version, c.created_at, c.updated_at
         FROM conversion_profiles c
         JOIN conversion_profile_revisions r
             ON (r.team_id, r.conversion_profile_id, r.revision) = (c.team_id, c.id, c.revision)
@@ -127,7 +126,7 @@ async def find_revisions(
         conn,
         _revision,
         """
-        SELECT r.revision, r.formats, r.sizes, r.background, r.creator, r.created_at
+        SELECT r.revision, r.formats, r.sizes, r.background, r.policies, r.creator, r.created_at
         FROM conversion_profiles c
         JOIN conversion_profile_revisions r
             ON r.team_id = c.team_id AND r.conversion_profile_id = c.id
@@ -152,7 +151,7 @@ async def find_by_short_names(
         _stored,
         """
         SELECT c.id, c.project_id, c.short_name, c.display_name, c.revision,
-               r.formats, r.sizes, r.background, c.version, c.created_at, c.updated_at
+               r.formats, r.sizes, r.background, r.policies, c.version, c.created_at, c.updated_at
         FROM conversion_profiles c
         JOIN conversion_profile_revisions r
             ON (r.team_id, r.conversion_profile_id, r.revision) = (c.team_id, c.id, c.revision)
@@ -198,13 +197,16 @@ async def insert(
                           version, created_at, updated_at
             ), revision AS (
                 INSERT INTO conversion_profile_revisions
-                    (team_id, conversion_profile_id, revision, formats, sizes, background, creator)
-                SELECT team_id, id, revision, %(formats)s, %(sizes)s, %(background)s, %(caller)s
+                    (team_id, conversion_profile_id, revision, formats, sizes, background,
+                 policies, creator)
+                SELECT team_id, id, revision, %(formats)s, %(sizes)s, %(background)s,
+                   %(policies)s, %(caller)s
                 FROM profile
-                RETURNING formats, sizes, background
+                RETURNING formats, sizes, background, policies
             )
             SELECT p.id, p.project_id, p.short_name, p.display_name, p.revision,
-                   r.formats, r.sizes, r.background, p.version, p.created_at, p.updated_at
+                   r.formats, r.sizes, r.background, r.policies, p.version, p.created_at,
+                   p.updated_at
             FROM profile p CROSS JOIN revision r
             """,
             _columns(profile),
@@ -241,13 +243,16 @@ async def update(
                       version, created_at, updated_at
         ), revision AS (
             INSERT INTO conversion_profile_revisions
-                (team_id, conversion_profile_id, revision, formats, sizes, background, creator)
-            SELECT team_id, id, revision, %(formats)s, %(sizes)s, %(background)s, %(caller)s
+                (team_id, conversion_profile_id, revision, formats, sizes, background,
+                 policies, creator)
+            SELECT team_id, id, revision, %(formats)s, %(sizes)s, %(background)s,
+                   %(policies)s, %(caller)s
             FROM profile
             WHERE %(changed)s
         )
         SELECT p.id, p.project_id, p.short_name, p.display_name, p.revision,
                %(formats)s AS formats, %(sizes)s AS sizes, %(background)s AS background,
+               %(policies)s AS policies,
                p.version, p.created_at, p.updated_at
         FROM profile p
         """,
@@ -327,6 +332,7 @@ def _columns(profile: ConversionProfile) -> dict[str, Any]:
         "formats": Jsonb(formats_to_json(profile.profile.formats)),
         "sizes": Jsonb(sizes_to_json(profile.profile.sizes)),
         "background": profile.profile.background,
+        "policies": Jsonb(policies_to_json(profile.profile)),
     }
 
 
@@ -335,13 +341,19 @@ def _stored(
     formats: _Rules,
     sizes: _Rules,
     background: str,
+    policies: Mapping[str, Any],
     version: int,
     created_at: datetime,
     updated_at: datetime,
     **columns: Any,
 ) -> Stored[ConversionProfile]:
     return Stored(
-        value=ConversionProfile(profile=_profile(formats, sizes, background), **columns),
+        value=ConversionProfile(
+            profile=profile_from_json(
+                formats=formats, sizes=sizes, background=background, policies=policies
+            ),
+            **columns,
+        ),
         version=version,
         created_at=created_at,
         updated_at=updated_at,
@@ -353,12 +365,14 @@ def _stored_if_there(*, formats: _Rules | None, **columns: Any) -> Stored[Conver
 
 
 def _revision(
-    *, formats: _Rules, sizes: _Rules, background: str, **columns: Any
+    *,
+    formats: _Rules,
+    sizes: _Rules,
+    background: str,
+    policies: Mapping[str, Any],
+    **columns: Any,
 ) -> ConversionProfileRevision:
-    return ConversionProfileRevision(profile=_profile(formats, sizes, background), **columns)
-
-
-def _profile(formats: _Rules, sizes: _Rules, background: str) -> Profile:
-    return Profile(
-        formats=formats_from_json(formats), sizes=sizes_from_json(sizes), background=background
+    profile = profile_from_json(
+        formats=formats, sizes=sizes, background=background, policies=policies
     )
+    return ConversionProfileRevision(profile=profile, **columns)

@@ -21,6 +21,7 @@ from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import FIRST_GENERATION
 from picstore_catalog.repo.access import Access, fetch_one
 from picstore_catalog.repo.image_row import selecting, stored
+from picstore_imaging.geometry import Point
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import (
     ImageId,
@@ -45,6 +46,7 @@ class LockedImage:
     pending_generation: int
     last_generation: int
     """The highest number that a generation ever had."""
+    focal_point: Point | None = None
 
     @property
     def serves(self) -> bool:
@@ -182,6 +184,8 @@ async def show_original(
             sha256 = o.sha256,
             thumbhash = o.thumbhash,
             dominant_colour = o.dominant_colour,
+            palette = o.palette,
+            preview = o.preview,
             conversion_profile_id = o.conversion_profile_id,
             conversion_profile_revision = o.conversion_profile_revision,
             committed_at = o.committed_at
@@ -222,7 +226,7 @@ async def find_locked(conn: AsyncConnection[TupleRow], image_id: ImageId) -> Loc
         await cursor.execute(
             """
             SELECT id, team_id, project_id, upload_profile_id, filename, alt_text, state,
-                   generation, pending_generation, last_generation
+                   generation, pending_generation, last_generation, focal_x, focal_y
             FROM images
             WHERE id = %s
             FOR NO KEY UPDATE
@@ -278,11 +282,17 @@ async def set_placeholder(
     await conn.execute(
         """
         UPDATE images
-        SET thumbhash = %s, dominant_colour = %s,
+        SET thumbhash = %s, dominant_colour = %s, palette = %s, preview = %s,
             version = version + 1, updated_at = clock_timestamp()
         WHERE id = %s
         """,
-        (placeholder.thumbhash, placeholder.dominant_colour, image_id),
+        (
+            placeholder.thumbhash,
+            placeholder.dominant_colour,
+            list(placeholder.palette),
+            placeholder.preview or None,
+            image_id,
+        ),
     )
 
 
@@ -376,5 +386,8 @@ def _described(description: Description) -> dict[str, Any]:
     }
 
 
-def _locked(*, state: str, **columns: Any) -> LockedImage:
-    return LockedImage(state=ImageState(state), **columns)
+def _locked(
+    *, state: str, focal_x: float | None, focal_y: float | None, **columns: Any
+) -> LockedImage:
+    point = None if focal_x is None or focal_y is None else Point(focal_x, focal_y)
+    return LockedImage(state=ImageState(state), focal_point=point, **columns)

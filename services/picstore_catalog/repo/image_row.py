@@ -19,6 +19,7 @@ _COLUMNS: Final[LiteralString] = """
     i.tags, i.metadata, i.focal_x, i.focal_y, i.state, i.failure_reason, i.failure_message,
     i.originals_location_id, i.original_key, i.format, i.width, i.height, i.frames, i.has_alpha,
     i.has_gps, i.trailing_bytes, i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour,
+    i.palette, i.preview,
     i.generation, i.pending_generation, i.conversion_profile_id, i.conversion_profile_revision,
     i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at
 """
@@ -56,6 +57,8 @@ def stored(
     failure_message: str | None,
     thumbhash: bytes | None,
     dominant_colour: str | None,
+    palette: Sequence[str],
+    preview: bytes | None,
     committed_at: datetime | None,
     ready_at: datetime | None,
     version: int,
@@ -86,7 +89,12 @@ def stored(
             ),
             original=_original(**facts) if committed_at else None,
             placeholder=(
-                Placeholder(thumbhash=thumbhash, dominant_colour=dominant_colour)
+                Placeholder(
+                    thumbhash=thumbhash,
+                    dominant_colour=dominant_colour,
+                    palette=tuple(palette),
+                    preview=preview or b"",
+                )
                 if thumbhash and dominant_colour
                 else None
             ),

@@ -117,7 +117,8 @@ async def find(
             """
             SELECT generation, upload_id, filename, location_id, object_key, format, width, height,
                    frames, has_alpha, has_gps, trailing_bytes, size_bytes, sha256, thumbhash,
-                   dominant_colour, conversion_profile_id, conversion_profile_revision
+                   dominant_colour, palette, preview, conversion_profile_id,
+                   conversion_profile_revision
             FROM originals
             WHERE image_id = %s AND generation = %s
             """,
@@ -183,10 +184,17 @@ async def set_placeholder(
     await conn.execute(
         """
         UPDATE originals
-        SET thumbhash = %s, dominant_colour = %s
+        SET thumbhash = %s, dominant_colour = %s, palette = %s, preview = %s
         WHERE image_id = %s AND generation = %s
         """,
-        (placeholder.thumbhash, placeholder.dominant_colour, image_id, generation),
+        (
+            placeholder.thumbhash,
+            placeholder.dominant_colour,
+            list(placeholder.palette),
+            placeholder.preview or None,
+            image_id,
+            generation,
+        ),
     )
 
 
@@ -202,6 +210,8 @@ def _committed(
     format: str,
     thumbhash: bytes | None,
     dominant_colour: str | None,
+    palette: list[str],
+    preview: bytes | None,
     conversion_profile_id: ConversionProfileId,
     conversion_profile_revision: int,
     **columns: Any,
@@ -212,7 +222,12 @@ def _committed(
         filename=filename,
         original=Original(format=SourceFormat(format), **columns),
         placeholder=(
-            Placeholder(thumbhash=thumbhash, dominant_colour=dominant_colour)
+            Placeholder(
+                thumbhash=thumbhash,
+                dominant_colour=dominant_colour,
+                palette=tuple(palette),
+                preview=preview or b"",
+            )
             if thumbhash and dominant_colour
             else None
         ),

@@ -13,11 +13,11 @@ from psycopg.types.json import Jsonb
 from picstore_catalog.model.image import Tally
 from picstore_catalog.model.ingest import NewOutput
 from picstore_catalog.model.job import Failure
-from picstore_catalog.model.output import Output, OutputState, StoredFile
+from picstore_catalog.model.output import Output, OutputState, StoredFile, Useless
 from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.blobs.keys import public_url
-from picstore_kit.errors import NotFound, Reason
+from picstore_kit.errors import InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
 
 
@@ -29,14 +29,19 @@ async def insert(
     image_id: ImageId,
     generation: int,
     location_id: LocationId,
+    skip_if_larger_percent: int | None = None,
 ) -> None:
-    """Add the outputs of a generation, QUEUED or SKIPPED."""
+    """Add the outputs of a generation, QUEUED or SKIPPED.
+
+    The percentage is of those that have a better one.
+    """
     async with conn.cursor() as cursor:
         await cursor.executemany(
             """
             INSERT INTO outputs (id, team_id, image_id, generation, job_id, location_id, spec,
-                                 spec_hash, awaited, estimated_cpu_ms, state, reason, message)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                                 spec_hash, awaited, estimated_cpu_ms, state, reason, message,
+                                 better_id, skip_if_larger_percent)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 (
@@ -53,6 +58,8 @@ async def insert(
                     (OutputState.SKIPPED if output.skipped else OutputState.QUEUED).value,
                     output.skipped.value if output.skipped else None,
                     output.message,
+                    output.better_id,
+                    skip_if_larger_percent if output.better_id else None,
                 )
                 for output in outputs
             ],
@@ -67,16 +74,47 @@ async def begin(conn: AsyncConnection[TupleRow], job_id: JobId) -> list[WantedOu
             UPDATE outputs
             SET state = 'CONVERTING'
             WHERE job_id = %s AND state IN ('QUEUED', 'CONVERTING')
-            RETURNING id, spec, estimated_cpu_ms
+            RETURNING id, spec, estimated_cpu_ms, better_id, skip_if_larger_percent
         )
-        SELECT id, spec FROM begun ORDER BY estimated_cpu_ms, id
+        SELECT id, spec, better_id, coalesce(skip_if_larger_percent, 0)
+        FROM begun
+        ORDER BY estimated_cpu_ms, id
         """,
         (job_id,),
     )
+    begun = await cursor.fetchall()
+    sizes = await _kept_sizes(conn, job_id) if any(row[2] for row in begun) else {}
     return [
-        WantedOutput(id=OutputId(id), spec=OutputSpec.from_json(spec))
-        for id, spec in await cursor.fetchall()
+        WantedOutput(
+            id=OutputId(id),
+            spec=OutputSpec.from_json(spec),
+            better_id=better_id,
+            better_size_bytes=sizes.get(better_id, 0),
+            skip_if_larger_percent=percent,
+        )
+        for id, spec, better_id, percent in begun
     ]
+
+
+async def _kept_sizes(
+    conn: AsyncConnection[TupleRow], job_id: JobId
+) -> Mapping[OutputId | None, int]:
+    """Return what outputs of a job are to be compared with; what is not kept hands it on."""
+    cursor = await conn.execute(
+        """
+        WITH RECURSIVE kept AS (
+            SELECT id, size_bytes FROM outputs WHERE job_id = %(job_id)s AND state = 'READY'
+            UNION
+            SELECT o.id, kept.size_bytes
+            FROM outputs o
+            JOIN kept ON kept.id = o.better_id
+            WHERE o.job_id = %(job_id)s AND o.state = 'SKIPPED'
+        )
+        SELECT id, size_bytes FROM kept
+        """,
+        {"job_id": job_id},
+    )
+    return {OutputId(id): size for id, size in await cursor.fetchall()}
 
 
 async def requeue(conn: AsyncConnection[TupleRow], job_id: JobId) -> None:
@@ -132,6 +170,32 @@ async def fail(
         (failure.reason.value, failure.message, output_id, job_id),
     )
     return cursor.rowcount == 1 or await _refuse_stranger(conn, output_id, job_id)
+
+
+async def skip(
+    conn: AsyncConnection[TupleRow], output_id: OutputId, useless: Useless, *, job_id: JobId
+) -> bool:
+    """Make an output SKIPPED; return False, changing nothing, if it was terminal already.
+
+    Raises:
+        NotFound: The job has no such output.
+        InvalidField: It is to be kept in any case.
+    """
+    cursor = await conn.execute(
+        """
+        UPDATE outputs
+        SET state = 'SKIPPED', reason = %s, message = %s
+        WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
+        RETURNING better_id
+        """,
+        (Reason.LARGER_THAN_BETTER.value, useless.message, output_id, job_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return await _refuse_stranger(conn, output_id, job_id)
+    if row[0] is None:
+        raise InvalidField("skipped", "must not be said of an output that is kept in any case")
+    return True
 
 
 async def fail_rest(conn: AsyncConnection[TupleRow], job_id: JobId, failure: Failure) -> None:

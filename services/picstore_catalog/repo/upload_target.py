@@ -8,11 +8,10 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.model.conversion_profile import formats_from_json, sizes_from_json
+from picstore_catalog.model.conversion_profile import profile_from_json
 from picstore_catalog.model.upload import UploadTarget
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo.access import Access, fetch_one
-from picstore_imaging.profile import Profile
 from picstore_kit.errors import FailedPrecondition, NotFound, Reason
 from picstore_kit.ids import ProjectId, UploadProfileId
 
@@ -42,6 +41,7 @@ async def fetch(
                u.id AS upload_profile_id, u.originals_location_id, u.originals_path,
                u.outputs_location_id, u.outputs_path, r.conversion_profile_id,
                r.revision AS conversion_profile_revision, r.formats, r.sizes, r.background,
+               r.policies,
                (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s)) AS allowed
         FROM projects p
         LEFT JOIN upload_profiles u
@@ -75,11 +75,12 @@ def _target(
     formats: Sequence[Mapping[str, Any]],
     sizes: Sequence[Mapping[str, Any]],
     background: str,
+    policies: Mapping[str, Any],
     **columns: Any,
 ) -> UploadTarget | None:
     if upload_profile_id is None:
         return None
-    profile = Profile(
-        formats=formats_from_json(formats), sizes=sizes_from_json(sizes), background=background
+    profile = profile_from_json(
+        formats=formats, sizes=sizes, background=background, policies=policies
     )
     return UploadTarget(upload_profile_id=upload_profile_id, profile=profile, **columns)

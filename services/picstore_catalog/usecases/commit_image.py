@@ -81,7 +81,7 @@ async def commit_image(
         image = await _add(transaction, access, commit, target)
     facts = _facts(commit.original)
     layout = lay_out(
-        plan_outputs(target.profile, facts),
+        plan_outputs(target.profile, facts, focal_point=image.focal_point),
         source=facts.format,
         frames=facts.frames if facts.animated else 1,
     )
@@ -229,6 +229,7 @@ async def _begin(
         image_id=image.id,
         generation=generation,
         location_id=target.outputs_location_id,
+        skip_if_larger_percent=target.profile.skip_if_larger_percent,
     )
     for job in queued:
         await announce_job(transaction, job)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from picstore.events.v1.event_pb2 import OutputReady
 from picstore_catalog.model.image import ImageState
 from picstore_catalog.model.job import FINISHED, Failure, check_attempt, finish
-from picstore_catalog.model.output import StoredFile, check_file
+from picstore_catalog.model.output import StoredFile, Useless, check_file
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
@@ -31,9 +31,11 @@ async def complete_output(
     job_id: JobId,
     attempt: int,
     output_id: OutputId,
-    result: StoredFile | Failure,
+    result: StoredFile | Failure | Useless,
 ) -> Completion:
-    """Record a stored or a failed output; the last one closes the job and settles the generation.
+    """Record a stored, a failed or a useless output.
+
+    The last one closes the job and settles the generation.
 
     An output that is terminal already stays as it is, so repeating a report changes nothing. A
     report on a generation that is neither served nor pending is ignored, and ends the job for the
@@ -56,6 +58,8 @@ async def complete_output(
 
     if isinstance(result, StoredFile):
         changed = await outputs.store(transaction, output_id, result, job_id=job.id)
+    elif isinstance(result, Useless):
+        changed = await outputs.skip(transaction, output_id, result, job_id=job.id)
     else:
         changed = await outputs.fail(transaction, output_id, result, job_id=job.id)
     if not changed:

@@ -8,7 +8,13 @@ from dataclasses import replace
 from picstore_catalog.model.description import DescriptionChange
 from picstore_catalog.model.image import Image, ImageState
 from picstore_catalog.model.image_list import ImageFilter, ImageOrder, ListedImage, Position
-from picstore_catalog.model.picture import Picture, PictureOptions, candidate_of, compose
+from picstore_catalog.model.picture import (
+    Picture,
+    PictureOptions,
+    candidate_of,
+    compose,
+    widest_left_out,
+)
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import image_list, image_lookup
@@ -172,6 +178,7 @@ async def get_picture(
         alt_text=image.description.text_for(locale),
         has_alpha=image.original.has_alpha,
         dominant_colour=image.placeholder.dominant_colour if image.placeholder else "",
+        left_out=widest_left_out(made),
     )
     return image, picture
 

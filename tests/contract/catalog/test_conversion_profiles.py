@@ -66,7 +66,8 @@ async def test_a_profile_is_returned_with_its_defaults_spelt_out(admin: Client) 
     assert made.sizes[0] == conversion_pb2.SizeRule(
         width=400,
         fit=conversion_pb2.FIT_INSIDE,
-        gravity=conversion_pb2.GRAVITY_CENTRE,
+        # It is the picture's focal point that decides.
+        gravity=conversion_pb2.GRAVITY_UNSPECIFIED,
         when=conversion_pb2.WHEN_ALWAYS,
         densities=[conversion_pb2.Density(ratio=1)],
     )
@@ -88,6 +89,23 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
                 format=conversion_pb2.FORMAT_AVIF,
                 quality=40,
                 not_from=[conversion_pb2.FORMAT_PNG],
+                options=conversion_pb2.EncoderOptions(
+                    chroma=conversion_pb2.CHROMA_FULL, bit_depth=10
+                ),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_WEBP,
+                options=conversion_pb2.EncoderOptions(near_lossless=0),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_PNG,
+                options=conversion_pb2.EncoderOptions(colours=16, dithering=0),
+            ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_JPEG,
+                options=conversion_pb2.EncoderOptions(
+                    progressive=False, optimise_scans=False, trellis=True
+                ),
             ),
         ],
         sizes=[
@@ -105,6 +123,10 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
             )
         ],
         background="#A0b1C2",
+        metadata=conversion_pb2.METADATA_POLICY_KEEP_ALL,
+        keep_gps=True,
+        colour=conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
+        skip_if_larger_percent=0,
     )
 
     made = await create(admin, wanted)
@@ -112,6 +134,36 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
     assert list(made.formats) == list(wanted.formats)
     assert list(made.sizes) == list(wanted.sizes)
     assert made.background == "#a0b1c2"
+    assert made.metadata == wanted.metadata
+    assert made.keep_gps
+    assert made.colour == wanted.colour
+    assert made.HasField("skip_if_larger_percent")
+    assert await get(admin, made.id) == made
+
+
+async def test_what_a_profile_says_besides_changes_one_by_one(admin: Client) -> None:
+    made = await create(admin, conversion_profile())
+    assert made.metadata == conversion_pb2.METADATA_POLICY_STRIP
+    assert made.colour == conversion_pb2.COLOUR_POLICY_SRGB
+    assert not made.HasField("skip_if_larger_percent")
+
+    wanted = ConversionProfile(
+        id=made.id,
+        metadata=conversion_pb2.METADATA_POLICY_KEEP_COPYRIGHT,
+        skip_if_larger_percent=40,
+    )
+    changed = await update(admin, wanted)
+
+    assert changed.revision == 2
+    assert changed.metadata == wanted.metadata
+    assert changed.skip_if_larger_percent == 40
+    assert list(changed.formats) == list(made.formats)
+    cleared = await update(admin, ConversionProfile(id=made.id), "skip_if_larger_percent")
+    assert not cleared.HasField("skip_if_larger_percent")
+    assert cleared.metadata == wanted.metadata
+    with pytest.raises(InvalidFields) as refused:
+        await update(admin, ConversionProfile(id=made.id, keep_gps=True))
+    assert refused.value.metadata["fields"] == "conversion_profile.keep_gps"
 
 
 async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Client) -> None:
@@ -120,6 +172,9 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
     wrong.sizes[0].width = 0
     wrong.sizes[1].densities.add(ratio=9)
     wrong.background = "white"
+    wrong.formats[1].options.near_lossless = 60
+    wrong.metadata = 99  # type: ignore[assignment]  # what a newer client might send
+    wrong.skip_if_larger_percent = -1
 
     with pytest.raises(InvalidFields) as refused:
         await create(admin, wrong)
@@ -130,6 +185,9 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
         "conversion_profile.sizes[0].width",
         "conversion_profile.sizes[1].densities[0].ratio",
         "conversion_profile.background",
+        "conversion_profile.formats[1].options.near_lossless",
+        "conversion_profile.metadata",
+        "conversion_profile.skip_if_larger_percent",
     }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from picstore_converter.model import (
     EncodedOutput,
     FailedOutput,
     Placeholder,
+    UselessOutput,
     Verdict,
 )
 from picstore_kit.blobs.base import BlobStat, BlobStoreUnavailable
 from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import Aborted, PicstoreError, Reason, Unavailable
-from picstore_kit.ids import JobId, LocationId, OutputId
+from picstore_kit.ids import JobId, LocationId, OutputId, new_id
 from picstore_kit.sandbox.errors import ChildCrashed, ChildRefused
 from tests.unit.converter.claims import make_claim
 
@@ -33,16 +35,17 @@ class Ledger:
     """Remembers what it is told, and may refuse."""
 
     def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+        self.claimed = claim
         self.extend_error: PicstoreError | None = None
         self.complete_error: PicstoreError | None = None
         self.stored: dict[OutputId, str] = {}
         self.failed: list[OutputId] = []
+        self.skipped: list[UselessOutput] = []
         self.placeholders: list[Placeholder] = []
         self.verdicts: list[Verdict] = []
 
     async def claim(self, job_id: JobId) -> Claim:
-        return self._claim
+        return self.claimed
 
     async def extend(self, claim: Claim) -> None:
         if self.extend_error is not None:
@@ -55,6 +58,9 @@ class Ledger:
 
     async def give_up_output(self, claim: Claim, output: FailedOutput) -> None:
         self.failed.append(output.id)
+
+    async def skip_output(self, claim: Claim, output: UselessOutput) -> None:
+        self.skipped.append(output)
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:
         self.placeholders.append(placeholder)
@@ -176,10 +182,61 @@ async def test_one_output_that_fails_keeps_no_other_from_its_page(tmp_path: Path
     assert bench.ledger.verdicts == []
 
 
+async def test_what_is_much_larger_than_a_better_format_is_not_stored(tmp_path: Path) -> None:
+    async def script(child: Child) -> None:
+        child.make(0, content=b"1234567890")
+        child.make(1, content=b"1234567890123456")
+        child.make(2, content=b"123456789012345")
+
+    bench = Bench(tmp_path, script)
+    best, second, third = bench.claim.outputs
+    outputs = (
+        best,
+        replace(second, better_id=best.id, skip_if_larger_percent=50),
+        replace(third, better_id=second.id, skip_if_larger_percent=50),
+    )
+    bench.claim = bench.ledger.claimed = replace(bench.claim, outputs=outputs)
+    await bench.run()
+    assert set(bench.ledger.stored) == {best.id, third.id}
+    assert bench.ledger.skipped == [
+        UselessOutput(id=second.id, size_bytes=16, better_size_bytes=10)
+    ]
+    assert len(await bench.outputs()) == 2
+    assert [wanted["after"] for wanted in bench.child.request["outputs"]] == [
+        None,
+        best.id,
+        second.id,
+    ]
+
+
+async def test_what_an_earlier_attempt_made_is_compared_with(tmp_path: Path) -> None:
+    async def script(child: Child) -> None:
+        for place in range(3):
+            child.make(place, content=b"12345678901")
+
+    bench = Bench(tmp_path, script)
+    missing, earlier = new_id(OutputId), new_id(OutputId)
+    first, second, third = bench.claim.outputs
+    outputs = (
+        replace(first, better_id=earlier, better_size_bytes=10, skip_if_larger_percent=9),
+        replace(second, better_id=earlier, better_size_bytes=10, skip_if_larger_percent=10),
+        replace(third, better_id=missing, skip_if_larger_percent=0),
+    )
+    bench.claim = bench.ledger.claimed = replace(bench.claim, outputs=outputs)
+    await bench.run()
+    assert set(bench.ledger.stored) == {second.id, third.id}
+
+
 async def test_a_placeholder_is_recorded_once(tmp_path: Path) -> None:
     async def script(child: Child) -> None:
         for colour in ("#000001", "#000002"):
-            child.say(event="placeholder", thumbhash="AAAA", dominant_colour=colour)
+            child.say(
+                event="placeholder",
+                thumbhash="AAAA",
+                dominant_colour=colour,
+                palette=[colour],
+                preview="UklGR" + "A" * 20,
+            )
         await make_all(child)
 
     bench = Bench(tmp_path, script)

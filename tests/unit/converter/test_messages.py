@@ -38,10 +38,13 @@ MADE = {
     "cpu_ms": 2.6,
 }
 FAILED = {"event": "output_failed", "id": OUTPUT.id, "reason": "ENCODE_FAILED", "message": "no"}
+PREVIEW = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA="
 SHOWN = {
     "event": "placeholder",
     "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
     "dominant_colour": "#c0ffee",
+    "palette": ["#c0ffee", "#101010"],
+    "preview": PREVIEW,
 }
 TOTALS = {"decode_ms": 1.5, "wall_ms": 2, "cpu_ms": 3, "peak_rss_bytes": 4, "libvips": "8.18.7"}
 
@@ -67,7 +70,10 @@ def test_an_output_is_what_was_asked_for() -> None:
 def test_the_other_messages_are_read() -> None:
     assert parse(FAILED) == FailedOutput(id=OUTPUT.id, reason=Reason.ENCODE_FAILED, message="no")
     assert parse(SHOWN) == Placeholder(
-        thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI", dominant_colour="#c0ffee"
+        thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        dominant_colour="#c0ffee",
+        palette=("#c0ffee", "#101010"),
+        preview=PREVIEW,
     )
     assert parse(TOTALS) == Totals(decode_ms=1.5, wall_ms=2, cpu_ms=3, peak_rss_bytes=4)
 
@@ -75,6 +81,11 @@ def test_the_other_messages_are_read() -> None:
 @pytest.mark.parametrize(
     "message",
     [
+        SHOWN | {"palette": ["red"]},
+        SHOWN | {"palette": ["#c0ffee"] * 6},
+        SHOWN | {"palette": "#c0ffee"},
+        SHOWN | {"preview": "PHN2Zz4="},
+        SHOWN | {"preview": "UklGR" + "A" * 400},
         MADE | {"id": "out_somebody_elses"},
         MADE | {"id": ["a", "list"]},
         MADE | {"path": "/etc/passwd"},
@@ -104,7 +115,6 @@ def test_the_other_messages_are_read() -> None:
         {"event": {}},
         {},
     ],
-    ids=str,
 )
 def test_nonsense_is_a_crash_of_the_child(message: dict[str, Any]) -> None:
     with pytest.raises(ChildMisbehaved) as caught:

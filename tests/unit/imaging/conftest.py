@@ -16,6 +16,7 @@ from PIL import Image
 
 from picstore_imaging import sandboxed
 from picstore_imaging.facts import Probe
+from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec, plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule, validate
 from tests.profiles import matrix_profile as build_profile
@@ -73,6 +74,7 @@ class Convert(Protocol):
         formats: tuple[FormatRule, ...] = (),
         sizes: tuple[SizeRule, ...] = (SizeRule(),),
         background: str = "#ffffff",
+        **policies: Any,
     ) -> Converted: ...
 
 
@@ -92,11 +94,13 @@ def convert(tmp_path: Path, probe: Callable[..., Probe]) -> Convert:
         formats: tuple[FormatRule, ...] = (),
         sizes: tuple[SizeRule, ...] = (SizeRule(),),
         background: str = "#ffffff",
+        focal_point: Point | None = None,
+        **policies: Any,
     ) -> Converted:
-        profile = Profile(formats=formats, sizes=sizes, background=background)
+        profile = Profile(formats=formats, sizes=sizes, background=background, **policies)
         validate(profile)
         probed = probe(path)
-        planned = plan_outputs(profile, probed.facts())
+        planned = plan_outputs(profile, probed.facts(), focal_point=focal_point)
         return run_conversion(
             path, probed, [o.spec for o in planned if o.skipped is None], tmp_path / "outputs"
         )

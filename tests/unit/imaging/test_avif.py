@@ -22,7 +22,7 @@ from picstore_imaging.cost import estimate_cpu_ms
 from picstore_imaging.encoders import save, svt
 from picstore_imaging.formats import Format
 from picstore_imaging.profile import Fit, FormatRule, SizeRule
-from picstore_imaging.rules import Gravity
+from picstore_imaging.rules import Chroma, EncoderOptions, Gravity
 from picstore_imaging.spec import OutputSpec
 
 Photo = Callable[[int, int], Image.Image]
@@ -80,6 +80,27 @@ def test_depth_and_colour_do_not_hang_on_the_encoder(
     keeps = fine or spec.lossless or (spec.quality or 0) >= SUBSAMPLED_BELOW
     assert chosen.subsampled != keeps
     assert (chosen.quality is None) == spec.lossless
+
+
+@given(
+    spec=specs.filter(lambda spec: not spec.lossless),
+    deep=st.booleans(),
+    fine=st.booleans(),
+    chroma=st.sampled_from(Chroma),
+    bit_depth=st.sampled_from([8, 10]),
+)
+def test_options_go_before_what_the_picture_says(
+    spec: OutputSpec, deep: bool, fine: bool, chroma: Chroma, bit_depth: int
+) -> None:
+    asked = replace(spec, options=EncoderOptions(chroma=chroma, bit_depth=bit_depth))
+    chosen = settings(asked, deep=deep, fine_colour=fine)
+    assert chosen.bit_depth == bit_depth
+    assert chosen.subsampled == (chroma is Chroma.SUBSAMPLED)
+    if bit_depth == 10 or chroma is Chroma.FULL:
+        assert chosen.encoder is AvifEncoder.AOM
+    else:
+        plain = replace(spec, quality=min(spec.quality or 0, SUBSAMPLED_BELOW - 1))
+        assert chosen.encoder is settings(plain).encoder
 
 
 @given(quality=st.integers(1, 100))
@@ -299,6 +320,24 @@ def test_deep_alpha_and_padding_are_to_scale(convert: Convert, tmp_path: Path) -
         flat = np.asarray(shallow).astype(int)
     assert np.abs(flat[40, 20] - (204, 204, 204)).max() < 4
     assert np.abs(flat[40, 60] - (163, 163, 214)).max() < 6
+
+
+@pytest.mark.parametrize("beside", [(), (FormatRule(format=Format.AVIF),)])
+def test_eight_bits_of_a_deep_source_take_the_quick_way(
+    beside: tuple[FormatRule, ...],
+    convert: Convert,
+    encoded_by_svt: list[tuple[int, int]],
+    tmp_path: Path,
+) -> None:
+    image = pyvips.Image.new_from_array(ramp(160, 64, 24_000), interpretation="rgb16")
+    image.pngsave(str(path := tmp_path / "a.png"))
+    rule = FormatRule(format=Format.AVIF, options=EncoderOptions(bit_depth=8))
+    output, *others = convert(path, formats=(rule, *beside)).paths
+    assert encoded_by_svt == [(160, 64)]
+    assert coded(output) == Coded(bit_depth=8, subsampled=True)
+    assert all(coded(other).bit_depth == 10 for other in others)
+    pixels = decode(output).astype(int)
+    assert np.abs(pixels[20, :, 1] - np.linspace(78, 93, 160)).max() < 4
 
 
 @pytest.mark.parametrize(("quality", "subsampled"), [(89, True), (90, False)])

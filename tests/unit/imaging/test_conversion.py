@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from skimage.metrics import structural_similarity
 
 from picstore_imaging.formats import Format
+from picstore_imaging.geometry import Point
 from picstore_imaging.profile import Density, Fit, FormatRule, Gravity, SizeRule
 
 Photo = Callable[[int, int], Image.Image]
@@ -393,3 +394,43 @@ def test_every_effort_encodes(
     rule = FormatRule(format=format, effort=effort, quality=70)
     (output,) = convert(path, formats=(rule,)).paths
     assert decoded(output).shape[:2] == (48, 64)
+
+
+@pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN])
+@pytest.mark.parametrize("x", [0.0, 0.2, 0.5, 0.7, 1.0])
+def test_the_focal_point_stays_in_view(
+    fit: Fit, x: float, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    pixels = np.full((100, 400, 3), 40, np.uint8)
+    middle = round(x * 399)
+    pixels[:, max(0, middle - 4) : middle + 5] = (250, 20, 20)
+    Image.fromarray(pixels).save(path)
+    box = SizeRule(width=100, height=100, fit=fit)
+    (out,) = convert(path, formats=PNG, sizes=(box,), focal_point=Point(x, 0.9)).paths
+    made = decoded(out)
+    assert made.shape == (100, 100, 3)
+    red = (made[..., 0] > 150) & (made[..., 1] < 120)
+    columns = np.flatnonzero(red.any(axis=0))
+    expected = {Fit.COVER: min(max(x * 400, 50), 350), Fit.CONTAIN: 200}[fit] - 50
+    if fit is Fit.COVER:
+        assert abs(columns.mean() - (x * 400 - expected)) <= 4
+    else:
+        # A quarter as high as the box: its lower part is as near to the middle as can be.
+        rows = np.flatnonzero(red.any(axis=1))
+        assert abs(rows.mean() - (50 - 0.9 * 25 + 12.5)) <= 2
+
+
+def test_a_focal_point_at_an_edge_pads_the_other_side(
+    convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (100, 50), (0, 0, 0)).save(path)
+    box = SizeRule(width=100, height=100, fit=Fit.CONTAIN)
+    (top, bottom) = (
+        decoded(convert(path, formats=PNG, sizes=(box,), focal_point=Point(0.5, y)).paths[0])
+        for y in (1.0, 0.0)
+    )
+    for made, halves in ((top, (0, 255)), (bottom, (255, 0))):
+        assert (made[:50] == halves[0]).all()
+        assert (made[50:] == halves[1]).all()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picstore_imaging.formats import Format, SourceFormat
-from picstore_imaging.geometry import Size, scaled_size
+from picstore_imaging.formats import BEST_FIRST, Format, SourceFormat, most_widely_known
+from picstore_imaging.geometry import Point, Size, corner_by_focus, resolve, scaled_size
 from picstore_imaging.plan import (
     OutputSpec,
     PlannedOutput,
@@ -244,6 +244,88 @@ def test_memory_follows_the_decoder_and_not_only_the_pixels() -> None:
     assert estimates[2] > 500_000_000 > 100_000_000 > estimates[0]
 
 
+def cropped(gravity: Gravity | None, point: Point | None, fit: Fit = Fit.COVER) -> OutputSpec:
+    rule = SizeRule(width=300, height=300, fit=fit, gravity=gravity)
+    profile = Profile(formats=(WEBP,), sizes=(rule,))
+    (output,) = plan_outputs(profile, PHOTO, focal_point=point)
+    return output.spec
+
+
+@pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN])
+def test_a_gravity_goes_before_the_focal_point_and_that_before_the_centre(fit: Fit) -> None:
+    corner = Point(0.9, 0.12345678)
+    explicit = cropped(Gravity.CENTRE, corner, fit)
+    assert (explicit.gravity, explicit.focal_point) == (Gravity.CENTRE, None)
+    attention = cropped(Gravity.ATTENTION, corner, fit)
+    assert (attention.gravity, attention.focal_point) == (Gravity.ATTENTION, None)
+    by_point = cropped(None, corner, fit)
+    assert (by_point.gravity, by_point.focal_point) == (Gravity.CENTRE, Point(0.9, 0.1235))
+    assert cropped(None, None, fit) == explicit
+    assert cropped(None, Point(0.5, 0.5), fit) == explicit, "the middle is the centre"
+    assert by_point.digest() != explicit.digest()
+
+
+def test_a_focal_point_plays_no_part_where_nothing_is_cropped() -> None:
+    plain = plan_outputs(Profile(formats=(WEBP,), sizes=(SizeRule(width=300),)), PHOTO)
+    pointed = plan_outputs(
+        Profile(formats=(WEBP,), sizes=(SizeRule(width=300),)), PHOTO, focal_point=Point(0, 1)
+    )
+    assert plain == pointed
+
+
+@pytest.mark.parametrize(
+    ("point", "whole", "box", "corner"),
+    [
+        (Point(0.5, 0.5), Size(400, 200), Size(200, 200), (100, 0)),
+        (Point(0, 0), Size(400, 200), Size(200, 200), (0, 0)),
+        (Point(1, 1), Size(400, 200), Size(200, 200), (200, 0)),
+        (Point(0.3, 0.9), Size(400, 200), Size(200, 200), (20, 0)),
+        (Point(0, 0.5), Size(400, 200), Size(400, 400), (0, -100)),
+        (Point(0, 1), Size(400, 200), Size(400, 400), (0, 0)),
+        (Point(0, 0), Size(400, 200), Size(400, 400), (0, -200)),
+        (Point(0, 0.75), Size(400, 200), Size(400, 400), (0, -50)),
+    ],
+)
+def test_the_focal_point_comes_as_near_to_the_middle_as_can_be(
+    point: Point, whole: Size, box: Size, corner: tuple[int, int]
+) -> None:
+    assert corner_by_focus(point, whole, box) == corner
+
+
+def better_formats(
+    *formats: Format, has_alpha: bool = False, percent: int | None = 50
+) -> dict[Format, Format | None]:
+    """By format, the one that it is compared with."""
+    profile = Profile(
+        formats=tuple(FormatRule(format=format) for format in formats),
+        sizes=(SizeRule(width=600),),
+        skip_if_larger_percent=percent,
+    )
+    planned = plan_outputs(profile, replace(PHOTO, has_alpha=has_alpha))
+    return {
+        output.spec.format: None if output.better is None else planned[output.better].spec.format
+        for output in planned
+    }
+
+
+def test_each_format_is_compared_with_the_next_better_one_but_for_the_fallback() -> None:
+    jpeg, png, webp, avif = Format
+    every = better_formats(jpeg, png, webp, avif)
+    assert every == {avif: None, webp: avif, jpeg: None, png: jpeg}
+    assert better_formats(png, webp, jpeg, avif, has_alpha=True) == {
+        avif: None,
+        webp: avif,
+        jpeg: webp,
+        png: None,
+    }
+    assert better_formats(avif, webp) == {avif: None, webp: None}, "WebP is the fallback"
+    assert better_formats(avif) == {avif: None}
+    assert set(better_formats(jpeg, png, webp, avif, percent=None).values()) == {None}
+
+
+thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long it takes says nothing on a busy machine."""
+
 qualities = st.none() | st.integers(1, 100)
 densities = st.lists(
     st.builds(Density, ratio=st.sampled_from([1.0, 1.5, 2.0, 3.0]), quality=qualities),
@@ -252,7 +334,7 @@ densities = st.lists(
     unique_by=lambda density: density.ratio,
 ).map(tuple)
 sides = st.none() | st.integers(1, 5000)
-any_box = {"gravity": st.sampled_from(Gravity), "densities": densities}
+any_box = {"gravity": st.none() | st.sampled_from(Gravity), "densities": densities}
 free_sizes = st.builds(
     SizeRule,
     width=sides,
@@ -288,7 +370,9 @@ profiles = st.builds(
     Profile,
     formats=st.lists(formats, min_size=1, max_size=3).map(tuple),
     sizes=st.lists(sizes, min_size=1, max_size=4).map(tuple),
+    skip_if_larger_percent=st.none() | st.integers(0, 1000),
 )
+points = st.none() | st.builds(Point, st.floats(0, 1), st.floats(0, 1))
 sources = st.builds(
     SourceFacts,
     format=st.sampled_from([SourceFormat.JPEG, SourceFormat.PNG, SourceFormat.AVIF]),
@@ -306,11 +390,13 @@ def is_valid(profile: Profile) -> bool:
     return True
 
 
-@settings(max_examples=300)
-@given(profiles.filter(is_valid), sources)
-def test_plans_hold_their_invariants(profile: Profile, source: SourceFacts) -> None:
-    planned = plan_outputs(profile, source)
-    assert planned == plan_outputs(profile, source)
+@thorough
+@given(profiles.filter(is_valid), sources, points)
+def test_plans_hold_their_invariants(
+    profile: Profile, source: SourceFacts, point: Point | None
+) -> None:
+    planned = plan_outputs(profile, source, focal_point=point)
+    assert planned == plan_outputs(profile, source, focal_point=point)
     assert len(planned) == len(profile.formats) * sum(len(s.densities) for s in profile.sizes)
     made = [output.spec for output in planned if output.skipped is None]
     assert len(made) == len(set(made)), "equal results are merged"
@@ -336,6 +422,73 @@ def test_plans_hold_their_invariants(profile: Profile, source: SourceFacts) -> N
             assert other.skipped is None
             assert (other.spec.width, other.spec.height) == (spec.width, spec.height)
             assert other.spec.format is spec.format
+
+
+@thorough
+@given(profiles.filter(is_valid), sources)
+def test_densities_are_real_ones_of_their_size(profile: Profile, source: SourceFacts) -> None:
+    for output in plan_outputs(profile, source):
+        rule, spec = profile.sizes[output.size_rule], output.spec
+        asked = rule.densities[output.density_rule].ratio
+        # Densities are told in hundredths, and sides of boxes are whole pixels.
+        side = min(side for side in (rule.width, rule.height, 10_000) if side is not None)
+        slack = 0.0051 + 0.5 / side
+        assert spec.density <= asked + slack, "none claims more than was asked for"
+        if rule.enlarge or rule.width is None is rule.height:
+            assert spec.density >= asked - slack, "only the end of the source makes it less"
+        if spec.density < asked - slack:
+            scaled = scaled_size(spec.fit, Size(spec.width, spec.height), Size(*_size(source)))
+            reached = (scaled.width >= source.width - 1, scaled.height >= source.height - 1)
+            assert any(reached), "it was clamped to the source"
+        plain = resolve(rule, Size(*_size(source)), ratio=1.0)
+        width = plain.size.width * spec.density
+        assert abs(width - spec.width) <= 2 + spec.density + slack * plain.size.width
+
+
+@thorough
+@given(profiles.filter(is_valid), sources)
+def test_conditions_alone_decide_what_is_made(profile: Profile, source: SourceFacts) -> None:
+    for output in plan_outputs(profile, source):
+        format, rule = profile.formats[output.format_rule], profile.sizes[output.size_rule]
+        applies = format.applies_to(source.format)
+        assert (output.skipped is Reason.CONDITION_NOT_MET) == (not applies)
+        if output.skipped is Reason.WOULD_ENLARGE:
+            assert rule.when is When.ONLY_DOWNSIZE
+        if output.skipped is Reason.WOULD_REDUCE:
+            assert rule.when is When.ONLY_UPSIZE
+        if applies and rule.when is When.ALWAYS:
+            assert output.skipped not in (Reason.WOULD_ENLARGE, Reason.WOULD_REDUCE)
+
+
+@thorough
+@given(profiles.filter(is_valid), sources)
+def test_every_size_keeps_a_format_that_is_compared_with_none(
+    profile: Profile, source: SourceFacts
+) -> None:
+    planned = plan_outputs(profile, source)
+    for output in planned:
+        if output.better is None:
+            continue
+        better = planned[output.better]
+        assert profile.skip_if_larger_percent is not None
+        assert output.skipped is None is better.skipped
+        assert (better.spec.width, better.spec.height, better.spec.density) == (
+            output.spec.width,
+            output.spec.height,
+            output.spec.density,
+        )
+        order = BEST_FIRST.index
+        assert order(better.spec.format) < order(output.spec.format)
+        size = (output.spec.width, output.spec.height, output.spec.density)
+        same_size = [
+            o
+            for o in planned
+            if o.skipped is None and (o.spec.width, o.spec.height, o.spec.density) == size
+        ]
+        formats = {o.spec.format for o in same_size}
+        fallback = most_widely_known(formats, has_alpha=source.has_alpha)
+        kept = [o for o in same_size if o.spec.format is fallback]
+        assert all(o.better is None for o in kept if o.spec.fit is output.spec.fit)
 
 
 def _size(source: SourceFacts) -> tuple[int, int]:

@@ -106,7 +106,9 @@ class _Gravity:
 class _GravityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Gravity.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     GRAVITY_UNSPECIFIED: _Gravity.ValueType  # 0
-    """Same as GRAVITY_CENTRE."""
+    """The picture's focal point comes as near to the middle as can be; without one, the same as
+    GRAVITY_CENTRE.
+    """
     GRAVITY_CENTRE: _Gravity.ValueType  # 1
     """The middle."""
     GRAVITY_NORTH: _Gravity.ValueType  # 2
@@ -132,7 +134,9 @@ class Gravity(_Gravity, metaclass=_GravityEnumTypeWrapper):
     """Which part of a picture stays when some is cut off, or where it stands in a larger box."""
 
 GRAVITY_UNSPECIFIED: Gravity.ValueType  # 0
-"""Same as GRAVITY_CENTRE."""
+"""The picture's focal point comes as near to the middle as can be; without one, the same as
+GRAVITY_CENTRE.
+"""
 GRAVITY_CENTRE: Gravity.ValueType  # 1
 """The middle."""
 GRAVITY_NORTH: Gravity.ValueType  # 2
@@ -154,6 +158,96 @@ GRAVITY_NORTH_WEST: Gravity.ValueType  # 9
 GRAVITY_ATTENTION: Gravity.ValueType  # 10
 """The part that draws the eye (libvips' attention strategy)."""
 Global___Gravity: _TypeAlias = Gravity  # noqa: Y015
+
+class _Chroma:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChromaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Chroma.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHROMA_UNSPECIFIED: _Chroma.ValueType  # 0
+    """By the quality: 4:2:0 below 90 and 4:4:4 from there on; an AVIF of graphics is 4:4:4, too."""
+    CHROMA_SUBSAMPLED: _Chroma.ValueType  # 1
+    """4:2:0, one for four pixels: what photos hide."""
+    CHROMA_FULL: _Chroma.ValueType  # 2
+    """4:4:4, one for each pixel: coloured letters and thin lines stay sharp."""
+
+class Chroma(_Chroma, metaclass=_ChromaEnumTypeWrapper):
+    """How many samples of colour are kept beside those of brightness."""
+
+CHROMA_UNSPECIFIED: Chroma.ValueType  # 0
+"""By the quality: 4:2:0 below 90 and 4:4:4 from there on; an AVIF of graphics is 4:4:4, too."""
+CHROMA_SUBSAMPLED: Chroma.ValueType  # 1
+"""4:2:0, one for four pixels: what photos hide."""
+CHROMA_FULL: Chroma.ValueType  # 2
+"""4:4:4, one for each pixel: coloured letters and thin lines stay sharp."""
+Global___Chroma: _TypeAlias = Chroma  # noqa: Y015
+
+class _MetadataPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MetadataPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MetadataPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    METADATA_POLICY_UNSPECIFIED: _MetadataPolicy.ValueType  # 0
+    """Same as METADATA_POLICY_STRIP."""
+    METADATA_POLICY_STRIP: _MetadataPolicy.ValueType  # 1
+    """Nothing but a colour profile, where one is needed."""
+    METADATA_POLICY_KEEP_COPYRIGHT: _MetadataPolicy.ValueType  # 2
+    """Who made the picture and who owns it: Artist and Copyright of EXIF, the rights and the creator
+    of XMP, by-line, credit, source and copyright notice of IPTC.
+    """
+    METADATA_POLICY_KEEP_ALL: _MetadataPolicy.ValueType  # 3
+    """All that describes the picture, but not the place where it was taken unless that is kept by
+    name.
+    """
+
+class MetadataPolicy(_MetadataPolicy, metaclass=_MetadataPolicyEnumTypeWrapper):
+    """What outputs keep of the original's metadata: EXIF, XMP and IPTC. The orientation is applied to
+    the pixels and never kept; nor are thumbnails and the notes of a camera's maker.
+    """
+
+METADATA_POLICY_UNSPECIFIED: MetadataPolicy.ValueType  # 0
+"""Same as METADATA_POLICY_STRIP."""
+METADATA_POLICY_STRIP: MetadataPolicy.ValueType  # 1
+"""Nothing but a colour profile, where one is needed."""
+METADATA_POLICY_KEEP_COPYRIGHT: MetadataPolicy.ValueType  # 2
+"""Who made the picture and who owns it: Artist and Copyright of EXIF, the rights and the creator
+of XMP, by-line, credit, source and copyright notice of IPTC.
+"""
+METADATA_POLICY_KEEP_ALL: MetadataPolicy.ValueType  # 3
+"""All that describes the picture, but not the place where it was taken unless that is kept by
+name.
+"""
+Global___MetadataPolicy: _TypeAlias = MetadataPolicy  # noqa: Y015
+
+class _ColourPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ColourPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ColourPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COLOUR_POLICY_UNSPECIFIED: _ColourPolicy.ValueType  # 0
+    """Same as COLOUR_POLICY_SRGB."""
+    COLOUR_POLICY_SRGB: _ColourPolicy.ValueType  # 1
+    """Those of sRGB, which no browser gets wrong and needs no profile."""
+    COLOUR_POLICY_KEEP_WIDE: _ColourPolicy.ValueType  # 2
+    """Those of Display P3, its profile embedded, where the original's profile reaches beyond sRGB;
+    sRGB otherwise.
+    """
+
+class ColourPolicy(_ColourPolicy, metaclass=_ColourPolicyEnumTypeWrapper):
+    """Which colours outputs can have."""
+
+COLOUR_POLICY_UNSPECIFIED: ColourPolicy.ValueType  # 0
+"""Same as COLOUR_POLICY_SRGB."""
+COLOUR_POLICY_SRGB: ColourPolicy.ValueType  # 1
+"""Those of sRGB, which no browser gets wrong and needs no profile."""
+COLOUR_POLICY_KEEP_WIDE: ColourPolicy.ValueType  # 2
+"""Those of Display P3, its profile embedded, where the original's profile reaches beyond sRGB;
+sRGB otherwise.
+"""
+Global___ColourPolicy: _TypeAlias = ColourPolicy  # noqa: Y015
 
 class _When:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -195,6 +289,7 @@ class FormatRule(_message.Message):
     EFFORT_FIELD_NUMBER: _builtins.int
     ONLY_FROM_FIELD_NUMBER: _builtins.int
     NOT_FROM_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     quality: _builtins.int
@@ -211,6 +306,10 @@ class FormatRule(_message.Message):
     def not_from(self) -> _containers.RepeatedScalarFieldContainer[Global___Format.ValueType]:
         """Not for originals of these formats."""
 
+    @_builtins.property
+    def options(self) -> Global___EncoderOptions:
+        """What the encoder is to do besides; none beside `lossless`."""
+
     def __init__(
         self,
         *,
@@ -220,10 +319,11 @@ class FormatRule(_message.Message):
         effort: _builtins.int | None = ...,
         only_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
         not_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
+        options: Global___EncoderOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__effort: _TypeAlias = _typing.Literal["effort"]  # noqa: Y015
     _WhichOneofArgType__effort: _TypeAlias = _typing.Literal["_effort", b"_effort"]  # noqa: Y015
@@ -235,6 +335,85 @@ class FormatRule(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
 
 Global___FormatRule: _TypeAlias = FormatRule  # noqa: Y015
+
+@_typing.final
+class EncoderOptions(_message.Message):
+    """What single encoders can do besides quality and effort. What is absent follows from the effort."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NEAR_LOSSLESS_FIELD_NUMBER: _builtins.int
+    COLOURS_FIELD_NUMBER: _builtins.int
+    DITHERING_FIELD_NUMBER: _builtins.int
+    PROGRESSIVE_FIELD_NUMBER: _builtins.int
+    OPTIMISE_SCANS_FIELD_NUMBER: _builtins.int
+    TRELLIS_FIELD_NUMBER: _builtins.int
+    CHROMA_FIELD_NUMBER: _builtins.int
+    BIT_DEPTH_FIELD_NUMBER: _builtins.int
+    near_lossless: _builtins.int
+    """WebP: 0 (most is changed) to 99 (least), how much pixels may be rounded before they are kept
+    exactly. It takes the place of a quality, and densities do not overrule it.
+    """
+    colours: _builtins.int
+    """PNG: a palette of 2, 4, 16 or 256 colours."""
+    dithering: _builtins.float
+    """PNG with a palette: 0 (flat areas) to 1 (errors are spread in full); absent for 1."""
+    progressive: _builtins.bool
+    """JPEG: coarse first. Absent for progressive from effort 4 on."""
+    optimise_scans: _builtins.bool
+    """JPEG that is progressive: search for the best split into scans. Absent for from effort 7 on."""
+    trellis: _builtins.bool
+    """JPEG: trellis quantisation with deringing. Absent for from effort 7 on."""
+    chroma: Global___Chroma.ValueType
+    """JPEG and AVIF: how many samples of colour are kept."""
+    bit_depth: _builtins.int
+    """AVIF: 8 or 10 bits for each sample; absent for 10 where the source has more than 8."""
+    def __init__(
+        self,
+        *,
+        near_lossless: _builtins.int | None = ...,
+        colours: _builtins.int | None = ...,
+        dithering: _builtins.float | None = ...,
+        progressive: _builtins.bool | None = ...,
+        optimise_scans: _builtins.bool | None = ...,
+        trellis: _builtins.bool | None = ...,
+        chroma: Global___Chroma.ValueType = ...,
+        bit_depth: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bit_depth", b"_bit_depth", "_colours", b"_colours", "_dithering", b"_dithering", "_near_lossless", b"_near_lossless", "_optimise_scans", b"_optimise_scans", "_progressive", b"_progressive", "_trellis", b"_trellis", "bit_depth", b"bit_depth", "colours", b"colours", "dithering", b"dithering", "near_lossless", b"near_lossless", "optimise_scans", b"optimise_scans", "progressive", b"progressive", "trellis", b"trellis"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bit_depth", b"_bit_depth", "_colours", b"_colours", "_dithering", b"_dithering", "_near_lossless", b"_near_lossless", "_optimise_scans", b"_optimise_scans", "_progressive", b"_progressive", "_trellis", b"_trellis", "bit_depth", b"bit_depth", "chroma", b"chroma", "colours", b"colours", "dithering", b"dithering", "near_lossless", b"near_lossless", "optimise_scans", b"optimise_scans", "progressive", b"progressive", "trellis", b"trellis"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bit_depth: _TypeAlias = _typing.Literal["bit_depth"]  # noqa: Y015
+    _WhichOneofArgType__bit_depth: _TypeAlias = _typing.Literal["_bit_depth", b"_bit_depth"]  # noqa: Y015
+    _WhichOneofReturnType__colours: _TypeAlias = _typing.Literal["colours"]  # noqa: Y015
+    _WhichOneofArgType__colours: _TypeAlias = _typing.Literal["_colours", b"_colours"]  # noqa: Y015
+    _WhichOneofReturnType__dithering: _TypeAlias = _typing.Literal["dithering"]  # noqa: Y015
+    _WhichOneofArgType__dithering: _TypeAlias = _typing.Literal["_dithering", b"_dithering"]  # noqa: Y015
+    _WhichOneofReturnType__near_lossless: _TypeAlias = _typing.Literal["near_lossless"]  # noqa: Y015
+    _WhichOneofArgType__near_lossless: _TypeAlias = _typing.Literal["_near_lossless", b"_near_lossless"]  # noqa: Y015
+    _WhichOneofReturnType__optimise_scans: _TypeAlias = _typing.Literal["optimise_scans"]  # noqa: Y015
+    _WhichOneofArgType__optimise_scans: _TypeAlias = _typing.Literal["_optimise_scans", b"_optimise_scans"]  # noqa: Y015
+    _WhichOneofReturnType__progressive: _TypeAlias = _typing.Literal["progressive"]  # noqa: Y015
+    _WhichOneofArgType__progressive: _TypeAlias = _typing.Literal["_progressive", b"_progressive"]  # noqa: Y015
+    _WhichOneofReturnType__trellis: _TypeAlias = _typing.Literal["trellis"]  # noqa: Y015
+    _WhichOneofArgType__trellis: _TypeAlias = _typing.Literal["_trellis", b"_trellis"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bit_depth) -> _WhichOneofReturnType__bit_depth | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__colours) -> _WhichOneofReturnType__colours | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dithering) -> _WhichOneofReturnType__dithering | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__near_lossless) -> _WhichOneofReturnType__near_lossless | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__optimise_scans) -> _WhichOneofReturnType__optimise_scans | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__progressive) -> _WhichOneofReturnType__progressive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trellis) -> _WhichOneofReturnType__trellis | None: ...
+
+Global___EncoderOptions: _TypeAlias = EncoderOptions  # noqa: Y015
 
 @_typing.final
 class SizeRule(_message.Message):
@@ -256,7 +435,10 @@ class SizeRule(_message.Message):
     fit: Global___Fit.ValueType
     """How to fit the picture to the box, where both sides are given."""
     gravity: Global___Gravity.ValueType
-    """What stays, where something is cut off."""
+    """What stays in view with FIT_COVER, and where the picture stands with FIT_CONTAIN. What is said
+    here goes before the picture's focal point; unspecified leaves it to that, and without one to
+    the centre.
+    """
     when: Global___When.ValueType
     """When to make this size."""
     enlarge: _builtins.bool
@@ -327,6 +509,30 @@ class OutputSpec(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Point(_message.Message):
+        """A place in a picture."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        X_FIELD_NUMBER: _builtins.int
+        Y_FIELD_NUMBER: _builtins.int
+        x: _builtins.float
+        """From the left edge, 0, to the right, 1."""
+        y: _builtins.float
+        """From the top, 0, to the bottom, 1."""
+        def __init__(
+            self,
+            *,
+            x: _builtins.float = ...,
+            y: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["x", b"x", "y", b"y"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FORMAT_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
@@ -337,6 +543,11 @@ class OutputSpec(_message.Message):
     LOSSLESS_FIELD_NUMBER: _builtins.int
     EFFORT_FIELD_NUMBER: _builtins.int
     BACKGROUND_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    FOCAL_POINT_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    KEEP_GPS_FIELD_NUMBER: _builtins.int
+    COLOUR_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     width: _builtins.int
@@ -346,7 +557,7 @@ class OutputSpec(_message.Message):
     fit: Global___Fit.ValueType
     """How the original is fitted to width × height."""
     gravity: Global___Gravity.ValueType
-    """What stays, where something is cut off."""
+    """What stays, where something is cut off and there is no focal point."""
     density: _builtins.float
     """Device pixels per CSS pixel."""
     quality: _builtins.int
@@ -359,6 +570,22 @@ class OutputSpec(_message.Message):
     """What stands behind transparent parts where the format has none, and around a contained
     picture, as `#rrggbb`.
     """
+    metadata: Global___MetadataPolicy.ValueType
+    """What is kept of the original's metadata."""
+    keep_gps: _builtins.bool
+    """Whether the place where the picture was taken is kept."""
+    colour: Global___ColourPolicy.ValueType
+    """Which colours it can have."""
+    @_builtins.property
+    def options(self) -> Global___EncoderOptions:
+        """What the encoder does besides."""
+
+    @_builtins.property
+    def focal_point(self) -> Global___OutputSpec.Point:
+        """What comes as near to the middle as can be, in place of the gravity; absent where the picture
+        had no focal point when it was uploaded, or it plays no part.
+        """
+
     def __init__(
         self,
         *,
@@ -372,10 +599,15 @@ class OutputSpec(_message.Message):
         lossless: _builtins.bool = ...,
         effort: _builtins.int = ...,
         background: _builtins.str = ...,
+        options: Global___EncoderOptions | None = ...,
+        focal_point: Global___OutputSpec.Point | None = ...,
+        metadata: Global___MetadataPolicy.ValueType = ...,
+        keep_gps: _builtins.bool = ...,
+        colour: Global___ColourPolicy.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "density", b"density", "effort", b"effort", "fit", b"fit", "format", b"format", "gravity", b"gravity", "height", b"height", "lossless", b"lossless", "quality", b"quality", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,10 @@ class ConversionProfile(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    KEEP_GPS_FIELD_NUMBER: _builtins.int
+    COLOUR_FIELD_NUMBER: _builtins.int
+    SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `cpr_…`."""
     project_id: _builtins.str
@@ -54,6 +58,19 @@ class ConversionProfile(_message.Message):
     """
     etag: _builtins.str
     """Changes with every change of the profile; send it back to update only what you have seen."""
+    metadata: _conversion_pb2.MetadataPolicy.ValueType
+    """What outputs keep of the original's metadata."""
+    keep_gps: _builtins.bool
+    """Keep the place where the picture was taken too; only with METADATA_POLICY_KEEP_ALL."""
+    colour: _conversion_pb2.ColourPolicy.ValueType
+    """Which colours outputs can have."""
+    skip_if_larger_percent: _builtins.int
+    """Leave out what is of no use: an output that turns out more than so many percent larger than that
+    of the next better format (AVIF, WebP, JPEG, PNG) of the same size and density becomes SKIPPED
+    with LARGER_THAN_BETTER. 0 to 1000; absent keeps all. The format that the most browsers know
+    (JPEG, or PNG for a picture with transparency; then WebP) always stays, and so does what is made
+    apart from the better one because one of them takes long.
+    """
     @_builtins.property
     def formats(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.FormatRule]:
         """The formats, best first."""
@@ -84,12 +101,18 @@ class ConversionProfile(_message.Message):
         etag: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        metadata: _conversion_pb2.MetadataPolicy.ValueType = ...,
+        keep_gps: _builtins.bool = ...,
+        colour: _conversion_pb2.ColourPolicy.ValueType = ...,
+        skip_if_larger_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "create_time", b"create_time", "skip_if_larger_percent", b"skip_if_larger_percent", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "formats", b"formats", "id", b"id", "project_id", b"project_id", "revision", b"revision", "short_name", b"short_name", "sizes", b"sizes", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "formats", b"formats", "id", b"id", "keep_gps", b"keep_gps", "metadata", b"metadata", "project_id", b"project_id", "revision", b"revision", "short_name", b"short_name", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__skip_if_larger_percent: _TypeAlias = _typing.Literal["skip_if_larger_percent"]  # noqa: Y015
+    _WhichOneofArgType__skip_if_larger_percent: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skip_if_larger_percent) -> _WhichOneofReturnType__skip_if_larger_percent | None: ...
 
 Global___ConversionProfile: _TypeAlias = ConversionProfile  # noqa: Y015
 
@@ -132,7 +155,7 @@ class GetConversionProfileRequest(_message.Message):
     conversion_profile_id: _builtins.str
     """The conversion profile."""
     revision: _builtins.int
-    """The revision whose formats, sizes and background are returned; 0 for the current one."""
+    """The revision whose rules are returned; 0 for the current one."""
     def __init__(
         self,
         *,
@@ -219,8 +242,8 @@ class UpdateConversionProfileRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change: `display_name`, `formats`, `sizes`, `background`. Empty changes those
-        that are set.
+        """The fields to change: `display_name`, `formats`, `sizes`, `background`, `metadata`, `keep_gps`,
+        `colour`, `skip_if_larger_percent`. Empty changes those that are set.
         """
 
     def __init__(
@@ -275,12 +298,24 @@ class ConversionProfileRevision(_message.Message):
     BACKGROUND_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    KEEP_GPS_FIELD_NUMBER: _builtins.int
+    COLOUR_FIELD_NUMBER: _builtins.int
+    SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Counts from 1."""
     background: _builtins.str
     """As `#rrggbb`; empty for white."""
     creator: _builtins.str
     """Who made it: a user's id, or the name of a service."""
+    metadata: _conversion_pb2.MetadataPolicy.ValueType
+    """What outputs keep of the original's metadata."""
+    keep_gps: _builtins.bool
+    """Whether the place where the picture was taken is kept too."""
+    colour: _conversion_pb2.ColourPolicy.ValueType
+    """Which colours outputs can have."""
+    skip_if_larger_percent: _builtins.int
+    """How much larger than the next better format an output may be, in percent; absent for any size."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.FormatRule]:
         """The formats, best first."""
@@ -302,12 +337,18 @@ class ConversionProfileRevision(_message.Message):
         background: _builtins.str = ...,
         creator: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        metadata: _conversion_pb2.MetadataPolicy.ValueType = ...,
+        keep_gps: _builtins.bool = ...,
+        colour: _conversion_pb2.ColourPolicy.ValueType = ...,
+        skip_if_larger_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "create_time", b"create_time", "skip_if_larger_percent", b"skip_if_larger_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "create_time", b"create_time", "creator", b"creator", "formats", b"formats", "revision", b"revision", "sizes", b"sizes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "creator", b"creator", "formats", b"formats", "keep_gps", b"keep_gps", "metadata", b"metadata", "revision", b"revision", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__skip_if_larger_percent: _TypeAlias = _typing.Literal["skip_if_larger_percent"]  # noqa: Y015
+    _WhichOneofArgType__skip_if_larger_percent: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skip_if_larger_percent) -> _WhichOneofReturnType__skip_if_larger_percent | None: ...
 
 Global___ConversionProfileRevision: _TypeAlias = ConversionProfileRevision  # noqa: Y015
 

@@ -196,7 +196,9 @@ class Image(_message.Message):
     sha256: _builtins.str
     """Of the original, in hexadecimal."""
     has_gps: _builtins.bool
-    """Whether the original carries the place where it was taken. Outputs never do."""
+    """Whether the original carries the place where it was taken. Outputs do only where their
+    conversion profile says `keep_gps`.
+    """
     generation: _builtins.int
     """The set of outputs that pages get; 0 before the first is whole."""
     pending_generation: _builtins.int
@@ -251,7 +253,10 @@ class Image(_message.Message):
 
     @_builtins.property
     def focal_point(self) -> Global___FocalPoint:
-        """What is to stay in view when the picture is cropped; absent for the centre."""
+        """What is to stay in view when the picture is cropped by a size that names no gravity; absent for
+        the centre. Outputs are made by what it was when the original came: a later change makes none
+        anew.
+        """
 
     def __init__(
         self,

@@ -160,19 +160,31 @@ class Placeholder(_message.Message):
 
     THUMBHASH_FIELD_NUMBER: _builtins.int
     DOMINANT_COLOUR_FIELD_NUMBER: _builtins.int
+    PREVIEW_URI_FIELD_NUMBER: _builtins.int
+    PALETTE_FIELD_NUMBER: _builtins.int
     thumbhash: _builtins.str
     """The ThumbHash, in base64: about 25 bytes that decode to a blurred picture."""
     dominant_colour: _builtins.str
     """As `#rrggbb`."""
+    preview_uri: _builtins.str
+    """The picture itself, tiny: a `data:` URI of less than 400 characters, for the `src` of an `<img>`
+    or a CSS background. Empty for pictures that were converted before there were any.
+    """
+    @_builtins.property
+    def palette(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Up to five colours that differ, as `#rrggbb`: what there is most of first."""
+
     def __init__(
         self,
         *,
         thumbhash: _builtins.str = ...,
         dominant_colour: _builtins.str = ...,
+        preview_uri: _builtins.str = ...,
+        palette: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dominant_colour", b"dominant_colour", "thumbhash", b"thumbhash"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dominant_colour", b"dominant_colour", "palette", b"palette", "preview_uri", b"preview_uri", "thumbhash", b"thumbhash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -404,6 +404,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "REMOTE_STATUS", "domain": "picstore", "metadata": {"host": "images.example", "status": "404"}}
     """
+    ERROR_REASON_LARGER_THAN_BETTER: _ErrorReason.ValueType  # 90
+    """The output turned out larger than the one of the next better format, by more than the profile's
+    `skip_if_larger_percent`. Every browser that can show it is served better by that one or by the
+    format that always stays.
+
+        {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors, and of outputs that failed or were skipped. In an ErrorInfo the reason is
@@ -791,5 +798,12 @@ ERROR_REASON_REMOTE_STATUS: ErrorReason.ValueType  # 77
 """The server of the URL answers with an error.
 
     {"reason": "REMOTE_STATUS", "domain": "picstore", "metadata": {"host": "images.example", "status": "404"}}
+"""
+ERROR_REASON_LARGER_THAN_BETTER: ErrorReason.ValueType  # 90
+"""The output turned out larger than the one of the next better format, by more than the profile's
+`skip_if_larger_percent`. Every browser that can show it is served better by that one or by the
+format that always stays.
+
+    {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

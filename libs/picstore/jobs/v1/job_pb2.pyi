@@ -210,8 +210,17 @@ class WantedOutput(_message.Message):
 
     OUTPUT_ID_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
+    BETTER_OUTPUT_ID_FIELD_NUMBER: _builtins.int
+    BETTER_SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
     output_id: _builtins.str
     """The output."""
+    better_output_id: _builtins.str
+    """The output that it is of no use beside if it is much larger; empty where it is kept in any case."""
+    better_size_bytes: _builtins.int
+    """Of the better one, or of what is better than that if that is not kept; 0 while it is not made."""
+    skip_if_larger_percent: _builtins.int
+    """How much larger it may be, in percent."""
     @_builtins.property
     def spec(self) -> _conversion_pb2.OutputSpec:
         """What it is to be."""
@@ -221,10 +230,13 @@ class WantedOutput(_message.Message):
         *,
         output_id: _builtins.str = ...,
         spec: _conversion_pb2.OutputSpec | None = ...,
+        better_output_id: _builtins.str = ...,
+        better_size_bytes: _builtins.int = ...,
+        skip_if_larger_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["output_id", b"output_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_output_id", b"better_output_id", "better_size_bytes", b"better_size_bytes", "output_id", b"output_id", "skip_if_larger_percent", b"skip_if_larger_percent", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -291,6 +303,7 @@ class CompleteOutputRequest(_message.Message):
     OUTPUT_ID_FIELD_NUMBER: _builtins.int
     STORED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     attempt: _builtins.int
@@ -305,6 +318,10 @@ class CompleteOutputRequest(_message.Message):
     def failed(self) -> Global___FailedOutput:
         """It can't be made, however often one tries."""
 
+    @_builtins.property
+    def skipped(self) -> Global___SkippedOutput:
+        """It was made and is of no use, so it is not stored."""
+
     def __init__(
         self,
         *,
@@ -313,12 +330,13 @@ class CompleteOutputRequest(_message.Message):
         output_id: _builtins.str = ...,
         stored: Global___StoredOutput | None = ...,
         failed: Global___FailedOutput | None = ...,
+        skipped: Global___SkippedOutput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "result", b"result", "stored", b"stored"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "result", b"result", "skipped", b"skipped", "stored", b"stored"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "failed", b"failed", "job_id", b"job_id", "output_id", b"output_id", "result", b"result", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "failed", b"failed", "job_id", b"job_id", "output_id", b"output_id", "result", b"result", "skipped", b"skipped", "stored", b"stored"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["stored", "failed"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["stored", "failed", "skipped"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -391,6 +409,34 @@ class FailedOutput(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FailedOutput: _TypeAlias = FailedOutput  # noqa: Y015
+
+@_typing.final
+class SkippedOutput(_message.Message):
+    """An output that is not kept, because it is larger than the one of the next better format by more
+    than the claim allows.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    BETTER_SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    size_bytes: _builtins.int
+    """Of the file that was thrown away."""
+    better_size_bytes: _builtins.int
+    """Of the better one."""
+    def __init__(
+        self,
+        *,
+        size_bytes: _builtins.int = ...,
+        better_size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_size_bytes", b"better_size_bytes", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkippedOutput: _TypeAlias = SkippedOutput  # noqa: Y015
 
 @_typing.final
 class CompleteOutputResponse(_message.Message):

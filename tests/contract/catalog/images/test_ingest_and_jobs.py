@@ -242,6 +242,78 @@ async def test_the_last_output_makes_the_picture_ready(
     assert refused.value.reason is Reason.JOB_FINISHED
 
 
+PREVIEW = "data:image/webp;base64,UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA="
+
+
+def placeholder_of(claim: job_pb2.Claim, **fields: object) -> job_pb2.RecordPlaceholderRequest:
+    known: dict[str, object] = {
+        "thumbhash": "AQID",
+        "dominant_colour": "#1a2b3c",
+        "palette": ["#1a2b3c", "#ffffff"],
+        "preview_uri": PREVIEW,
+    }
+    return job_pb2.RecordPlaceholderRequest(
+        job_id=claim.job_id,
+        attempt=claim.attempt,
+        placeholder=picture_pb2.Placeholder(**(known | fields)),  # type: ignore[arg-type]  # named above
+    )
+
+
+async def test_a_page_gets_the_preview_and_the_palette(
+    converter: Client, user: Client, image: Image, claim: job_pb2.Claim
+) -> None:
+    request = placeholder_of(claim)
+    await converter.jobs.RecordPlaceholder(request)
+    await complete_all(converter, claim)
+
+    found = await user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id))
+    assert found.placeholder == request.placeholder
+    listed = await user.images.ListImages(image_pb2.ListImagesRequest(project_id=image.project_id))
+    assert [each.placeholder for each in listed.images] == [request.placeholder]
+    picture = await user.images.GetPicture(image_pb2.GetPictureRequest(image_id=image.id))
+    assert picture.placeholder == request.placeholder
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("palette", ["red"]),
+        ("palette", ["#1a2b3c"] * 6),
+        ("preview_uri", "data:image/svg+xml;base64,PHN2Zz4="),
+        ("preview_uri", "data:image/webp;base64,PHN2Zz4="),
+        ("preview_uri", "data:image/webp;base64,!"),
+        ("preview_uri", "data:image/webp;base64,\u00e9"),
+        ("preview_uri", PREVIEW + "A" * 400),
+    ],
+)
+async def test_a_placeholder_that_no_page_should_show_is_refused(
+    converter: Client, claim: job_pb2.Claim, field: str, wrong: object
+) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        await converter.jobs.RecordPlaceholder(placeholder_of(claim, **{field: wrong}))
+
+    assert refused.value.metadata["fields"] == f"placeholder.{field}"
+
+
+async def test_what_is_kept_in_any_case_cannot_be_skipped(
+    converter: Client, claim: job_pb2.Claim
+) -> None:
+    request = job_pb2.CompleteOutputRequest(
+        job_id=claim.job_id,
+        attempt=claim.attempt,
+        output_id=claim.outputs[0].output_id,
+        skipped=job_pb2.SkippedOutput(size_bytes=2, better_size_bytes=1),
+    )
+    with pytest.raises(InvalidFields) as refused:
+        await converter.jobs.CompleteOutput(request)
+    assert refused.value.metadata["fields"] == "skipped"
+
+    request.skipped.better_size_bytes = 0
+    with pytest.raises(InvalidFields) as refused:
+        await converter.jobs.CompleteOutput(request)
+    assert refused.value.metadata["fields"] == "skipped.size_bytes"
+
+
 async def test_a_report_of_another_attempt_says_that_the_lease_is_lost(
     converter: Client, claim: job_pb2.Claim
 ) -> None:

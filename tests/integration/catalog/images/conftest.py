@@ -14,10 +14,14 @@ import pytest
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
-from picstore_catalog.model.conversion_profile import formats_to_json, sizes_to_json
+from picstore_catalog.model.conversion_profile import (
+    formats_to_json,
+    policies_to_json,
+    sizes_to_json,
+)
 from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.job import Failure
-from picstore_catalog.model.output import StoredFile
+from picstore_catalog.model.output import StoredFile, Useless
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.upload import Commit, Committed, OnDuplicate, UploadRequest
 from picstore_catalog.model.work import Claim, WantedOutput
@@ -123,8 +127,10 @@ class Catalog:
                 """
                 WITH revision AS (
                     INSERT INTO conversion_profile_revisions
-                        (team_id, conversion_profile_id, revision, formats, sizes, background)
-                    VALUES (%(team)s, %(conversion)s, 1, %(formats)s, %(sizes)s, '#ffffff')
+                        (team_id, conversion_profile_id, revision, formats, sizes, background,
+                         policies)
+                    VALUES (%(team)s, %(conversion)s, 1, %(formats)s, %(sizes)s, '#ffffff',
+                            %(policies)s)
                 )
                 INSERT INTO conversion_profiles (team_id, id, short_name)
                 VALUES (%(team)s, %(conversion)s, %(name)s)
@@ -135,6 +141,7 @@ class Catalog:
                     "name": name,
                     "formats": Jsonb(formats_to_json(profile.formats)),
                     "sizes": Jsonb(sizes_to_json(profile.sizes)),
+                    "policies": Jsonb(policies_to_json(profile)),
                 },
             )
             await conn.execute(
@@ -165,7 +172,7 @@ class Catalog:
             return await job_cases.claim_job(conn, job_id=job_id, worker=worker)
 
     async def complete(
-        self, claim: Claim, output: OutputId, result: StoredFile | Failure
+        self, claim: Claim, output: OutputId, result: StoredFile | Failure | Useless
     ) -> Completion:
         async with self.uow.begin_for_all_teams() as conn:
             return await complete_output(

@@ -73,6 +73,24 @@ def test_ids_keep_the_order_of_the_profile() -> None:
     assert ids == sorted(ids)
 
 
+def compared(*formats: FormatRule) -> dict[Format, Format | None]:
+    """By format, the one that the converter compares it with."""
+    profile = Profile(formats=formats, sizes=(SizeRule(width=1200),), skip_if_larger_percent=50)
+    outputs = lay_out(plan_outputs(profile, PHOTO), source=PHOTO.format).outputs
+    formats_by_id = {output.id: output.spec.format for output in outputs}
+    return {
+        output.spec.format: formats_by_id[output.better_id] if output.better_id else None
+        for output in outputs
+    }
+
+
+def test_outputs_are_compared_only_with_those_of_the_same_job() -> None:
+    webp, avif = FormatRule(format=Format.WEBP), FormatRule(format=Format.AVIF)
+
+    assert compared(avif, webp, JPEG)[Format.WEBP] is Format.AVIF
+    assert compared(DEAR_AVIF, webp, JPEG)[Format.WEBP] is None
+
+
 def test_a_profile_that_makes_nothing_of_the_picture_is_refused() -> None:
     with pytest.raises(FailedPrecondition) as refused:
         laid_out([ONLY_FROM_PNG])

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picstore_catalog.model.picture import (
-    BEST_FIRST,
     Candidate,
     Picture,
     PictureOptions,
@@ -18,7 +17,7 @@ from picstore_catalog.model.picture import (
     compose,
     render,
 )
-from picstore_imaging.formats import Format
+from picstore_imaging.formats import BEST_FIRST, Format
 from picstore_kit.errors import FailedPrecondition, Reason
 
 AVIF, WEBP, JPEG, PNG = Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG
@@ -288,3 +287,38 @@ def test_the_order_of_outputs_does_not_matter(
     shuffled = data.draw(st.permutations(unique))
 
     assert render(picture_of(*shuffled)) == render(picture_of(*unique))
+
+
+def test_two_densities_are_paired_within_each_format() -> None:
+    pairs = [
+        candidate(format, round(400 * density), density=density)
+        for density in (2, 1)
+        for format in (JPEG, WEBP, AVIF)
+    ]
+    picture = picture_of(*pairs)
+
+    for source in (*picture.sources, picture.fallback):
+        assert [(c.format, c.density) for c in source.candidates] == [
+            (source.format, 1),
+            (source.format, 2),
+        ]
+        extension = source.format.extension
+        assert source.srcset == (
+            f"https://img.example.com/p/400x267.{extension} 1x, "
+            f"https://img.example.com/p/800x533@2x.{extension} 2x"
+        )
+        assert source.sizes == ""
+    assert (picture.shown.density, picture.width) == (1, 400)
+
+
+def test_a_format_whose_largest_was_of_no_use_is_no_source() -> None:
+    outputs = [candidate(f, w) for f, w in ((AVIF, 800), (JPEG, 800), (WEBP, 400), (JPEG, 400))]
+    options = PictureOptions()
+
+    def formats(left_out: dict[Format, int]) -> list[Format]:
+        picture = compose(outputs, options=options, left_out=left_out)
+        return [source.format for source in picture.sources]
+
+    assert formats({WEBP: 800}) == [AVIF]
+    assert formats({WEBP: 200}) == [AVIF, WEBP]
+    assert formats({}) == [AVIF, WEBP]

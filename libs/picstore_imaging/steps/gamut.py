@@ -1,0 +1,12 @@
+"""Bring what is decoded in Display P3 to sRGB, for an output that is to have that."""
+
+from __future__ import annotations
+
+from picstore_imaging.context import OutputContext
+from picstore_imaging.steps.colour import to_srgb
+
+
+def gamut(context: OutputContext) -> None:
+    """Convert only where outputs of one decode differ in it."""
+    if not context.spec.wide_gamut:
+        context.image = to_srgb(context.image)
