@@ -11,11 +11,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from picstore_local.infrastructure import Infrastructure
 from picstore_local.settings import LocalSettings
+
+# A busy machine makes an example slow, which says nothing of the code.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -128,7 +128,6 @@ async def _slow(stack: LiveStack, ways: Ways) -> dict[str, float]:
                 await ways.http_body(BenchFile.unique(5 * MB))
                 fast.append(time.monotonic() - began)
             answers = await slow.answers()
-    total = sum(watch.peak.values()) / MB
     show(
         f"{len(answers)} clients that send 50 kB a second",
         ("what", "value"),
@@ -141,7 +140,7 @@ async def _slow(stack: LiveStack, ways: Ways) -> dict[str, float]:
         ],
     )
     return {
-        "slow_clients_rss_mb": total,
+        "slow_clients_rss_mb": max(watch.peak.values()) / MB,
         "slow_clients_upload_rss_mb": watch.peak["upload"] / MB,
         "slow_clients_gateway_rss_mb": watch.peak["gateway"] / MB,
         "slow_clients_served": float(sum(answer == 201 for answer in answers)),
