@@ -67,7 +67,11 @@ async def test_credential_is_required(service: Client) -> None:
     assert error.metadata == {"fields": "credential"}
 
 
-@pytest.mark.parametrize("text", ["nonsense", "ps_x_y", new_api_key(new_id(KeyId)).text])
+@pytest.mark.parametrize(
+    "text",
+    ["nonsense", "ps_x_y", new_api_key(new_id(KeyId)).text],
+    ids=["nonsense", "like a key", "unknown"],
+)
 async def test_unknown_credential_is_invalid(service: Client, text: str) -> None:
     error = await refusal(service, text)
     assert isinstance(error, Unauthenticated)

@@ -199,6 +199,7 @@ async def test_a_stale_cookie_is_forgotten(
 @pytest.mark.parametrize(
     "value",
     ["", "x", "pss_", CREDENTIAL[:-1], f'"{CREDENTIAL}x"', "é", new_api_key(new_id(KeyId)).text],
+    ids=["empty", "short", "prefix", "cut off", "quoted", "no ASCII", "a key"],
 )
 async def test_what_cannot_be_a_session_is_nobody_and_forgotten(
     http: httpx.AsyncClient, backend: Backend, value: str
