@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -148,11 +148,32 @@ class LiveStack:
             region="us-east-1",
         )
 
-    def orphans(self) -> list[str]:
+    def assert_no_upload_left_anything(self) -> None:
+        """Let the time of every upload be over, and wait until only originals of pictures are left.
+
+        Whatever still lies there after a while is an orphan.
+        """
+        with self.database() as database:
+            database.execute(
+                "UPDATE upload.uploads SET lease_until = clock_timestamp() - interval '1 second'"
+            )
+            database.execute(
+                "UPDATE upload.sessions SET lease_until = NULL,"
+                " expires_at = least(expires_at, clock_timestamp()), due_at = clock_timestamp(),"
+                " signed_until = signed_until - interval '1 day'"
+            )
+        eventually(
+            lambda: True if not self.orphans(["picstore-originals"]) else None,
+            "a bucket with nothing but originals in it",
+        )
+
+    def orphans(
+        self, buckets: Sequence[str] = ("picstore-originals", "picstore-outputs")
+    ) -> list[str]:
         """Return what lies in the buckets and belongs to nothing that the catalog knows."""
         store = self.store()
         there = set()
-        for bucket in ("picstore-originals", "picstore-outputs"):
+        for bucket in buckets:
             for item in store.list_objects(bucket, recursive=True):
                 there.add(f"{bucket}/{item.object_name}")
             for part in store._list_multipart_uploads(bucket).uploads:

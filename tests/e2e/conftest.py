@@ -18,6 +18,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """Everything, up and with the demo team in it."""
     with live_stack(tmp_path_factory.mktemp("e2e") / "picstore") as running:
         yield running
+        # After all that the tests have sent, in good ways and in bad ones.
+        running.assert_no_upload_left_anything()
 
 
 @pytest.fixture(scope="session")

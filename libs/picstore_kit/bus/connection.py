@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -193,4 +193,5 @@ async def _close(client: Client) -> None:
     except (nats.errors.Error, OSError, TimeoutError):
         log.info("bus.drain_failed")
     finally:
-        await client.close()
+        with suppress(OSError):  # the broker went away meanwhile
+            await client.close()

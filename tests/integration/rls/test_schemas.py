@@ -38,6 +38,8 @@ TELLS_NOTHING: Final = {
     "auth.teams_short_name": "only the operator makes teams",
     "auth.request_ids_pkey": "it begins with the caller's own id",
     "catalog.request_ids_pkey": "it begins with the caller's own id",
+    "upload.request_ids_pkey": "it begins with the caller's own id",
+    "upload.session_parts_pkey": "it begins with the id of an upload, which only its team has",
 }
 """Unique indexes without a team_id or an id of ours."""
 

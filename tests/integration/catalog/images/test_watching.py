@@ -211,6 +211,7 @@ async def test_a_picture_that_is_gone_ends_its_watch_and_no_other(
 
     await catalog.execute("DELETE FROM outputs WHERE image_id = %s", committed.id)
     await catalog.execute("DELETE FROM jobs WHERE image_id = %s", committed.id)
+    await catalog.execute("DELETE FROM originals WHERE image_id = %s", committed.id)
     await catalog.execute("DELETE FROM images WHERE id = %s", committed.id)
     await make_all(catalog, other.id)
 
