@@ -9,7 +9,7 @@ import pytest
 from picstore_kit.ids import ProjectId
 from tests.e2e.uploads.ways import WAYS, File, Refused, Way
 from tests.pictures import photo
-from tests.stack import LiveStack, eventually
+from tests.stack import LiveStack
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -107,12 +107,5 @@ def test_what_is_no_good_is_refused_by_its_reason(
 
 
 def test_nothing_is_left_of_all_that(stack: LiveStack) -> None:
-    """Last in this file: whatever was refused, duplicate or late is gone from the buckets."""
-    with stack.database() as database:
-        # As if the time of presigned requests were over.
-        database.execute(
-            "UPDATE upload.sessions SET signed_until = clock_timestamp() - interval '1 second',"
-            " due_at = clock_timestamp() - interval '1 second', lease_until = NULL"
-            " WHERE state <> 'OPEN' AND signed_until IS NOT NULL"
-        )
-    eventually(lambda: True if stack.orphans() == [] else None, "nothing left over")
+    """Last in this file: whatever was refused, duplicate or late is gone from the bucket."""
+    stack.assert_no_upload_left_anything()
