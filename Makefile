@@ -88,11 +88,11 @@ check: lint type arch protos-check docs-check ## Everything that needs no runnin
 
 # ---- tests ----------------------------------------------------------------------------------
 
-# Those that mostly wait run side by side; those that start a whole stack have the machine to themselves.
+# Those that mostly wait run side by side; those that hurt real servers have the machine to themselves.
 test: $(VENV)/.dev $(NODE_MODULES) ## Run every test, or those of T=path
 ifeq ($(T),tests)
-	@$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
-	@$(BIN)/pytest tests/e2e tests/fault
+	@$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract
+	@$(BIN)/pytest tests/integration tests/e2e tests/fault
 else
 	@$(BIN)/pytest $(T)
 endif
