@@ -20,7 +20,7 @@ from tests.stack import LiveStack, live_stack
 
 SIZE: Final = 100 * MB
 """Bytes of a file of the throughput table."""
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 LARGEST: Final = 1000 * MB
 """Bytes of the file that memory is watched with."""
 
