@@ -54,16 +54,16 @@ class Leases:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PATIENCE_S
         while True:
-            check_open(await self._sessions.fetch(access, upload_id))
             overdue = loop.time() > deadline
+            # The statement asks for all that it needs; only where it got nothing is it asked why.
             taken = await self._sessions.acquire(
                 access, upload_id, completing=completing, force=overdue, size_bytes=size_bytes
             )
             if taken is not None:
                 return taken
+            check_open(await self._sessions.fetch(access, upload_id))
             left_s = await self._sessions.want(access.team_id, upload_id)
             if overdue:
-                check_open(await self._sessions.fetch(access, upload_id))
                 raise busy(upload_id, retry_after=max(1.0, left_s))
             self._let_go(upload_id)
             await asyncio.sleep(_LOOK_S)
