@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.blobs.base import BlobStore
-from picstore_kit.ids import ImageId, LocationId
+from picstore_kit.ids import ImageId, LocationId, UploadId
 from picstore_upload.model import Destination, JournalEntry, Original, UploadHeader
 
 
@@ -24,7 +24,11 @@ class Committed:
 
 
 class Commits(Protocol):
-    """Knows which objects are originals."""
+    """Knows which uploads became pictures, and which objects are originals."""
+
+    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
+        """Return the picture that an upload became, or None."""
+        ...
 
     async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
         """Return the picture that an object is the original of, or None."""

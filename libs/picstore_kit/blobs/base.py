@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -185,7 +185,7 @@ class BlobStore(Protocol):
 
     def get_range(
         self, key: str, *, offset: int = 0, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield at most `length` bytes from `offset` on, none beyond the end, or BlobNotFound.
 
         Close the iterator (`contextlib.aclosing`) if you leave it early.

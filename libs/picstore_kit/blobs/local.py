@@ -12,7 +12,7 @@ import json
 import mimetypes
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,7 @@ class LocalBlobStore(BlobStore):
 
     async def get_range(
         self, key: str, *, offset: int = 0, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """See `BlobStore`."""
         check_range(offset, length)
         file = await self._threads.run(self._open_at, key, offset)

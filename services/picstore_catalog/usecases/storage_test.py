@@ -339,7 +339,7 @@ async def _collect(
 ) -> bytes:
     """Read no more than a probe may have."""
     found = bytearray()
-    async with aclosing(store.get_range(key, offset=offset, length=length)) as chunks:  # type: ignore[type-var]  # a generator
+    async with aclosing(store.get_range(key, offset=offset, length=length)) as chunks:
         async for chunk in chunks:
             found += chunk
             if len(found) > _PROBE_BYTES:

@@ -99,10 +99,8 @@ class StoredObject:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the bytes; see `Opened`."""
-        blocks = self.store.get_range(self.key)
-        assert isinstance(blocks, AsyncGenerator)
-        async with aclosing(blocks) as open_blocks:
-            async for block in open_blocks:
+        async with aclosing(self.store.get_range(self.key)) as blocks:
+            async for block in blocks:
                 yield block
 
 

@@ -269,11 +269,9 @@ async def _messages(opened: Opened, progress: _Progress) -> AsyncGenerator[Chunk
     What the source raised is kept aside: the engine sees only a file that is not whole, and cleans
     up as it always does.
     """
-    chunks = opened.chunks()
-    assert isinstance(chunks, AsyncGenerator)
     try:
-        async with aclosing(chunks) as open_chunks:
-            async for data in open_chunks:
+        async with aclosing(opened.chunks()) as chunks:
+            async for data in chunks:
                 yield Chunk(offset=progress.received, data=data)
                 progress.received += len(data)
     except (SourceFault, PicstoreError) as fault:

@@ -38,8 +38,6 @@ CREATE TABLE sessions (
     -- Until when a presigned request may still bring something.
     signed_until    timestamptz,
     expires_at      timestamptz NOT NULL,
-    -- Whether the object at the destination is a picture's original.
-    kept            boolean NOT NULL DEFAULT false,
     -- When the sweeper is to look at it next: to end it, to clean up, or to forget it.
     due_at          timestamptz NOT NULL,
     cleaned         boolean NOT NULL DEFAULT false,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.errors import PicstoreError
 from picstore_upload.ports import Commits, Stores
 from picstore_upload.sessions.model import Session, State, incoming_prefix
@@ -34,7 +35,8 @@ class CleanUpload:
             await store.discard(place.object_key)
         else:
             await store.abort_unfinished(place.object_key)
-        for key in {session.incoming_key, *[k async for k in store.list(self._prefix(session))]}:
+        left = [key async for key in store.list(incoming_prefix(session.id))]
+        for key in {session.incoming_key, *left}:
             await store.discard(key)
         await self._sessions.cleaned(session)
         log.info("upload.cleaned", upload=session.id, state=session.state.value, image=kept)
@@ -52,12 +54,14 @@ class CleanUpload:
         Raises:
             PicstoreError: Something does not answer.
         """
-        place = session.destination
         if session.state is State.OPEN:
             # A commit that was never answered may have gone through.
-            image = await self._commits.find_original(place.location_id, place.object_key)
-            ended = State.EXPIRED if image is None else State.COMPLETED
-            await self._sessions.end(session, ended, kept=image is not None)
+            image = await self._commits.find_commit(session.id)
+            if image is None:
+                await self._sessions.end(session, State.EXPIRED)
+            else:
+                result = Image(id=image).SerializeToString()
+                await self._sessions.end(session, State.COMPLETED, result=result)
             await self.run(session)
         elif session.partial and session.state is State.COMPLETED:
             await self._sessions.end(session, State.EXPIRED)
@@ -66,7 +70,3 @@ class CleanUpload:
             await self.run(session)
         else:
             await self._sessions.forget(session)
-
-    @staticmethod
-    def _prefix(session: Session) -> str:
-        return incoming_prefix(session.id)

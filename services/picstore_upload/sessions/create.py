@@ -155,7 +155,6 @@ def _session(access: Access, new: NewUpload, destination: Destination) -> Sessio
         tail_size=0,
         epoch=0,
         signed_until=None,
-        kept=False,
         cleaned=False,
         created_at=now,
         expires_at=now,

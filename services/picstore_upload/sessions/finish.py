@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -127,11 +127,10 @@ class FinishUpload:
             session,
             State.COMPLETED,
             result=committed.image.SerializeToString(),
-            kept=committed.original_kept,
         )
         self._faults.reach("session.ended")
         if not session.partial:
-            await self._clean.attempt(replace(session, kept=committed.original_kept))
+            await self._clean.attempt(session)
         if session.concat:
             await self._sessions.give_up(access, session.concat)
         log.info(
@@ -240,6 +239,8 @@ class FinishUpload:
         limits = tightened(self._limits, session.destination)
         check_size(stat.size, max_bytes=limits.bytes, declared=None)
         if session.size_bytes is not None and stat.size != session.size_bytes:
+            # Not every store holds a PUT to its signed length; the right file may still come.
+            await store.delete(session.incoming_key)
             raise incomplete(session.size_bytes, stat.size)
         content_type = await self._type_of(store, session)
         await store.copy(
@@ -285,7 +286,7 @@ class FinishUpload:
         key = session.incoming_key if session.method is not Method.RESUMABLE else session.tail_key
         assert key is not None
         head = b""
-        async with aclosing(_range(store, key, HEAD_BYTES)) as chunks:
+        async with aclosing(store.get_range(key, length=HEAD_BYTES)) as chunks:
             async for chunk in chunks:
                 head += chunk
         format = recognise(head, session.header.content_type, allow_svg=self._limits.allow_svg)
@@ -300,7 +301,7 @@ class FinishUpload:
         async def messages() -> AsyncIterator[Chunk | End]:
             offset = 0
             for key in keys:
-                async with aclosing(_range(store, key, None)) as chunks:
+                async with aclosing(store.get_range(key)) as chunks:
                     async for data in chunks:
                         yield Chunk(offset=offset, data=data)
                         offset += len(data)
@@ -308,11 +309,6 @@ class FinishUpload:
 
         header = replace(session.header, upload_id=session.id, size_bytes=session.size_bytes)
         return await self._receive.run(session.team_id, header, messages())
-
-
-async def _range(store: BlobStore, key: str, length: int | None) -> AsyncGenerator[bytes, None]:
-    async for chunk in store.get_range(key, length=length):
-        yield chunk
 
 
 def _completed(session: Session, sha256: str) -> Image:

@@ -96,7 +96,6 @@ class Session:
     tail_size: int
     epoch: int
     signed_until: datetime | None
-    kept: bool
     cleaned: bool
     created_at: datetime
     expires_at: datetime

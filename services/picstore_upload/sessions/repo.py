@@ -39,7 +39,7 @@ _FETCH: Final = """
                 ELSE state END AS state,
            id, team_id, project_id, method, header, destination, sha256, note, partial, concat,
            size_bytes, failure_reason, failure_message, result, persisted_size, store_upload_id,
-           tail_key, tail_size, epoch, signed_until, kept, cleaned, created_at, expires_at,
+           tail_key, tail_size, epoch, signed_until, cleaned, created_at, expires_at,
            (%(allowed_everywhere)s OR project_id = ANY(%(allowed_on)s)) AS allowed
     FROM sessions
     WHERE team_id = %(team_id)s AND id = %(id)s
@@ -57,7 +57,7 @@ _ACQUIRE: Final = """
            OR (%(force)s AND NOT completing))
     RETURNING state, id, team_id, project_id, method, header, destination, sha256, note, partial,
               concat, size_bytes, failure_reason, failure_message, result, persisted_size,
-              store_upload_id, tail_key, tail_size, epoch, signed_until, kept, cleaned, created_at,
+              store_upload_id, tail_key, tail_size, epoch, signed_until, cleaned, created_at,
               expires_at
 """
 _TAKE_DUE: Final = """
@@ -74,7 +74,7 @@ _TAKE_DUE: Final = """
     )
     RETURNING state, id, team_id, project_id, method, header, destination, sha256, note, partial,
               concat, size_bytes, failure_reason, failure_message, result, persisted_size,
-              store_upload_id, tail_key, tail_size, epoch, signed_until, kept, cleaned, created_at,
+              store_upload_id, tail_key, tail_size, epoch, signed_until, cleaned, created_at,
               expires_at
 """
 
@@ -370,7 +370,6 @@ class Sessions:
         *,
         failure: PicstoreError | None = None,
         result: bytes | None = None,
-        kept: bool = False,
     ) -> None:
         """End an upload; what is left of it is the sweeper's from now on.
 
@@ -382,7 +381,7 @@ class Sessions:
             """
             UPDATE sessions
             SET state = %(state)s, failure_reason = %(reason)s, failure_message = %(message)s,
-                result = %(result)s, kept = %(kept)s, ended_at = clock_timestamp(),
+                result = %(result)s, ended_at = clock_timestamp(),
                 due_at = CASE WHEN partial AND %(state)s = 'COMPLETED' THEN expires_at
                               ELSE clock_timestamp() END,
                 completing = false,
@@ -395,7 +394,6 @@ class Sessions:
                 "reason": failure.reason.value if failure else None,
                 "message": failure.message if failure else None,
                 "result": result,
-                "kept": kept,
                 "lease_s": LEASE_S,
             },
         )

@@ -132,10 +132,7 @@ class WriteUpload:
                 access, writing.upload_id, completing=False, size_bytes=writing.size_bytes
             )
             async with self._leases.held(session):
-                image = await self._write(access, session, writing, messages)
-            return Written(
-                session=await self._sessions.fetch(access, writing.upload_id), image=image
-            )
+                return await self._write(access, session, writing, messages)
 
     async def _write(
         self,
@@ -143,7 +140,7 @@ class WriteUpload:
         session: Session,
         writing: Writing,
         messages: AsyncIterator[Chunk | End],
-    ) -> Image | None:
+    ) -> Written:
         if writing.offset != session.persisted_size:
             raise wrong_offset(session.persisted_size, writing.offset)
         store = await self._stores.open(session.destination.location_id)
@@ -168,19 +165,20 @@ class WriteUpload:
                     await self._sessions.end(session, State.FAILED, failure=error)
                     await self._clean.attempt(session)
                 raise
-            reached = await self._sessions.fetch(access, session.id)
+            reached = draft.reached
             whole = reached.whole and (writing.finish_when_whole or session.partial)
             if end is None and not whole:
-                return None
+                return Written(session=reached, image=None)
             if reached.size_bytes is not None and not reached.whole:
                 raise incomplete(reached.size_bytes, reached.persisted_size)
             await self._sessions.completing(session)
-            return await self._finish.leased(
+            image = await self._finish.leased(
                 access,
-                replace(reached, epoch=session.epoch),
+                reached,
                 sha256=end.sha256 if end else "",
                 local=spool.path if session.parts_size == 0 else None,
             )
+        return Written(session=replace(reached, state=State.COMPLETED), image=image)
 
     async def _take_in(
         self,
@@ -241,7 +239,7 @@ class WriteUpload:
         """Go on behind the last part: what follows it is written again, as part of the next."""
         if session.tail_key is None:
             return
-        async with aclosing(store.get_range(session.tail_key)) as chunks:  # type: ignore[type-var]  # it is a generator
+        async with aclosing(store.get_range(session.tail_key)) as chunks:
             async for chunk in chunks:
                 await spool.append(chunk)
 
@@ -273,11 +271,12 @@ class _Draft:
     writer: PartWriter | None = None
     content_type: str = ""
     begun: str = ""
-    stored_size: int = field(init=False)
+    reached: Session = field(init=False)
+    """The upload as it is with what is recorded by now."""
     waiting: list[Part] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.stored_size = self.session.parts_size
+        self.reached = self.session
         self.begun = self.session.store_upload_id or ""
 
     async def recognise(self) -> None:
@@ -311,6 +310,9 @@ class _Draft:
         await self.store.put_bytes(key, tail, content_type=_OCTETS)
         self.faults.reach("session.tail")
         await self.sessions.set_tail(self.session, key, len(tail), persisted)
+        self.reached = replace(
+            self.reached, tail_key=key, tail_size=len(tail), persisted_size=persisted
+        )
         if self.session.tail_key is not None:
             await self.store.delete(self.session.tail_key)
 
@@ -323,6 +325,7 @@ class _Draft:
             self.faults.reach("session.begun")
             await self.sessions.begun(self.session, begun)
             self.begun = begun
+            self.reached = replace(self.reached, store_upload_id=begun)
         return self.begun
 
     async def number(self) -> int:
@@ -336,9 +339,9 @@ class _Draft:
         self.faults.reach("session.part")
 
     async def _record(self, parts: list[Part]) -> None:
-        size = self.stored_size + sum(part.size for part in parts)
+        size = self.reached.parts_size + sum(part.size for part in parts)
         await self.sessions.stored(self.session, parts, size)
-        self.stored_size = size
+        self.reached = replace(self.reached, tail_key=None, tail_size=0, persisted_size=size)
 
 
 def _taken(chunk: Chunk, at: int, checksum: DeclaredChecksum | None) -> bytes:

@@ -85,6 +85,10 @@ class Catalog:
             duplicate=self.known,
         )
 
+    async def find_commit(self, upload_id: UploadId) -> ImageId | None:
+        original = self.committed.get(upload_id)
+        return original.destination.image_id if original else None
+
     async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
         for original in self.committed.values():
             if original.destination.object_key == object_key:
