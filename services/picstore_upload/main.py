@@ -38,7 +38,9 @@ from picstore_upload.sessions.clean import CleanUpload
 from picstore_upload.sessions.create import CreateUpload
 from picstore_upload.sessions.delete import DeleteUpload
 from picstore_upload.sessions.finish import FinishUpload
+from picstore_upload.sessions.lease_table import LeaseTable
 from picstore_upload.sessions.leases import Leases
+from picstore_upload.sessions.progress import Progress
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.sessions.signing import SignRequests
 from picstore_upload.sessions.write import WriteUpload
@@ -148,8 +150,8 @@ def assemble(
     faults: Faults,
 ) -> Uploads:
     """Put the use-cases together."""
-    journal, sessions = UploadJournal(database), Sessions(database)
-    leases = Leases(sessions)
+    journal, sessions, progress = UploadJournal(database), Sessions(database), Progress(database)
+    leases = Leases(LeaseTable(database), sessions)
     settle = SettleUpload(journal=journal, commits=catalog, stores=stores)
     clean = CleanUpload(sessions=sessions, commits=catalog, stores=stores)
     receive = ReceiveUpload(
@@ -166,6 +168,7 @@ def assemble(
     )
     finish = FinishUpload(
         sessions=sessions,
+        progress=progress,
         leases=leases,
         catalog=catalog,
         stores=stores,
@@ -183,6 +186,7 @@ def assemble(
         receive=receive,
         create=CreateUpload(
             sessions=sessions,
+            progress=progress,
             catalog=catalog,
             stores=stores,
             sign=sign,
@@ -191,6 +195,7 @@ def assemble(
         ),
         write=WriteUpload(
             sessions=sessions,
+            progress=progress,
             leases=leases,
             stores=stores,
             finish=finish,

@@ -21,6 +21,7 @@ from picstore_upload.sessions.model import (
     State,
     incoming_prefix,
 )
+from picstore_upload.sessions.progress import Progress
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.sessions.signing import SignRequests
 
@@ -48,6 +49,7 @@ class CreateUpload:
         self,
         *,
         sessions: Sessions,
+        progress: Progress,
         catalog: Catalog,
         stores: Stores,
         sign: SignRequests,
@@ -55,6 +57,7 @@ class CreateUpload:
         ttl_s: float,
     ) -> None:
         self._sessions = sessions
+        self._progress = progress
         self._catalog = catalog
         self._stores = stores
         self._sign = sign
@@ -97,11 +100,14 @@ class CreateUpload:
         ):
             return session
         store = await self._stores.open(session.destination.location_id)
-        store_upload_id = await store.begin_multipart(
-            session.destination.object_key, content_type=session.header.content_type or _OCTETS
+        key = session.destination.object_key
+        begun = await store.begin_multipart(
+            key, content_type=session.header.content_type or _OCTETS
         )
-        await self._sessions.begun(session, store_upload_id)
-        return replace(session, store_upload_id=store_upload_id)
+        recorded = await self._progress.begun(session, begun)
+        if recorded != begun:  # the same request, sent twice at once
+            await store.abort_multipart(key, begun)
+        return replace(session, store_upload_id=recorded)
 
     async def _joined(self, access: Access, new: NewUpload, destination: Destination) -> NewUpload:
         """Look at the uploads that the new one consists of, and add up their bytes."""

@@ -42,6 +42,7 @@ from picstore_upload.sessions.model import (
     incoming_prefix,
     slices,
 )
+from picstore_upload.sessions.progress import Progress
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.spool import Spools
 
@@ -64,6 +65,7 @@ class FinishUpload:
         self,
         *,
         sessions: Sessions,
+        progress: Progress,
         leases: Leases,
         catalog: Catalog,
         stores: Stores,
@@ -75,6 +77,7 @@ class FinishUpload:
         faults: Faults,
     ) -> None:
         self._sessions = sessions
+        self._progress = progress
         self._leases = leases
         self._catalog = catalog
         self._stores = stores
@@ -200,7 +203,7 @@ class FinishUpload:
         if session.size_bytes is not None and not session.whole:
             raise incomplete(session.size_bytes, session.persisted_size)
         key = session.destination.object_key
-        parts = await self._sessions.parts(session)
+        parts = await self._progress.parts(session)
         if not parts:
             assert session.tail_key is not None  # where else would the bytes be?
             await store.copy(
@@ -216,7 +219,7 @@ class FinishUpload:
         """Put what follows the parts behind them; the last may be as small as it is."""
         assert session.tail_key is not None
         assert session.store_upload_id is not None
-        number = await self._sessions.next_part(session)
+        number = await self._progress.next_part(session)
         async with self._spools.open() as spool:
             await store.get_to_file(session.tail_key, spool.path)
             part = await store.put_part(
@@ -227,7 +230,7 @@ class FinishUpload:
                 offset=0,
                 length=session.tail_size,
             )
-        await self._sessions.stored(session, [part], session.persisted_size)
+        await self._progress.stored(session, [part], session.persisted_size)
         return part
 
     async def _of_incoming(self, session: Session, store: BlobStore) -> None:

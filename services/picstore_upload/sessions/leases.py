@@ -18,6 +18,7 @@ import structlog
 from picstore_kit.errors import PicstoreError, Reason, ungrouped
 from picstore_kit.ids import UploadId
 from picstore_upload.access import Access
+from picstore_upload.sessions.lease_table import LeaseTable
 from picstore_upload.sessions.model import Session, busy, check_open, lease_lost
 from picstore_upload.sessions.repo import Sessions
 
@@ -32,7 +33,8 @@ _LOOK_S: Final = 0.1
 class Leases:
     """The leases that this process holds, and those that it waits for."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, table: LeaseTable, sessions: Sessions) -> None:
+        self._table = table
         self._sessions = sessions
         self._held: dict[UploadId, asyncio.Timeout] = {}
 
@@ -56,13 +58,13 @@ class Leases:
         while True:
             overdue = loop.time() > deadline
             # The statement asks for all that it needs; only where it got nothing is it asked why.
-            taken = await self._sessions.acquire(
+            taken = await self._table.acquire(
                 access, upload_id, completing=completing, force=overdue, size_bytes=size_bytes
             )
             if taken is not None:
                 return taken
             check_open(await self._sessions.fetch(access, upload_id))
-            left_s = await self._sessions.want(access.team_id, upload_id)
+            left_s = await self._table.want(access.team_id, upload_id)
             if overdue:
                 raise busy(upload_id, retry_after=max(1.0, left_s))
             self._let_go(upload_id)
@@ -87,6 +89,14 @@ class Leases:
             # A second cancellation must not stop what the first one began.
             await asyncio.shield(self._release(session))
 
+    async def complete(self, session: Session) -> None:
+        """Let nobody have the lease any more, however much they want it.
+
+        Raises:
+            Aborted: Somebody has it already (LEASE_LOST).
+        """
+        await self._table.completing(session)
+
     @asynccontextmanager
     async def until_wanted(self, session: Session) -> AsyncIterator[None]:
         """End the block with LEASE_LOST as soon as another call asks for the upload."""
@@ -107,7 +117,7 @@ class Leases:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
             try:
-                wanted = await self._sessions.extend(session)
+                wanted = await self._table.extend(session)
             except PicstoreError as error:
                 if error.reason is Reason.LEASE_LOST:
                     raise
@@ -124,6 +134,6 @@ class Leases:
 
     async def _release(self, session: Session) -> None:
         try:
-            await self._sessions.release(session)
+            await self._table.release(session)
         except PicstoreError as error:
             log.warning("lease.not_released", upload=session.id, reason=error.reason)

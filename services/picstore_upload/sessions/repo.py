@@ -1,66 +1,39 @@
-"""Sessions in Postgres. All times are the database's; every change of a writer names its epoch."""
+"""Sessions in Postgres: how they begin, are found, end and are forgotten. See also `progress`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Final
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, dict_row, kwargs_row
+from psycopg.rows import dict_row, kwargs_row
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from picstore_kit.blobs.base import Part
 from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Resource
-from picstore_kit.ids import ProjectId, TeamId, UploadId
+from picstore_kit.ids import UploadId
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import RequestKey, recall, remember
 from picstore_upload.access import IMAGE_CREATE, Access
-from picstore_upload.sessions.model import (
-    Method,
-    Session,
-    State,
-    destination_from_json,
-    destination_to_json,
-    header_from_json,
-    header_to_json,
-    lease_lost,
-)
-
-LEASE_S: Final = 20
-"""A writer that has not been heard of for this long is dead."""
+from picstore_upload.sessions.model import Session, State, destination_to_json, header_to_json
+from picstore_upload.sessions.rows import COLUMNS, LEASE_S, change, read_session
 
 KEEP_S: Final = 7 * 24 * 3600
 """How long an upload that is over can still be asked about."""
 
 # One that the sweeper has not come to yet is over all the same.
-_FETCH: Final = """
+_FETCH: Final = SQL(
+    """
     SELECT CASE WHEN state = 'OPEN' AND expires_at < clock_timestamp() THEN 'EXPIRED'
                 ELSE state END AS state,
-           id, team_id, project_id, method, header, destination, sha256, note, partial, concat,
-           size_bytes, failure_reason, failure_message, result, persisted_size, store_upload_id,
-           tail_key, tail_size, epoch, signed_until, cleaned, created_at, expires_at,
-           (%(allowed_everywhere)s OR project_id = ANY(%(allowed_on)s)) AS allowed
+           (%(allowed_everywhere)s OR project_id = ANY(%(allowed_on)s)) AS allowed, {columns}
     FROM sessions
     WHERE team_id = %(team_id)s AND id = %(id)s
       AND (%(visible_everywhere)s OR project_id = ANY(%(visible_on)s))
-"""
-_ACQUIRE: Final = """
-    UPDATE sessions
-    SET epoch = epoch + 1, wanted = false, completing = %(completing)s,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
-        size_bytes = coalesce(size_bytes, %(size_bytes)s)
-    WHERE team_id = %(team_id)s AND id = %(id)s
-      AND (%(allowed_everywhere)s OR project_id = ANY(%(allowed_on)s))
-      AND state = 'OPEN' AND expires_at > clock_timestamp()
-      AND (lease_until IS NULL OR lease_until < clock_timestamp()
-           OR (%(force)s AND NOT completing))
-    RETURNING state, id, team_id, project_id, method, header, destination, sha256, note, partial,
-              concat, size_bytes, failure_reason, failure_message, result, persisted_size,
-              store_upload_id, tail_key, tail_size, epoch, signed_until, cleaned, created_at,
-              expires_at
-"""
-_TAKE_DUE: Final = """
+    """
+).format(columns=COLUMNS)
+_TAKE_DUE: Final = SQL(
+    """
     UPDATE sessions
     SET epoch = epoch + 1, completing = true,
         lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -72,11 +45,9 @@ _TAKE_DUE: Final = """
         LIMIT %s
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING state, id, team_id, project_id, method, header, destination, sha256, note, partial,
-              concat, size_bytes, failure_reason, failure_message, result, persisted_size,
-              store_upload_id, tail_key, tail_size, epoch, signed_until, cleaned, created_at,
-              expires_at
-"""
+    RETURNING state, {columns}
+    """
+).format(columns=COLUMNS)
 
 
 class Sessions:
@@ -157,192 +128,7 @@ class Sessions:
             raise PermissionDenied.missing(
                 IMAGE_CREATE, resource=Resource(type="Upload", name=upload_id)
             )
-        return _session(**row)
-
-    async def acquire(
-        self,
-        access: Access,
-        upload_id: UploadId,
-        *,
-        completing: bool,
-        force: bool = False,
-        size_bytes: int | None = None,
-    ) -> Session | None:
-        """Take the lease, or return None: somebody has it, or there is nothing to be had.
-
-        `force` takes it from whoever writes, but not from whoever completes.
-        """
-        async with (
-            self._database.transaction(team=access.team_id) as conn,
-            conn.cursor(row_factory=kwargs_row(_session)) as cursor,
-        ):
-            await cursor.execute(
-                _ACQUIRE,
-                {
-                    **access.parameters(),
-                    "id": upload_id,
-                    "completing": completing,
-                    "force": force,
-                    "lease_s": LEASE_S,
-                    "size_bytes": size_bytes,
-                },
-            )
-            return await cursor.fetchone()
-
-    async def want(self, team_id: TeamId, upload_id: UploadId) -> float:
-        """Ask the holder of a lease to let go; return the seconds until it ends by itself."""
-        async with self._database.transaction(team=team_id) as conn:
-            cursor = await conn.execute(
-                """
-                UPDATE sessions SET wanted = true WHERE id = %s AND state = 'OPEN'
-                RETURNING extract(epoch FROM lease_until - clock_timestamp())
-                """,
-                (upload_id,),
-            )
-            row = await cursor.fetchone()
-        return max(0.0, float(row[0])) if row is not None and row[0] is not None else 0.0
-
-    async def extend(self, session: Session) -> bool:
-        """Keep the lease; return whether somebody wants it.
-
-        Raises:
-            Aborted: Somebody else has it (LEASE_LOST).
-        """
-        row = await self._fenced(
-            session,
-            """
-            UPDATE sessions
-            SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
-            WHERE id = %(id)s AND epoch = %(epoch)s
-            RETURNING wanted
-            """,
-            {"lease_s": LEASE_S},
-        )
-        return bool(row[0])
-
-    async def release(self, session: Session) -> None:
-        """Let go of the lease, if it is still held."""
-        async with self._database.transaction(team=session.team_id) as conn:
-            await conn.execute(
-                """
-                UPDATE sessions SET lease_until = NULL, completing = false, wanted = false
-                WHERE id = %s AND epoch = %s
-                """,
-                (session.id, session.epoch),
-            )
-
-    async def completing(self, session: Session) -> None:
-        """Say that nobody may take the lease any more.
-
-        Raises:
-            Aborted: Somebody has it already (LEASE_LOST).
-        """
-        await self._fenced(
-            session,
-            """
-            UPDATE sessions
-            SET completing = true,
-                lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
-            WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'OPEN'
-            RETURNING id
-            """,
-            {"lease_s": LEASE_S},
-        )
-
-    async def begun(self, session: Session, store_upload_id: str) -> None:
-        """Remember the store's id of the upload of parts.
-
-        Raises:
-            Aborted: Somebody else has the lease (LEASE_LOST).
-        """
-        await self._fenced(
-            session,
-            """
-            UPDATE sessions SET store_upload_id = %(store_upload_id)s
-            WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'OPEN'
-            RETURNING id
-            """,
-            {"store_upload_id": store_upload_id},
-        )
-
-    async def next_part(self, session: Session) -> int:
-        """Return a number for a part that nobody else gets.
-
-        So what a writer puts after it has lost the lease is in no list of parts.
-
-        Raises:
-            Aborted: Somebody else has the lease (LEASE_LOST).
-        """
-        row = await self._fenced(
-            session,
-            """
-            UPDATE sessions SET next_part = next_part + 1
-            WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'OPEN'
-            RETURNING next_part - 1
-            """,
-            {},
-        )
-        return int(row[0])
-
-    async def stored(self, session: Session, parts: Sequence[Part], persisted_size: int) -> None:
-        """Record parts, which hold the bytes of the tail as well.
-
-        Raises:
-            Aborted: Somebody else has the lease (LEASE_LOST).
-        """
-        async with self._database.transaction(team=session.team_id) as conn:
-            await self._fenced_in(
-                conn,
-                session,
-                """
-                UPDATE sessions
-                SET persisted_size = %(persisted_size)s, tail_key = NULL, tail_size = 0
-                WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'OPEN'
-                RETURNING id
-                """,
-                {"persisted_size": persisted_size},
-            )
-            async with conn.cursor() as cursor:
-                await cursor.executemany(
-                    """
-                    INSERT INTO session_parts (team_id, session_id, number, etag, size)
-                    VALUES (%s, %s, %s, %s, %s)
-                    """,
-                    [
-                        (session.team_id, session.id, part.number, part.etag, part.size)
-                        for part in parts
-                    ],
-                )
-
-    async def set_tail(self, session: Session, key: str, size: int, persisted_size: int) -> None:
-        """Record the bytes behind the last part, which are an object of their own.
-
-        Raises:
-            Aborted: Somebody else has the lease (LEASE_LOST).
-        """
-        await self._fenced(
-            session,
-            """
-            UPDATE sessions
-            SET tail_key = %(key)s, tail_size = %(size)s, persisted_size = %(persisted_size)s
-            WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'OPEN'
-            RETURNING id
-            """,
-            {"key": key, "size": size, "persisted_size": persisted_size},
-        )
-
-    async def parts(self, session: Session) -> list[Part]:
-        """Return the parts that are recorded, in the order of the file."""
-        async with (
-            self._database.transaction(team=session.team_id) as conn,
-            conn.cursor(row_factory=kwargs_row(Part)) as cursor,
-        ):
-            await cursor.execute(
-                "SELECT number, etag, size FROM session_parts WHERE session_id = %s"
-                " ORDER BY number",
-                (session.id,),
-            )
-            return await cursor.fetchall()
+        return read_session(**row)
 
     async def signed(self, session: Session, *, seconds: float) -> datetime:
         """Record that presigned requests are good for so long; return until when."""
@@ -376,7 +162,8 @@ class Sessions:
         Raises:
             Aborted: Somebody else has the lease (LEASE_LOST).
         """
-        await self._fenced(
+        await change(
+            self._database,
             session,
             """
             UPDATE sessions
@@ -437,53 +224,7 @@ class Sessions:
         """Take the leases of sessions that the sweeper is to look at."""
         async with (
             self._database.system_transaction() as conn,
-            conn.cursor(row_factory=kwargs_row(_session)) as cursor,
+            conn.cursor(row_factory=kwargs_row(read_session)) as cursor,
         ):
             await cursor.execute(_TAKE_DUE, (LEASE_S, limit))
             return await cursor.fetchall()
-
-    async def _fenced(
-        self, session: Session, statement: LiteralString, parameters: Mapping[str, Any]
-    ) -> TupleRow:
-        async with self._database.transaction(team=session.team_id) as conn:
-            return await self._fenced_in(conn, session, statement, parameters)
-
-    async def _fenced_in(
-        self,
-        conn: AsyncConnection[TupleRow],
-        session: Session,
-        statement: LiteralString,
-        parameters: Mapping[str, Any],
-    ) -> TupleRow:
-        cursor = await conn.execute(
-            statement, {**parameters, "id": session.id, "epoch": session.epoch}
-        )
-        row = await cursor.fetchone()
-        if row is None:
-            raise lease_lost(session.id)
-        return row
-
-
-def _session(
-    *,
-    method: str,
-    header: Mapping[str, Any],
-    destination: Mapping[str, Any],
-    concat: Sequence[str],
-    state: str,
-    failure_reason: str | None,
-    failure_message: str | None,
-    project_id: str,
-    **columns: Any,
-) -> Session:
-    return Session(
-        method=Method(method),
-        header=header_from_json(header),
-        destination=destination_from_json(destination),
-        concat=tuple(map(UploadId, concat)),
-        state=State(state),
-        failure_reason=failure_reason or "",
-        failure_message=failure_message or "",
-        project_id=ProjectId(project_id),
-        **columns,
-    )

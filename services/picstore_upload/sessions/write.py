@@ -44,6 +44,7 @@ from picstore_upload.sessions.model import (
     ends,
     incoming_prefix,
 )
+from picstore_upload.sessions.progress import Progress
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.spool import Spool, Spools
 
@@ -87,6 +88,7 @@ class WriteUpload:
         self,
         *,
         sessions: Sessions,
+        progress: Progress,
         leases: Leases,
         stores: Stores,
         finish: FinishUpload,
@@ -98,6 +100,7 @@ class WriteUpload:
         faults: Faults,
     ) -> None:
         self._sessions = sessions
+        self._progress = progress
         self._leases = leases
         self._stores = stores
         self._finish = finish
@@ -153,7 +156,7 @@ class WriteUpload:
                 session=session,
                 store=store,
                 spool=spool,
-                sessions=self._sessions,
+                progress=self._progress,
                 faults=self._faults,
                 held_back=writing.checksum is not None,
                 allow_svg=limits.allow_svg,
@@ -171,7 +174,7 @@ class WriteUpload:
                 return Written(session=reached, image=None)
             if reached.size_bytes is not None and not reached.whole:
                 raise incomplete(reached.size_bytes, reached.persisted_size)
-            await self._sessions.completing(session)
+            await self._leases.complete(session)
             image = await self._finish.leased(
                 access,
                 reached,
@@ -263,7 +266,7 @@ class _Draft:
     session: Session
     store: BlobStore
     spool: Spool
-    sessions: Sessions
+    progress: Progress
     faults: Faults
     held_back: bool
     """Whether nothing is recorded before all of it is known to be good."""
@@ -309,7 +312,7 @@ class _Draft:
         key = f"{incoming_prefix(self.session.id)}tail-{self.session.epoch}"
         await self.store.put_bytes(key, tail, content_type=_OCTETS)
         self.faults.reach("session.tail")
-        await self.sessions.set_tail(self.session, key, len(tail), persisted)
+        await self.progress.set_tail(self.session, key, len(tail), persisted)
         self.reached = replace(
             self.reached, tail_key=key, tail_size=len(tail), persisted_size=persisted
         )
@@ -323,13 +326,13 @@ class _Draft:
                 self.session.destination.object_key, content_type=self.content_type
             )
             self.faults.reach("session.begun")
-            await self.sessions.begun(self.session, begun)
+            await self.progress.begun(self.session, begun)
             self.begun = begun
             self.reached = replace(self.reached, store_upload_id=begun)
         return self.begun
 
     async def number(self) -> int:
-        return await self.sessions.next_part(self.session)
+        return await self.progress.next_part(self.session)
 
     async def stored(self, part: Part) -> None:
         if self.held_back:
@@ -340,7 +343,7 @@ class _Draft:
 
     async def _record(self, parts: list[Part]) -> None:
         size = self.reached.parts_size + sum(part.size for part in parts)
-        await self.sessions.stored(self.session, parts, size)
+        await self.progress.stored(self.session, parts, size)
         self.reached = replace(self.reached, tail_key=None, tail_size=0, persisted_size=size)
 
 

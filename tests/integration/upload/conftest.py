@@ -31,3 +31,11 @@ def install(infra: Infrastructure, database_url: str, bucket: str, tmp_path: Pat
 async def installed(install: Install) -> AsyncIterator[Installation]:
     async with install() as opened:
         yield opened
+
+
+@pytest.fixture
+async def clean(install: Install) -> AsyncIterator[Installation]:
+    """An installation in which, at the end, nothing is left but what pictures need."""
+    async with install() as installed:
+        yield installed
+        await installed.nothing_is_left()

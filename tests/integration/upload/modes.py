@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
+import pytest
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1 import upload_pb2
+from picstore_kit.errors import PicstoreError
 from tests.integration.upload.installation import Installation
 from tests.integration.upload.pictures import MIB, chunks, quick
 
@@ -66,6 +68,13 @@ async def complete(installed: Installation, upload_id: str, *, sha256: str = "")
     return await installed.uploads.CompleteUpload(
         upload_pb2.CompleteUploadRequest(upload_id=upload_id, sha256=sha256)
     )
+
+
+async def refusal(call: Awaitable[Any]) -> PicstoreError:
+    """Await what must be refused, and return why."""
+    with pytest.raises(PicstoreError) as caught:
+        await call
+    return caught.value
 
 
 async def send(request: upload_pb2.PresignedRequest, data: bytes) -> httpx.Response:

@@ -18,6 +18,7 @@ from picstore_upload.model import JournalEntry, Original
 from picstore_upload.ports import Committed
 from tests.integration.upload.conftest import Install
 from tests.integration.upload.installation import Installation
+from tests.integration.upload.modes import create, refusal, state, written
 from tests.integration.upload.pictures import MIB, chunks, jpeg, quick, quick_header
 
 LARGE = hashlib.shake_256(b"noise").digest(14 * MIB)
@@ -126,6 +127,21 @@ async def test_an_original_whose_commit_was_not_answered_stays(
             )
         assert caught.value.code is Code.UNAVAILABLE
         await assert_the_original_outlives_a_sweep(installed)
+
+
+async def test_an_upload_whose_commit_was_not_answered_ends_as_the_picture_it_has_become(
+    install: Install,
+) -> None:
+    async with install(catalog_type=LostAnswers) as installed:
+        upload = await create(installed)
+        error = await refusal(installed.uploads.WriteUpload(written(upload.id, jpeg(), finish="")))
+        assert error.code is Code.UNAVAILABLE
+        await installed.let_uploads_expire()
+        await installed.sweep.sweep()
+        ((image_id,),) = await installed.catalog_rows("SELECT id FROM images")
+        there = await state(installed, upload.id)
+        assert (there.state, there.image.id) == (upload_pb2.Upload.STATE_COMPLETED, image_id)
+        await installed.nothing_is_left()
 
 
 async def test_an_original_stays_whose_client_goes_away_while_it_is_committed(

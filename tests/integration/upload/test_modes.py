@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from picstore.catalog.v1 import conversion_pb2, image_pb2
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.errors import PicstoreError, Reason
-from tests.integration.upload.conftest import Install
 from tests.integration.upload.installation import Installation
 from tests.integration.upload.modes import MODES, Mode, digest
 from tests.integration.upload.pictures import MIB, encoded, huge_truncated_png, jpeg
@@ -19,14 +16,6 @@ LARGE = jpeg() + bytes(11 * MIB)
 """Several parts, and a rest; what follows the end of a JPEG is no fault."""
 
 modes = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-
-
-@pytest.fixture
-async def clean(install: Install) -> AsyncIterator[Installation]:
-    """An installation in which, at the end, nothing is left but what pictures need."""
-    async with install() as installed:
-        yield installed
-        await installed.nothing_is_left()
 
 
 async def refused(mode: Mode, installed: Installation, data: bytes, **fields: str) -> Reason:

@@ -16,15 +16,14 @@ from picstore.upload.v1 import upload_pb2
 from picstore_kit.blobs.base import PART_BYTES
 from picstore_kit.errors import Code, PicstoreError, Reason
 from picstore_kit.ids import UploadId, new_id
-from tests.integration.upload.conftest import Install
 from tests.integration.upload.installation import Installation
 from tests.integration.upload.modes import (
     MULTIPART,
-    POST,
     PUT,
     complete,
     create,
     digest,
+    refusal,
     send,
     state,
     written,
@@ -35,20 +34,6 @@ DATA = jpeg() + hashlib.shake_256(b"noise").digest(2 * PART_BYTES + 1_234_567)
 """Two whole parts, and a rest."""
 
 State = upload_pb2.Upload
-
-
-@pytest.fixture
-async def clean(install: Install) -> AsyncIterator[Installation]:
-    """An installation in which, at the end, nothing is left but what pictures need."""
-    async with install() as installed:
-        yield installed
-        await installed.nothing_is_left()
-
-
-async def refusal(call: Any) -> PicstoreError:
-    with pytest.raises(PicstoreError) as caught:
-        await call
-    return caught.value
 
 
 class Sender:
@@ -324,76 +309,6 @@ async def test_fifty_completions_at_once_make_one_picture(
         assert error.reason is Reason.UPLOAD_COMPLETED
     done = await state(clean, upload.id)
     assert (done.state, done.image.id) == (State.STATE_COMPLETED, images[0])
-
-
-@pytest.mark.parametrize("method", [PUT, POST, MULTIPART])
-async def test_completing_before_the_bytes_are_there_changes_nothing(
-    clean: Installation, method: upload_pb2.Upload.Method.ValueType
-) -> None:
-    upload = await create(clean, method=method, size_bytes=len(jpeg()))
-    for _ in range(2):
-        error = await refusal(complete(clean, upload.id))
-        assert error.reason is Reason.UPLOAD_OBJECT_MISSING
-    assert (await send(upload.requests[0], jpeg())).is_success
-    assert (await complete(clean, upload.id)).sha256 == digest(jpeg())
-
-
-@pytest.mark.parametrize("method", [PUT, POST])
-async def test_presigned_requests_take_nothing_else(
-    clean: Installation, method: upload_pb2.Upload.Method.ValueType
-) -> None:
-    upload = await create(clean, method=method, size_bytes=len(jpeg()), content_type="image/jpeg")
-    (request,) = upload.requests
-    other = upload_pb2.PresignedRequest()
-    for data in (jpeg()[:-1], jpeg() + b"x", b"x"):
-        other.CopyFrom(request)
-        if method == PUT:  # the true length: a header that lies never leaves a client
-            other.headers["content-length"] = str(len(data))
-            other.size_bytes = len(data)
-        assert (await send(other, data)).is_client_error
-    other.CopyFrom(request)
-    if method == PUT:
-        other.headers["content-type"] = "text/html"
-        assert (await send(other, jpeg())).is_client_error
-        other.headers["content-type"] = "image/jpeg"
-        other.url = request.url.replace(upload.id, new_id(UploadId))
-        assert (await send(other, jpeg())).is_client_error
-    else:
-        other.fields["Content-Type"] = "text/html"
-        assert (await send(other, jpeg())).is_client_error
-    assert (await refusal(complete(clean, upload.id))).reason is Reason.UPLOAD_OBJECT_MISSING
-
-
-@pytest.mark.parametrize("method", [PUT, POST])
-async def test_using_a_presigned_request_again_changes_no_picture(
-    clean: Installation, method: upload_pb2.Upload.Method.ValueType
-) -> None:
-    first, second = encoded(100, 80, ".png"), encoded(80, 100, ".png")
-    size = max(len(first), len(second))
-    first, second = first.ljust(size, b"\0"), second.ljust(size, b"\0")
-    upload = await create(clean, method=method, size_bytes=size)
-    assert (await send(upload.requests[0], first)).is_success
-    image = await complete(clean, upload.id)
-    assert (await send(upload.requests[0], second)).is_success
-    assert (await complete(clean, upload.id)).id == image.id
-    (row,) = await clean.catalog_rows("SELECT object_key FROM originals")
-    stored = b"".join([block async for block in clean.store.get_range(row[0])])
-    assert stored == first
-    # What came late is found when no request can bring any more.
-    assert len(await clean.objects()) == 2
-
-
-async def test_parts_that_are_missing_are_signed_again(clean: Installation) -> None:
-    data = jpeg() + bytes(17 * MIB)
-    upload = await create(clean, method=MULTIPART, size_bytes=len(data))
-    assert [request.part_number for request in upload.requests] == [1, 2, 3]
-    assert (await send(upload.requests[1], data)).is_success
-    assert (await refusal(complete(clean, upload.id))).reason is Reason.UPLOAD_INCOMPLETE
-    missing = (await state(clean, upload.id, sign=True)).requests
-    assert [request.part_number for request in missing] == [1, 3]
-    for request in missing:
-        assert (await send(request, data)).is_success
-    assert (await complete(clean, upload.id)).sha256 == digest(data)
 
 
 async def test_an_upload_can_be_given_up_and_is_gone(clean: Installation) -> None:
