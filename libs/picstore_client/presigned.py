@@ -19,12 +19,7 @@ from picstore_client.patience import Patience, is_passing, patiently
 from picstore_client.plan import UploadPlan
 from picstore_client.sources import Source
 from picstore_client.wire import HTTPWire
-from picstore_kit.errors import (
-    FailedPrecondition,
-    PicstoreError,
-    Reason,
-    Unavailable,
-)
+from picstore_kit.errors import FailedPrecondition, PicstoreError, Reason, Unavailable
 
 MAX_PUT_BYTES: Final = 64 * 1024 * 1024
 """The largest file that goes in one request; a larger one goes in parts."""
