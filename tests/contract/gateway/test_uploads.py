@@ -121,7 +121,7 @@ async def test_a_digest_is_passed_on_in_hexadecimal(
 async def test_a_malformed_digest_is_refused(
     http: httpx.AsyncClient, backend: Backend, value: str
 ) -> None:
-    response = await http.post(PATH, content=FILE, headers={"content-digest": value.encode()})
+    response = await http.post(PATH, content=FILE, headers={b"content-digest": value.encode()})
     assert response.status_code == 400
     assert response.json()["violations"][0]["field"] == "content-digest"
     assert not backend.calls
