@@ -14,7 +14,7 @@ from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore_cli.console import json_text
 from picstore_cli.progress import Progress
-from picstore_cli.resuming import state_of
+from picstore_cli.resuming import forget_old, state_of
 from picstore_client import PicStoreClient, sha256_of
 from picstore_kit.errors import PicstoreError
 
@@ -74,6 +74,7 @@ async def make_pictures(
     Raises:
         PicstoreError: It could not be asked which files are there already.
     """
+    await asyncio.to_thread(forget_old)
     digests = await _digests(paths, on_error)
     known = await client.lookup_images(
         project_id, set(digests.values()), upload_profile=options.upload_profile

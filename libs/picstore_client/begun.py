@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from picstore.catalog.v1.image_pb2 import Image
@@ -19,7 +21,9 @@ from picstore_client.remembering import Remembered, forget, recall, remember
 from picstore_client.wire import UploadWire
 from picstore_kit.errors import FailedPrecondition, NotFound, PicstoreError, Reason
 
-_BYTES_MISSING = frozenset({Reason.UPLOAD_INCOMPLETE, Reason.UPLOAD_OBJECT_MISSING})
+_LIVES: Final = 3
+"""How many uploads are made of a file, if one after the other expires while it is sent."""
+_BYTES_MISSING: Final = frozenset({Reason.UPLOAD_INCOMPLETE, Reason.UPLOAD_OBJECT_MISSING})
 
 
 class UploadGone(Exception):
@@ -45,6 +49,24 @@ class Begun:
         self._request_id = str(uuid4())
         self.id = ""
         """Such as `upl_…`, once it is begun."""
+
+    async def outlived(self, send: Callable[[], Awaitable[Image]]) -> Image:
+        """Return the picture that `send` makes, of another upload if one expires meanwhile.
+
+        Raises:
+            FailedPrecondition: One after the other has expired (UPLOAD_EXPIRED).
+        """
+        for _ in range(_LIVES):
+            try:
+                image = await send()
+            except UploadGone:
+                await self._forget()
+            else:
+                await self._forget()
+                return image
+        raise FailedPrecondition(
+            Reason.UPLOAD_EXPIRED, f"{_LIVES} uploads expired before the file had come"
+        )
 
     async def begin(self) -> Upload:
         """Return the upload that is remembered, if it can still become a picture, or a new one."""
@@ -100,7 +122,7 @@ class Begun:
             )
         return None
 
-    async def forget(self) -> None:
+    async def _forget(self) -> None:
         """Remember it no longer; what is begun next is another."""
         self._request_id = str(uuid4())
         if self._state is not None:

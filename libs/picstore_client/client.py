@@ -44,10 +44,7 @@ from picstore_client.remembering import forget, recall
 from picstore_client.sources import Content, opened
 from picstore_client.uploading import UploadedImage, upload_source
 from picstore_client.watching import LONGEST_WAIT_S, wait_ready, watch_image
-from picstore_kit.errors import (
-    InvalidField,
-    NotFound,
-)
+from picstore_kit.errors import InvalidField, NotFound
 
 _LOOKUP_SHA256S: Final = 1000
 """The most hashes that one lookup takes."""

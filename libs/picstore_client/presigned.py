@@ -12,20 +12,14 @@ import httpx
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1.upload_pb2 import PresignedRequest, Upload
-from picstore_client.begun import Begun, UploadGone
+from picstore_client.begun import Begun
 from picstore_client.connection import LOOPBACK, Connection
 from picstore_client.meter import Meter
 from picstore_client.patience import Patience, is_passing, patiently
 from picstore_client.plan import UploadPlan
-from picstore_client.resumable import LIVES
 from picstore_client.sources import Source
 from picstore_client.wire import HTTPWire
-from picstore_kit.errors import (
-    FailedPrecondition,
-    PicstoreError,
-    Reason,
-    Unavailable,
-)
+from picstore_kit.errors import FailedPrecondition, PicstoreError, Reason, Unavailable
 
 MAX_PUT_BYTES: Final = 64 * 1024 * 1024
 """The largest file that goes in one request; a larger one goes in parts."""
@@ -67,17 +61,7 @@ class PresignedUpload:
         Raises:
             PicstoreError: It is refused, or did not get on for `patience_s` seconds.
         """
-        for _ in range(LIVES):
-            try:
-                image = await self._once(Patience(patience_s))
-            except UploadGone:
-                await self._begun.forget()
-                continue
-            await self._begun.forget()
-            return image
-        raise FailedPrecondition(
-            Reason.UPLOAD_EXPIRED, f"{LIVES} uploads expired before the file had come"
-        )
+        return await self._begun.outlived(lambda: self._once(Patience(patience_s)))
 
     async def _once(self, patience: Patience) -> Image:
         upload = await patiently(patience, self._begun.begin)

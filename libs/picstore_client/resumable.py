@@ -8,7 +8,7 @@ from typing import Final
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.upload.v1.upload_pb2 import Upload
-from picstore_client.begun import Begun, UploadGone
+from picstore_client.begun import Begun
 from picstore_client.meter import Meter
 from picstore_client.patience import Patience, is_passing, patiently
 from picstore_client.plan import UploadPlan
@@ -16,8 +16,6 @@ from picstore_client.sources import Source
 from picstore_client.wire import UploadWire
 from picstore_kit.errors import FailedPrecondition, PicstoreError, Reason, Unavailable
 
-LIVES: Final = 3
-"""How many uploads are made of a file, if one after the other expires while it is sent."""
 _LOOK_AGAIN: Final = frozenset({Reason.UPLOAD_COMPLETED, Reason.UPLOAD_EXPIRED})
 """Refusals to write that say: the upload is not as you think."""
 
@@ -51,17 +49,7 @@ class ResumableUpload:
         Raises:
             PicstoreError: It is refused, or did not get on for `patience_s` seconds.
         """
-        for _ in range(LIVES):
-            try:
-                image = await self._once(Patience(patience_s))
-            except UploadGone:
-                await self._begun.forget()
-                continue
-            await self._begun.forget()
-            return image
-        raise FailedPrecondition(
-            Reason.UPLOAD_EXPIRED, f"{LIVES} uploads expired before the file had come"
-        )
+        return await self._begun.outlived(lambda: self._once(Patience(patience_s)))
 
     async def _once(self, patience: Patience) -> Image:
         upload = await patiently(patience, self._begun.begin)

@@ -189,12 +189,18 @@ def _message_of(event: ServerEvent) -> WatchImagesResponse | None:
 
     Raises:
         PicstoreError: It tells of an error.
+        Unavailable: It is not Pic Store's.
     """
     if event.name == ERROR:
         raise error_told(event.data)
     if not event.data:
         return None
-    return json_format.Parse(event.data, WatchImagesResponse(), ignore_unknown_fields=True)
+    try:
+        return json_format.Parse(event.data, WatchImagesResponse(), ignore_unknown_fields=True)
+    except (json_format.ParseError, UnicodeDecodeError):
+        raise Unavailable(
+            Reason.DEPENDENCY_UNAVAILABLE, "an event is not as Pic Store writes it"
+        ) from None
 
 
 def _may_pass(error: PicstoreError) -> bool:

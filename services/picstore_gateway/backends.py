@@ -17,7 +17,9 @@ from picstore_kit.rpc.status import from_rpc_error
 
 T = TypeVar("T")
 
-CALL_TIMEOUT_S: Final = 30.0
+_CALL_TIMEOUT_S: Final = 30.0
+_LONG_CALLS_S: Final = {"picstore.upload.v1.UploadService.CompleteUpload": 60.0}
+"""Timeouts of methods that have more to do: an upload is read and checked to be completed."""
 _WAIT: Final = "wait"
 """The request field that says how long a call may take on purpose."""
 _LONGEST_WAIT_S: Final = 60.0
@@ -33,9 +35,7 @@ class Backends:
         """`channels` are by the full name of the service that is called through each."""
         self._channels = dict(channels)
 
-    async def call(
-        self, route: Route, request: Message, *, timeout_s: float = CALL_TIMEOUT_S
-    ) -> Message:
+    async def call(self, route: Route, request: Message) -> Message:
         """Make a plain call.
 
         Raises:
@@ -46,6 +46,7 @@ class Backends:
             request_serializer=route.request_class.SerializeToString,
             response_deserializer=route.response_class.FromString,
         )
+        timeout_s = _LONG_CALLS_S.get(route.method.full_name, _CALL_TIMEOUT_S)
         response: Message = await method(request, timeout=timeout_s + _wait_s(request))
         return response
 

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from picstore.catalog.v1 import image_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway.routes import DURATION, Route, field_at
+from picstore_gateway.transcoding import rule_of, truth_of
 from picstore_kit.errors import FieldViolation, InvalidFields
 
 WAIT: Final = "wait"
@@ -21,7 +22,6 @@ FINISH: Final = "finish"
 
 _SAID_BY_HTTP: Final = frozenset({"content_type", "size_bytes"})
 """Of a header whose bytes are the whole file."""
-_TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
 _INT64: Final = re.compile(r"-?[0-9]{1,18}")
 _MAX_WAIT_S: Final = 60
 
@@ -112,7 +112,7 @@ def _parameters(route: Route) -> Iterator[tuple[str, Parameter]]:
             FINISH,
             Parameter(
                 field=route.method.input_type.fields_by_name[FINISH],
-                parse=_truth,
+                parse=truth_of,
                 rule="must be true or false",
                 schema={"type": "boolean"},
             ),
@@ -139,16 +139,10 @@ def _parameter(field: FieldDescriptor) -> Parameter:
             schema={"type": "string", "pattern": "^([0-5]?[0-9]|60)s$", "example": "30s"},
         )
     if field.type == FieldDescriptor.TYPE_BOOL:
-        return Parameter(field=field, parse=_truth, rule="must be true or false")
+        return Parameter(field=field, parse=truth_of, rule=rule_of(field))
     if field.type == FieldDescriptor.TYPE_INT64:
-        return Parameter(field=field, parse=_int64, rule="must be a whole number of 64 bits")
-    return Parameter(field=field, parse=str, rule="must be a string")
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in _TRUTHS:
-        raise ValueError(text)
-    return _TRUTHS[text.lower()]
+        return Parameter(field=field, parse=_int64, rule=rule_of(field))
+    return Parameter(field=field, parse=str, rule=rule_of(field))
 
 
 def _int64(text: str) -> int:

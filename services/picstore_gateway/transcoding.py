@@ -185,11 +185,22 @@ def _violation(route: Route, text: str, within: str) -> InvalidField:
         return InvalidField(place, "must be as the contract says")
     if field.is_repeated and " must be in [] " in text:
         return InvalidField(place, "must be a list")
-    return InvalidField(place, _rule(field))
+    return InvalidField(place, rule_of(field))
 
 
-def _rule(field: FieldDescriptor) -> str:
-    """Say what a field must be."""
+def truth_of(text: str) -> bool:
+    """Return what a query parameter says.
+
+    Raises:
+        ValueError: It is neither true nor false.
+    """
+    if text.lower() not in _TRUTHS:
+        raise ValueError(text)
+    return _TRUTHS[text.lower()]
+
+
+def rule_of(field: FieldDescriptor) -> str:
+    """Say what a field must be; continues a sentence."""
     if field.enum_type is not None:
         return f"must be one of {_names(field.enum_type)}"
     if field.message_type is not None:
@@ -241,7 +252,7 @@ def _read_query(route: Route, query: Iterable[tuple[str, str]], request: Message
             else:
                 values[name] = _query_value(field, text)
         except ValueError:
-            violations.append(FieldViolation(field=name, description=_rule(field)))
+            violations.append(FieldViolation(field=name, description=rule_of(field)))
     if violations:
         raise InvalidFields(violations)
     _parse(route, values, request)
@@ -257,9 +268,7 @@ def _query_value(field: FieldDescriptor, text: str) -> str | bool:
         ValueError: Nothing does. What is not refused here, the JSON's own parser judges.
     """
     if field.type == FieldDescriptor.TYPE_BOOL:
-        if text.lower() not in _TRUTHS:
-            raise ValueError(text)
-        return _TRUTHS[text.lower()]
+        return truth_of(text)
     if field.enum_type is not None and text not in field.enum_type.values_by_name:
         raise ValueError(text)
     if _is_message(field, DURATION) and not _DURATION.fullmatch(text):

@@ -1,5 +1,5 @@
-// Uploads a file by tus-js-client as the JSON on standard input says, and tells what happens as lines
-// of JSON. See tests/tus_client.py.
+// Uploads a file by tus-js-client as the JSON in the file named by the argument says, and tells what
+// happens as lines of JSON. See tests/tus_client.py.
 
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'

@@ -149,6 +149,7 @@ class StorageLocation(Part):
 
 
 Format = Literal["jpeg", "png", "webp", "avif"]
+SourceFormat = Literal["jpeg", "png", "webp", "avif", "gif", "heic", "tiff", "svg"]
 
 
 class EncoderOptions(Part):
@@ -183,9 +184,9 @@ class FormatRule(Part):
     """Keep every pixel value."""
     effort: int | None = None
     """0 (fast) to 9 (small); the format's default if absent."""
-    only_from: tuple[Format, ...] = ()
+    only_from: tuple[SourceFormat, ...] = ()
     """Only for originals of these formats."""
-    not_from: tuple[Format, ...] = ()
+    not_from: tuple[SourceFormat, ...] = ()
     """Not for originals of these formats."""
     options: EncoderOptions | None = None
     """What the encoder is to do besides."""

@@ -207,5 +207,5 @@ def _size(rule: doc.SizeRule) -> conversion_pb2.SizeRule:
     )
 
 
-def _format(name: doc.Format) -> conversion_pb2.Format.ValueType:
+def _format(name: doc.SourceFormat) -> conversion_pb2.Format.ValueType:
     return conversion_pb2.Format.Value(f"FORMAT_{name.upper()}")

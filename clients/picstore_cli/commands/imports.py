@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from picstore.catalog.v1.image_pb2 import OnDuplicate
 from picstore.upload.v1.import_pb2 import (
     BucketSource,
     CancelImportJobRequest,
@@ -31,19 +30,13 @@ from picstore_cli.remote import (
     run_remote,
 )
 from picstore_cli.verbs import DEFAULT_LIMIT, LimitOption, add_list, add_show
+from picstore_client import OnDuplicate
 from picstore_client.methods import CANCEL_IMPORT_JOB, CREATE_IMPORT_JOB, LIST_IMPORT_ITEMS
+from picstore_client.plan import ON_DUPLICATE
 
 app = group("Pictures that Pic Store fetches itself, from URLs and buckets.")
 add_list(app, IMPORT_JOB, "import list --project blog")
 add_show(app, IMPORT_JOB, "import show imp_01h455vb4pex5vsknk084sn02q")
-
-
-class Duplicates(StrEnum):
-    """What is to happen with a picture whose bytes the project has already."""
-
-    RETURN_EXISTING = "return-existing"
-    CREATE = "create"
-    REFUSE = "refuse"
 
 
 class State(StrEnum):
@@ -73,8 +66,8 @@ ProfileOption = Annotated[
 FolderOption = Annotated[
     str, typer.Option("--location", help="The folder of the outputs, such as blog/2026.")
 ]
-DuplicatesOption = Annotated[
-    Duplicates, typer.Option("--on-duplicate", help="With bytes that the project has already.")
+DuplicateOption = Annotated[
+    OnDuplicate, typer.Option("--on-duplicate", help="With bytes that the project has already.")
 ]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it has ended.")]
 
@@ -91,7 +84,7 @@ def import_url(
     alt: Annotated[str, typer.Option("--alt", help="What the picture shows.")] = "",
     upload_profile: ProfileOption = "",
     location: FolderOption = "",
-    on_duplicate: DuplicatesOption = Duplicates.RETURN_EXISTING,
+    on_duplicate: DuplicateOption = OnDuplicate.RETURN_EXISTING,
     wait: WaitOption = True,
 ) -> None:
     """Fetch one picture from the web. The exit code is 1 if it does not come.
@@ -106,7 +99,7 @@ def import_url(
         url=UrlSource(url=address, filename=filename, alt_text=alt),
         upload_profile=upload_profile,
         location=location,
-        on_duplicate=_number(on_duplicate),
+        on_duplicate=ON_DUPLICATE[on_duplicate],
     )
     _run(ctx, job, wait=wait)
 
@@ -125,7 +118,7 @@ def import_bucket(
     prefix: Annotated[str, typer.Option("--prefix", help="Only objects whose keys begin so.")] = "",
     upload_profile: ProfileOption = "",
     location: FolderOption = "",
-    on_duplicate: DuplicatesOption = Duplicates.RETURN_EXISTING,
+    on_duplicate: DuplicateOption = OnDuplicate.RETURN_EXISTING,
     wait: WaitOption = True,
 ) -> None:
     """Import all pictures of a storage location. The exit code is 1 if some can't be fetched.
@@ -142,7 +135,7 @@ def import_bucket(
         bucket=BucketSource(storage_location_id=source, prefix=prefix),
         upload_profile=upload_profile,
         location=location,
-        on_duplicate=_number(on_duplicate),
+        on_duplicate=ON_DUPLICATE[on_duplicate],
     )
     _run(ctx, job, wait=wait)
 
@@ -211,7 +204,3 @@ def _run(ctx: typer.Context, job: ImportJob, *, wait: bool) -> None:
     print_one(ctx, IMPORT_JOB, result)
     if wait and not succeeded(result):
         raise typer.Exit(1)
-
-
-def _number(duplicates: Duplicates) -> OnDuplicate.ValueType:
-    return OnDuplicate.Value(f"ON_DUPLICATE_{duplicates.name}")

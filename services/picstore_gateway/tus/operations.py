@@ -52,8 +52,6 @@ _GET: Final = route_to(f"{_SERVICE}.GetUpload")
 _WRITE: Final = route_to(f"{_SERVICE}.WriteUpload")
 _COMPLETE: Final = route_to(f"{_SERVICE}.CompleteUpload")
 _DELETE: Final = route_to(f"{_SERVICE}.DeleteUpload")
-_COMPLETE_TIMEOUT_S: Final = 60.0
-"""To complete an upload is to read all of it, and to check it."""
 
 
 class TusOperations:
@@ -155,9 +153,7 @@ class TusOperations:
 
     async def _completed(self, upload: upload_pb2.Upload) -> upload_pb2.Upload:
         image = await self._backends.call(
-            _COMPLETE,
-            upload_pb2.CompleteUploadRequest(upload_id=upload.id),
-            timeout_s=_COMPLETE_TIMEOUT_S,
+            _COMPLETE, upload_pb2.CompleteUploadRequest(upload_id=upload.id)
         )
         assert isinstance(image, image_pb2.Image)  # by its route
         done = upload_pb2.Upload()

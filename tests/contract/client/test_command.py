@@ -9,7 +9,6 @@ import os
 import random
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +16,9 @@ import pytest
 
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.errors import AlreadyExists, InvalidArgument, PermissionDenied, Reason
-from tests.contract.client.gateway import FakeGateway, fake_gateway
+from tests.contract.client.gateway import FakeGateway
 
 FILE = random.Random(5).randbytes(700_000)
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[FakeGateway]:
-    async with fake_gateway() as gateway:
-        yield gateway
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import httpx
 import pytest
 
 from picstore.catalog.v1.image_pb2 import Image, Output, WatchImagesResponse
-from picstore_client import PicStoreClient
+from picstore_client import PicStoreClient, watching
 from picstore_client.events import ServerEvent, events_in
 from picstore_kit.errors import (
     FailedPrecondition,
@@ -126,6 +127,21 @@ async def test_whoever_stops_watching_ends_the_call(
         await anext(events)
     async with asyncio.timeout(30):
         await backend.calls["WatchImage"].ended.wait()
+
+
+@pytest.mark.parametrize("data", [b"<html>", b'{"image": 1}', b"\xff"])
+async def test_an_event_that_is_not_pic_stores_is_an_error_of_pic_store(
+    monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(watching, "_ATTEMPTS", 1)
+    answer = httpx.Response(
+        200, headers={"content-type": "text/event-stream"}, content=b"data: " + data + b"\n\n"
+    )
+    async with httpx.AsyncClient(
+        base_url="http://x", transport=httpx.MockTransport(lambda request: answer)
+    ) as http:
+        with pytest.raises(Unavailable):
+            await anext(watching.watch_image(http, "http://x", "img_1"))
 
 
 async def chunked(text: bytes, size: int) -> AsyncIterator[bytes]:

@@ -115,11 +115,13 @@ async def test_a_digest_is_passed_on_in_hexadecimal(
     assert backend.calls["QuickUpload"].requests[-1].end.sha256 == digest.hex()
 
 
-@pytest.mark.parametrize("value", ["sha-256=x", "sha-256=:AAAA:", "sha-256=::", "sha-256=:%:"])
+@pytest.mark.parametrize(
+    "value", ["sha-256=x", "sha-256=:AAAA:", "sha-256=::", "sha-256=:%:", "sha-256=:é:"]
+)
 async def test_a_malformed_digest_is_refused(
     http: httpx.AsyncClient, backend: Backend, value: str
 ) -> None:
-    response = await http.post(PATH, content=FILE, headers={"content-digest": value})
+    response = await http.post(PATH, content=FILE, headers={b"content-digest": value.encode()})
     assert response.status_code == 400
     assert response.json()["violations"][0]["field"] == "content-digest"
     assert not backend.calls

@@ -244,3 +244,12 @@ async def test_a_wait_that_is_none_is_refused_before_the_file_is_taken(
 async def test_nobody_waits_who_does_not_ask_to(http: httpx.AsyncClient, backend: Backend) -> None:
     await http.post(QUICK, content=b"a")
     assert "GetImage" not in backend.calls
+
+
+async def test_completing_an_upload_has_time_for_all_of_its_bytes(
+    http: httpx.AsyncClient, backend: Backend
+) -> None:
+    await http.post("/api/v1/uploads/upl_1:complete")
+    remaining = backend.calls["CompleteUpload"].remaining_s
+    assert remaining is not None
+    assert 45 < remaining < 61

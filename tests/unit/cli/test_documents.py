@@ -168,6 +168,20 @@ def test_short_forms_stand_for_long_ones() -> None:
     assert not profiles[0].formats[0].HasField("quality")
 
 
+def test_a_format_may_depend_on_every_format_that_originals_have() -> None:
+    numbers = conversion_pb2.Format.values()[1:]
+    names = [conversion_pb2.Format.Name(n).removeprefix("FORMAT_").lower() for n in numbers]
+    rule = {"format": "webp", "only_from": names, "not_from": names}
+    document = Document.model_validate(
+        {**TEAM, "conversion_profiles": [{"short_name": "p", "formats": [rule], "sizes": [{}]}]}
+    )
+    (profile,) = catalog_request(
+        document, team_id="tem_1", project_ids={}, upload_profile_ids={}, dry_run=False
+    ).conversion_profiles
+    assert profile.formats[0].only_from == numbers
+    assert profile.formats[0].not_from == numbers
+
+
 def test_a_permission_that_does_not_exist_is_refused() -> None:
     document = Document.model_validate(
         {**TEAM, "roles": [{"short_name": "r", "grants": ["image:paint"]}]}
