@@ -14,7 +14,7 @@ from picstore_catalog.model.work import Claim
 from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import JobId
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     DEAR_TOO,
     GRACE,
     Catalog,

@@ -25,7 +25,7 @@ from picstore_kit.errors import (
     Reason,
 )
 from picstore_kit.ids import JobId, OutputId, new_id
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     DEAR_TOO,
     Catalog,
     MakeCommit,

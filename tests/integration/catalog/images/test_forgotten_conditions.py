@@ -40,7 +40,7 @@ from picstore_kit.ids import (
 )
 from picstore_kit.pg.database import Database
 from picstore_kit.usage import Usage
-from tests.integration.catalog.images.conftest import Catalog, Team
+from tests.integration.catalog.images.catalog import Catalog, Team
 from tests.integration.rls.forgetful import behind_the_wall, found, without_the_wall
 
 

@@ -24,7 +24,7 @@ from picstore_kit.ids import ImageId
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.settings import NATSSettings
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     CHEAP,
     DEAR_TOO,
     Catalog,
