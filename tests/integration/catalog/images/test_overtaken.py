@@ -51,6 +51,11 @@ async def test_jobs_of_what_was_overtaken_end_without_work(pictures: Pictures) -
         ("DONE",),
         ("QUEUED",),
     ]
+    assert [await pictures.states(image.id, generation) for generation in (1, 2, 3)] == [
+        {"SKIPPED"},
+        {"SKIPPED"},
+        {"QUEUED"},
+    ]
 
 
 async def test_the_sweeper_ends_a_job_that_nobody_needs(pictures: Pictures) -> None:
@@ -67,6 +72,7 @@ async def test_the_sweeper_ends_a_job_that_nobody_needs(pictures: Pictures) -> N
 
     assert await catalog.outbox() == []
     assert await catalog.rows("SELECT state FROM jobs WHERE id = %s", first) == [("DONE",)]
+    assert await pictures.states(image.id, 1) == {"SKIPPED"}
 
 
 async def test_slow_outputs_of_a_set_that_was_replaced_are_ignored(
@@ -86,3 +92,56 @@ async def test_slow_outputs_of_a_set_that_was_replaced_are_ignored(
     assert await catalog.rows("SELECT * FROM outputs ORDER BY id") == before
     states = await catalog.rows("SELECT state FROM jobs WHERE id = %s", slow.job.id)
     assert states == [("DONE",)]
+
+
+async def test_a_worker_that_reports_late_ends_what_nobody_needs(pictures: Pictures) -> None:
+    image = await pictures.add()
+    catalog = pictures.catalog
+    claim = await catalog.claim((await catalog.job_ids(image.id))["fast"])
+    async with catalog.uow.begin_for_all_teams() as conn:
+        await conn.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", (claim.job.id,))
+        await pictures.replace(image.id, NEW)
+    assert await pictures.states(image.id, 1) == {"CONVERTING"}
+
+    wanted = claim.outputs[0]
+    late = await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
+
+    assert late.job_finished
+    assert await pictures.states(image.id, 1) == {"SKIPPED"}
+    assert await pictures.states(image.id, 2) == {"QUEUED"}
+
+
+async def test_what_was_made_before_it_was_overtaken_stays_and_the_rest_says_why_it_ended(
+    pictures: Pictures,
+) -> None:
+    image = await pictures.add()
+    catalog = pictures.catalog
+    claim = await catalog.claim((await catalog.job_ids(image.id))["fast"])
+    made, *left = claim.outputs
+    await catalog.complete(claim, made.id, stored_file(claim, made))
+
+    await pictures.replace(image.id)
+
+    rows = await catalog.rows(
+        "SELECT id, state, reason, message FROM outputs WHERE generation = 1 ORDER BY state, id"
+    )
+    why = (Reason.JOB_FINISHED, "newer outputs have replaced these")
+    assert rows == [
+        (made.id, "READY", None, ""),
+        *sorted((wanted.id, "SKIPPED", *why) for wanted in left),
+    ]
+
+
+async def test_slow_outputs_of_a_set_that_is_not_served_any_more_end_with_it(
+    catalog: Catalog, team: Team, make_commit: MakeCommit
+) -> None:
+    profile = await catalog.add_profile(team, DEAR_TOO, name="dear")
+    pictures = Pictures(catalog, team, make_commit, profile)
+    image = await pictures.ready()
+    await pictures.replace(image.id)
+    assert await pictures.states(image.id, 1) == {"READY", "QUEUED"}
+
+    await pictures.make(image.id, 2)
+
+    assert await pictures.states(image.id, 1) == {"READY", "SKIPPED"}
+    assert await pictures.states(image.id, 2) == {"READY", "QUEUED"}
