@@ -194,7 +194,6 @@ async def _begin(
         upload_id=commit.upload_id,
         filename=sanitise_filename(filename) if filename else image.filename,
         original=commit.original,
-        placeholder=None,
         conversion_profile_id=target.conversion_profile_id,
         conversion_profile_revision=target.conversion_profile_revision,
     )
