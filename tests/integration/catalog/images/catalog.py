@@ -205,7 +205,7 @@ class Catalog:
 
 
 async def make_all(
-    catalog: Catalog, image_id: ImageId, *, generation: int, lane: str = "fast"
+    catalog: Catalog, image_id: ImageId, *, generation: int = 1, lane: str = "fast"
 ) -> None:
     """Do what a converter does with a job."""
     claim = await catalog.claim((await catalog.job_ids(image_id, generation=generation))[lane])
