@@ -41,6 +41,9 @@ JITTER: Final = 0.2
 MAX_SWEEP_PAUSE: Final = timedelta(minutes=10)
 """A job that waits in a long queue is announced again ever more rarely, up to this pause."""
 
+REPLACED: Final = "newer outputs have replaced these"
+"""Said of what is of no use any more: its generation is neither served nor pending."""
+
 CHILD_DEATHS: Final = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
 
 

@@ -166,13 +166,13 @@ async def is_stale(conn: AsyncConnection[TupleRow], job: Job) -> bool:
     return await cursor.fetchone() is not None
 
 
-async def close_stale(conn: AsyncConnection[TupleRow], image_id: ImageId) -> None:
-    """Close the jobs of a locked picture whose outputs are of no use any more.
+async def close_stale(conn: AsyncConnection[TupleRow], image_id: ImageId) -> list[JobId]:
+    """Close the jobs of a locked picture whose outputs are of no use any more; return which.
 
     A job that somebody else has locked is left to them, or to the sweeper: jobs are locked before
     pictures, so waiting for it could be for ever.
     """
-    await conn.execute(
+    cursor = await conn.execute(
         """
         UPDATE jobs
         SET state = 'DONE', lease_until = NULL, sweep_at = NULL, updated_at = clock_timestamp()
@@ -184,9 +184,11 @@ async def close_stale(conn: AsyncConnection[TupleRow], image_id: ImageId) -> Non
               AND j.state IN ('QUEUED', 'RUNNING')
             FOR NO KEY UPDATE OF j SKIP LOCKED
         )
+        RETURNING id
         """,
         (image_id,),
     )
+    return [JobId(id) for (id,) in await cursor.fetchall()]
 
 
 def _job(

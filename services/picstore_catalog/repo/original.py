@@ -36,8 +36,6 @@ class CommittedOriginal:
     """The upload that it came by."""
     filename: str
     original: Original
-    placeholder: Placeholder | None
-    """None until a converter has made one."""
     conversion_profile_id: ConversionProfileId
     """What the outputs of the generation are made by."""
     conversion_profile_revision: int
@@ -116,9 +114,8 @@ async def find(
         await cursor.execute(
             """
             SELECT generation, upload_id, filename, location_id, object_key, format, width, height,
-                   frames, has_alpha, has_gps, trailing_bytes, size_bytes, sha256, thumbhash,
-                   dominant_colour, palette, preview, conversion_profile_id,
-                   conversion_profile_revision
+                   frames, has_alpha, has_gps, trailing_bytes, size_bytes, sha256,
+                   conversion_profile_id, conversion_profile_revision
             FROM originals
             WHERE image_id = %s AND generation = %s
             """,
@@ -208,10 +205,6 @@ def _committed(
     upload_id: UploadId,
     filename: str,
     format: str,
-    thumbhash: bytes | None,
-    dominant_colour: str | None,
-    palette: list[str],
-    preview: bytes | None,
     conversion_profile_id: ConversionProfileId,
     conversion_profile_revision: int,
     **columns: Any,
@@ -221,16 +214,6 @@ def _committed(
         upload_id=upload_id,
         filename=filename,
         original=Original(format=SourceFormat(format), **columns),
-        placeholder=(
-            Placeholder(
-                thumbhash=thumbhash,
-                dominant_colour=dominant_colour,
-                palette=tuple(palette),
-                preview=preview or b"",
-            )
-            if thumbhash and dominant_colour
-            else None
-        ),
         conversion_profile_id=conversion_profile_id,
         conversion_profile_revision=conversion_profile_revision,
     )

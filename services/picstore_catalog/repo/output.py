@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.image import Tally
 from picstore_catalog.model.ingest import NewOutput
-from picstore_catalog.model.job import Failure
+from picstore_catalog.model.job import REPLACED, Failure
 from picstore_catalog.model.output import Output, OutputState, StoredFile, Useless
 from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
@@ -210,8 +210,20 @@ async def fail_rest(conn: AsyncConnection[TupleRow], job_id: JobId, failure: Fai
     )
 
 
+async def skip_replaced(conn: AsyncConnection[TupleRow], job_ids: Sequence[JobId]) -> None:
+    """Make every output SKIPPED that jobs of a replaced generation have not finished."""
+    await conn.execute(
+        """
+        UPDATE outputs
+        SET state = 'SKIPPED', reason = %s, message = %s
+        WHERE job_id = ANY(%s) AND state IN ('QUEUED', 'CONVERTING')
+        """,
+        (Reason.JOB_FINISHED.value, REPLACED, list(job_ids)),
+    )
+
+
 async def has_open(conn: AsyncConnection[TupleRow], job_id: JobId) -> bool:
-    """Return whether a job has an output that is neither READY nor FAILED."""
+    """Return whether a job has an output that is not terminal."""
     cursor = await conn.execute(
         "SELECT FROM outputs WHERE job_id = %s AND state IN ('QUEUED', 'CONVERTING') LIMIT 1",
         (job_id,),

@@ -26,6 +26,7 @@ from picstore_catalog.repo.image import LockedImage, NewImage
 from picstore_catalog.repo.messages import announce_job, tell
 from picstore_catalog.repo.original import CommittedOriginal, Upload
 from picstore_catalog.uow import Transaction
+from picstore_catalog.usecases.settle import end_stale
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.plan import plan_outputs
 from picstore_kit.audit import record
@@ -193,7 +194,6 @@ async def _begin(
         upload_id=commit.upload_id,
         filename=sanitise_filename(filename) if filename else image.filename,
         original=commit.original,
-        placeholder=None,
         conversion_profile_id=target.conversion_profile_id,
         conversion_profile_revision=target.conversion_profile_revision,
     )
@@ -201,7 +201,7 @@ async def _begin(
     if not image.serves:
         await images.show_original(transaction, image.id, generation)
     await images.begin_generation(transaction, image.id, generation, alt_text=commit.alt_text)
-    await jobs.close_stale(transaction, image.id)
+    await end_stale(transaction, image.id)
     committed = await images.fetch(transaction, access, image.id)
     prefix = output_prefix(
         project=target.base_path,

@@ -13,7 +13,7 @@ from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import tell
 from picstore_catalog.uow import Transaction
-from picstore_catalog.usecases.settle import settle_generation
+from picstore_catalog.usecases.settle import end_replaced, settle_generation
 from picstore_kit.ids import JobId, OutputId
 
 
@@ -39,7 +39,7 @@ async def complete_output(
 
     An output that is terminal already stays as it is, so repeating a report changes nothing. A
     report on a generation that is neither served nor pending is ignored, and ends the job for the
-    worker.
+    worker, with what it had left.
 
     Raises:
         NotFound: There is no such job, or it has no such output.
@@ -53,7 +53,7 @@ async def complete_output(
     image = await images.lock(transaction, job.image_id)
     if image.is_stale(job.generation):
         if job.state not in FINISHED:
-            await jobs.save(transaction, finish(job))
+            await end_replaced(transaction, job)
         return Completion(image_state=image.state, job_finished=True)
 
     if isinstance(result, StoredFile):

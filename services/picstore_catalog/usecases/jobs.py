@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from picstore_catalog.model.image import Placeholder
-from picstore_catalog.model.job import FINISHED, Failure, JobState, check_attempt
+from picstore_catalog.model.job import FINISHED, REPLACED, Failure, JobState, check_attempt
 from picstore_catalog.model.job import claim as claimed
 from picstore_catalog.model.job import extend as extended
 from picstore_catalog.model.job import fail as failed
@@ -38,7 +38,7 @@ async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> 
     await jobs.save(transaction, job)
     order = await work.fetch(transaction, job.id)
     if order.is_stale:
-        raise FailedPrecondition(Reason.JOB_FINISHED, "newer outputs have replaced these")
+        raise FailedPrecondition(Reason.JOB_FINISHED, REPLACED)
     return Claim(job=job, order=order, outputs=tuple(await outputs.begin(transaction, job.id)))
 
 

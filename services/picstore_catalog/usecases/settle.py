@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from picstore.events.v1.event_pb2 import ImageFailed, ImageReady
 from picstore_catalog.model.image import ImageState, settle
-from picstore_catalog.model.job import Job
+from picstore_catalog.model.job import Job, finish
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.image import LockedImage
 from picstore_catalog.repo.messages import tell
 from picstore_catalog.uow import Transaction
+from picstore_kit.ids import ImageId
 
 
 async def settle_generation(
@@ -33,7 +34,7 @@ async def settle_generation(
     if settled.failure is None:
         await images.show_original(transaction, image.id, generation)
     await images.settle(transaction, image.id, settled)
-    await jobs.close_stale(transaction, image.id)
+    await end_stale(transaction, image.id)
     if settled.failure is None:
         fact: ImageReady | ImageFailed = ImageReady(image_id=image.id, generation=generation)
     else:
@@ -51,3 +52,21 @@ async def give_up(transaction: Transaction, job: Job) -> None:
     image = await images.lock(transaction, job.image_id)
     await outputs.fail_rest(transaction, job.id, job.failure)
     await settle_generation(transaction, image, job.generation)
+
+
+async def end_stale(transaction: Transaction, image_id: ImageId) -> None:
+    """End all of a locked picture's jobs that newer outputs have replaced, and what they had left.
+
+    Those that somebody has locked end by `end_replaced`, at the worker's next report or the next
+    sweep.
+    """
+    if closed := await jobs.close_stale(transaction, image_id):
+        await outputs.skip_replaced(transaction, closed)
+
+
+async def end_replaced(transaction: Transaction, job: Job) -> Job:
+    """End a locked job that newer outputs have replaced, and what it had left; return it."""
+    ended = finish(job)
+    await jobs.save(transaction, ended)
+    await outputs.skip_replaced(transaction, [job.id])
+    return ended

@@ -14,12 +14,12 @@ from typing import Final
 
 import structlog
 
-from picstore_catalog.model.job import Job, JobState, finish, sweep
+from picstore_catalog.model.job import Job, JobState, sweep
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import announce_job
 from picstore_catalog.uow import Transaction, UnitOfWork
-from picstore_catalog.usecases.settle import give_up
+from picstore_catalog.usecases.settle import end_replaced, give_up
 from picstore_kit.errors import PicstoreError
 
 log = structlog.get_logger(__name__)
@@ -68,8 +68,7 @@ class Sweeper:
             if job is None:
                 return False
             if await jobs.is_stale(transaction, job):
-                after = finish(job)
-                await jobs.save(transaction, after)
+                after = await end_replaced(transaction, job)
             else:
                 after = sweep(job, now=await jobs.clock(transaction), grace=self.interval)
                 await _carry_out(transaction, job, after)

@@ -18,7 +18,7 @@ from picstore_kit.pg.database import Database
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.settings import NATSSettings
 from picstore_local.infrastructure import Infrastructure
-from tests.integration.catalog.images.conftest import GRACE, Catalog
+from tests.integration.catalog.images.catalog import GRACE, Catalog
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 
 from picstore_catalog.model.image import ImageState
 from picstore_catalog.model.job import MAX_ATTEMPTS, Failure
-from picstore_catalog.model.output import OutputState
+from picstore_catalog.model.output import TERMINAL, OutputState
 from picstore_catalog.model.work import Claim
 from picstore_catalog.usecases.sweep import Sweeper
 from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import JobId
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     DEAR_TOO,
     GRACE,
     Catalog,
@@ -143,5 +143,7 @@ async def test_a_picture_that_is_replaced_all_the_while_ends_with_its_last_usabl
     assert served == [(image.original.sha256,)]
     states = await catalog.rows("SELECT DISTINCT state FROM jobs")
     assert {state for (state,) in states} <= {"DONE", "FAILED"}
+    states = await catalog.rows("SELECT DISTINCT state FROM outputs")
+    assert {state for (state,) in states} <= TERMINAL
     ready = [output for output in image.outputs if output.state is OutputState.READY]
     assert image.state is (ImageState.READY if ready else ImageState.FAILED)

@@ -27,7 +27,7 @@ from picstore_kit.errors import (
 )
 from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
 from picstore_kit.pg import rls
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     CHEAP,
     DEAR_TOO,
     NOTHING,

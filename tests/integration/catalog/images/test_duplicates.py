@@ -15,7 +15,7 @@ from picstore_catalog.repo import original as originals
 from picstore_catalog.usecases import ingest
 from picstore_kit.errors import AlreadyExists, InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     CHEAP,
     Catalog,
     MakeCommit,

@@ -12,7 +12,7 @@ from picstore_catalog.model.permission import Permission
 from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import ProjectId, new_id
-from tests.integration.catalog.images.conftest import CHEAP, Catalog, MakeCommit, Team
+from tests.integration.catalog.images.catalog import CHEAP, Catalog, MakeCommit, Team
 
 READ = Permission.IMAGE_READ
 

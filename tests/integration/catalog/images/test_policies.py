@@ -17,7 +17,7 @@ from picstore_imaging.geometry import Point
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import Fit, FormatRule, Gravity, MetadataPolicy, SizeRule
 from picstore_kit.errors import Reason
-from tests.integration.catalog.images.conftest import Catalog, MakeCommit, Team, stored_file
+from tests.integration.catalog.images.catalog import Catalog, MakeCommit, Team, stored_file
 
 USELESS = Useless(size_bytes=2000, better_size_bytes=1000)
 COMPARED = Profile(

@@ -26,7 +26,7 @@ from picstore_kit.errors import (
     Reason,
 )
 from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     CHEAP,
     Catalog,
     MakeCommit,

@@ -3,118 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from typing import Any
 
 import pytest
 
-from picstore.events.v1.event_pb2 import Event
-from picstore_catalog.model.image import Image, ImageState, Placeholder
-from picstore_catalog.model.job import Failure
+from picstore_catalog.model.image import ImageState, Placeholder
 from picstore_catalog.model.output import OutputState
-from picstore_catalog.model.permission import Permission
-from picstore_catalog.model.picture import PictureOptions
-from picstore_catalog.model.upload import Commit
-from picstore_catalog.usecases import images as cases
 from picstore_catalog.usecases import ingest
 from picstore_catalog.usecases.jobs import record_placeholder
-from picstore_catalog.usecases.sweep import Sweeper
-from picstore_kit.errors import (
-    FailedPrecondition,
-    InvalidField,
-    InvalidFields,
-    NotFound,
-    Reason,
-)
-from picstore_kit.ids import ImageId, UploadProfileId, new_id
-from tests.integration.catalog.images.conftest import (
-    CHEAP,
+from picstore_kit.errors import FailedPrecondition, InvalidField, InvalidFields, NotFound, Reason
+from picstore_kit.ids import ImageId, new_id
+from tests.integration.catalog.images.catalog import (
     DEAR_TOO,
-    GRACE,
     NOTHING,
     Catalog,
     MakeCommit,
     Team,
-    make_all,
     stored_file,
 )
-
-UNREADABLE = Failure(reason=Reason.IMAGE_CORRUPT, message="the picture cannot be read")
-NEW = b"another photo"
-NEWER = b"a third photo"
-
-
-class Pictures:
-    """Commits pictures of one profile, and replaces them."""
-
-    def __init__(
-        self, catalog: Catalog, team: Team, make_commit: MakeCommit, profile: UploadProfileId
-    ) -> None:
-        self.catalog = catalog
-        self.team = team
-        self.profile = profile
-        self._make_commit = make_commit
-
-    async def add(self) -> Image:
-        return await self.catalog.commit(self.team, self._make_commit(upload_profile=self.profile))
-
-    def replacement(self, image_id: ImageId, content: bytes = NEW, **fields: Any) -> Commit:
-        return self._make_commit(
-            upload_profile=self.profile, image_id=image_id, content=content, **fields
-        )
-
-    async def replace(self, image_id: ImageId, content: bytes = NEW, **fields: Any) -> Image:
-        return await self.catalog.commit(self.team, self.replacement(image_id, content, **fields))
-
-    async def make(self, image_id: ImageId, generation: int, *, lane: str = "fast") -> None:
-        await make_all(self.catalog, image_id, generation=generation, lane=lane)
-
-    async def fail(self, image_id: ImageId, generation: int) -> None:
-        (job_id,) = (await self.catalog.job_ids(image_id, generation=generation)).values()
-        await self.catalog.fail(await self.catalog.claim(job_id), UNREADABLE, retryable=False)
-
-    async def look(self, image_id: ImageId) -> Image:
-        return await self.catalog.image(self.team, image_id)
-
-    async def ready(self) -> Image:
-        image = await self.add()
-        await self.make(image.id, 1)
-        return await self.look(image.id)
-
-    async def shown(self, image_id: ImageId) -> tuple[str, set[str]]:
-        """What a page gets: the bytes that are served, and the URLs."""
-        async with self.catalog.uow.begin(self.team.id) as conn:
-            image, picture = await cases.get_picture(
-                conn, self.team.access(Permission.IMAGE_READ), image_id, PictureOptions()
-            )
-        assert image.original is not None
-        sources = (*picture.sources, picture.fallback)
-        urls = {candidate.url for source in sources for candidate in source.candidates}
-        return image.original.sha256.hex(), urls
-
-
-@pytest.fixture
-async def pictures(catalog: Catalog, team: Team, make_commit: MakeCommit) -> Pictures:
-    profile = await catalog.add_profile(team, CHEAP, name="cheap")
-    return Pictures(catalog, team, make_commit, profile)
-
-
-def content_of(image: Image) -> str:
-    assert image.original is not None
-    return image.original.sha256.hex()
-
-
-def hash_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-async def events(catalog: Catalog, kind: str) -> list[int]:
-    """The generations that events of a kind tell of."""
-    rows = await catalog.rows(
-        "SELECT payload FROM outbox WHERE subject = %s ORDER BY id", f"picstore.event.{kind}"
-    )
-    field = kind.replace(".", "_")
-    return [getattr(Event.FromString(bytes(row)), field).generation for (row,) in rows]
+from tests.integration.catalog.images.pictures import (
+    NEW,
+    NEWER,
+    UNREADABLE,
+    Pictures,
+    content_of,
+    hash_of,
+)
 
 
 async def test_pages_keep_the_old_set_until_the_new_one_is_whole(pictures: Pictures) -> None:
@@ -146,8 +59,8 @@ async def test_pages_keep_the_old_set_until_the_new_one_is_whole(pictures: Pictu
     now = await pictures.shown(before.id)
     assert now[0] == hash_of(NEW)
     assert not now[1] & shown[1]
-    assert await events(pictures.catalog, "image.committed") == [1, 2]
-    assert await events(pictures.catalog, "image.ready") == [1, 2]
+    assert await pictures.events("image.committed") == [1, 2]
+    assert await pictures.events("image.ready") == [1, 2]
 
 
 async def test_a_reader_sees_the_old_set_or_the_new_one_and_never_a_mixture(
@@ -198,26 +111,7 @@ async def test_a_picture_is_replaced_before_its_first_set_is_whole(pictures: Pic
     assert refused.value.reason is Reason.JOB_FINISHED
     await pictures.make(image.id, 2)
     assert (await pictures.look(image.id)).generation == 2
-    assert await events(pictures.catalog, "image.ready") == [2]
-
-
-async def test_the_last_of_two_replacements_wins_and_the_other_is_never_shown(
-    pictures: Pictures,
-) -> None:
-    image = await pictures.ready()
-    await pictures.replace(image.id, NEW)
-    overtaken = (await pictures.catalog.job_ids(image.id, generation=2))["fast"]
-
-    latest = await pictures.replace(image.id, NEWER)
-
-    assert (latest.generation, latest.pending_generation) == (1, 3)
-    assert content_of(latest) == content_of(image)
-    with pytest.raises(FailedPrecondition) as refused:
-        await pictures.catalog.claim(overtaken)
-    assert refused.value.reason is Reason.JOB_FINISHED
-    await pictures.make(image.id, 3)
-    assert content_of(await pictures.look(image.id)) == hash_of(NEWER)
-    assert await events(pictures.catalog, "image.ready") == [1, 3]
+    assert await pictures.events("image.ready") == [2]
 
 
 async def test_replacements_at_once_all_succeed_and_one_of_them_is_what_pages_get(
@@ -236,39 +130,6 @@ async def test_replacements_at_once_all_succeed_and_one_of_them_is_what_pages_ge
     assert content_of(final) == hash_of(contents[last])
 
 
-async def test_jobs_of_what_was_overtaken_end_without_work(pictures: Pictures) -> None:
-    image = await pictures.add()
-    catalog = pictures.catalog
-    first = (await catalog.job_ids(image.id))["fast"]
-    async with catalog.uow.begin_for_all_teams() as conn:
-        # A worker is reporting on it just now, so the commit leaves it to the sweeper.
-        await conn.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", (first,))
-        await pictures.replace(image.id, NEW)
-    assert await catalog.rows("SELECT state FROM jobs WHERE id = %s", first) == [("QUEUED",)]
-    await pictures.replace(image.id, NEWER)
-    assert await catalog.rows("SELECT state FROM jobs ORDER BY generation") == [
-        ("DONE",),
-        ("DONE",),
-        ("QUEUED",),
-    ]
-
-
-async def test_the_sweeper_ends_a_job_that_nobody_needs(pictures: Pictures) -> None:
-    image = await pictures.add()
-    catalog = pictures.catalog
-    first = (await catalog.job_ids(image.id))["fast"]
-    async with catalog.uow.begin_for_all_teams() as conn:
-        await conn.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", (first,))
-        await pictures.replace(image.id, NEW)
-    await catalog.execute("DELETE FROM outbox")
-    await catalog.execute("UPDATE jobs SET sweep_at = clock_timestamp() WHERE id = %s", first)
-
-    assert await Sweeper(catalog.uow, interval=GRACE).sweep_due() == 1
-
-    assert await catalog.outbox() == []
-    assert await catalog.rows("SELECT state FROM jobs WHERE id = %s", first) == [("DONE",)]
-
-
 async def test_a_picture_of_whose_new_original_nothing_comes_keeps_the_old_one(
     pictures: Pictures,
 ) -> None:
@@ -285,7 +146,7 @@ async def test_a_picture_of_whose_new_original_nothing_comes_keeps_the_old_one(
     assert (after.original, after.filename) == (before.original, before.filename)
     assert after.ready_time == before.ready_time
     assert await pictures.shown(before.id) == shown
-    assert await events(pictures.catalog, "image.failed") == [2]
+    assert await pictures.events("image.failed") == [2]
 
     again = await pictures.replace(before.id)  # the same bytes: what failed may be tried again
 
@@ -333,25 +194,6 @@ async def test_slow_outputs_of_the_served_set_join_it_during_a_replacement(
     assert {output.state for output in joined.outputs} == {OutputState.READY}
     await pictures.make(image.id, 2)
     assert (await pictures.look(image.id)).generation == 2
-
-
-async def test_slow_outputs_of_a_set_that_was_replaced_are_ignored(
-    catalog: Catalog, team: Team, make_commit: MakeCommit
-) -> None:
-    profile = await catalog.add_profile(team, DEAR_TOO, name="dear")
-    pictures = Pictures(catalog, team, make_commit, profile)
-    image = await pictures.ready()
-    slow = await catalog.claim((await catalog.job_ids(image.id))["slow"])
-    await pictures.replace(image.id)
-    await pictures.make(image.id, 2)
-    before = await catalog.rows("SELECT * FROM outputs ORDER BY id")
-
-    late = await catalog.complete(slow, slow.outputs[0].id, stored_file(slow, slow.outputs[0]))
-
-    assert late.job_finished
-    assert await catalog.rows("SELECT * FROM outputs ORDER BY id") == before
-    states = await catalog.rows("SELECT state FROM jobs WHERE id = %s", slow.job.id)
-    assert states == [("DONE",)]
 
 
 async def test_the_placeholder_changes_with_the_set(pictures: Pictures) -> None:

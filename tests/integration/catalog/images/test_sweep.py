@@ -18,7 +18,7 @@ from picstore_kit.ids import JobId
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.listen import listen
 from picstore_kit.pg.outbox import channel
-from tests.integration.catalog.images.conftest import GRACE, SERVICE, Catalog, Team
+from tests.integration.catalog.images.catalog import GRACE, SERVICE, Catalog, Team
 
 LOST_STORE = Failure(reason=Reason.STORAGE_UNAVAILABLE, message="the store does not answer")
 JOB_SUBJECT = "picstore.job.convert.fast"

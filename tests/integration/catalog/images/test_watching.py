@@ -20,17 +20,16 @@ from picstore_kit.bus.events import consume_events
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.topology import apply_topology
 from picstore_kit.errors import NotFound
-from picstore_kit.ids import ImageId
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.settings import NATSSettings
-from tests.integration.catalog.images.conftest import (
+from tests.integration.catalog.images.catalog import (
     CHEAP,
     DEAR_TOO,
     Catalog,
     MakeCommit,
     Team,
-    stored_file,
+    make_all,
 )
 from tests.integration.kit.bus.conftest import Broker
 
@@ -78,13 +77,6 @@ async def watches(
         yield Watches(catalog, team, hub)
         relay.cancel()
         await asyncio.wait([relay])
-
-
-async def make_all(catalog: Catalog, image_id: ImageId, *, lane: str = "fast") -> None:
-    """Make all outputs of a lane, as a converter does."""
-    claim = await catalog.claim((await catalog.job_ids(image_id))[lane])
-    for wanted in claim.outputs:
-        await catalog.complete(claim, wanted.id, stored_file(claim, wanted))
 
 
 async def kinds(told: AsyncGenerator[Told, None], last: Kind | None = None) -> list[Kind]:
