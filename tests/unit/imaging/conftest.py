@@ -46,6 +46,12 @@ def photo() -> Callable[[int, int], Image.Image]:
     return draw
 
 
+def difference(one: Pixels, other: Pixels) -> float:
+    """The mean absolute difference of two pictures of the same shape."""
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean())
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """What a conversion told."""
