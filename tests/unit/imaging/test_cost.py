@@ -7,21 +7,9 @@ from dataclasses import replace
 from picstore_imaging.cost import estimate_cpu_ms, estimate_memory_bytes, is_dear
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
-from picstore_imaging.rules import Fit, Gravity
-from picstore_imaging.spec import OutputSpec
+from tests.unit.imaging.conftest import AVIF_SPEC
 
-SPEC = OutputSpec(
-    format=Format.WEBP,
-    width=320,
-    height=213,
-    fit=Fit.INSIDE,
-    gravity=Gravity.CENTRE,
-    density=1.0,
-    quality=86,
-    lossless=False,
-    effort=2,
-    background=None,
-)
+SPEC = replace(AVIF_SPEC, format=Format.WEBP, quality=86, effort=2)
 
 
 def test_high_effort_goes_to_the_slow_lane() -> None:
