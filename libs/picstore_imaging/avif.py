@@ -60,7 +60,7 @@ _SHALLOW: Final = 8
 _AOM_SCALE: Final = (0, 15, 30, 45, 54, 60, 66, 75, 85, 89, 100)
 _SVT_SCALE: Final = (0, 11, 24, 38, 45, 53, 59, 71, 83, 88, 100)
 """The quality of SVT-AV1 that scores as that of libaom above it. With its `IQ` tune it is the same
-from 160 to 1,920 px of width to within two, unlike with its default one."""
+from 160 to 1,280 px of width to within two, unlike with its default one."""
 
 
 def settings(spec: OutputSpec, *, deep: bool = False, fine_colour: bool = False) -> AvifSettings:

@@ -37,6 +37,8 @@ class Limits:
     """Length of the XMP packet."""
     svg_bytes: int = 10_000_000
     """Length of an SVG, whose every byte is parsed; librsvg takes no more."""
+    embedded_pixels: int = 50_000_000
+    """Width x height of the pictures in an SVG, all together: each is decoded whole."""
     allow_svg: bool = False
     """Whether drawings are pictures at all; they are refused by name where not."""
 
@@ -93,6 +95,16 @@ def check_pixels(
         else "the picture has {actual} pixels, {limit} are allowed",
         pixels,
         min(limits.pixels, limits.pixels_whole_decode) if decoded_whole else limits.pixels,
+    )
+
+
+def check_embedded(limits: Limits, pixels: int) -> None:
+    """Raise `LIMIT_PIXELS` where the pictures in a drawing have too many, all together."""
+    _check(
+        Reason.LIMIT_PIXELS,
+        "the pictures in the drawing have {actual} pixels, {limit} are allowed",
+        pixels,
+        limits.embedded_pixels,
     )
 
 

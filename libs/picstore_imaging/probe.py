@@ -21,6 +21,7 @@ from picstore_imaging.limits import (
     Limits,
     check,
     check_bytes,
+    check_embedded,
     check_frames,
     check_pixels,
     check_side,
@@ -52,6 +53,7 @@ def probe(path: Path, source_format: SourceFormat, limits: Limits) -> Probe:
     if container.drawn_size is not None:
         # librsvg counts in 32 bits and wraps around; what it rounds to is checked below.
         check_side(limits, math.floor(min(max(container.drawn_size), _MAX_INT32)))
+        check_embedded(limits, container.embedded_pixels)
     if container.canvas_pixels is not None:
         pixels = container.canvas_pixels * container.frames
         check_pixels(limits, pixels, source_format, decoded_whole=True)

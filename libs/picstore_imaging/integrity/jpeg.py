@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
@@ -13,18 +14,42 @@ from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
 _MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
 _EOI: Final = 0xD9
 _SOI: Final = 0xD8
+_SOS: Final = 0xDA
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Of any coding: they say how large the picture is."""
+
+Data = bytes | mmap.mmap
 
 
 def walk(data: mmap.mmap) -> Integrity:
     """Go from marker to marker; a segment's length keeps a preview inside it out of sight."""
+    for marker, at in _markers(data):
+        if marker == _EOI:
+            return Integrity(truncated=False, trailing_bytes=len(data) - at)
+    return TRUNCATED
+
+
+def pixels(data: Data) -> int:
+    """Multiply the sides that the header gives; 0 where it gives none."""
+    most = 0
+    for marker, at in _markers(data):
+        if marker in (_EOI, _SOS):
+            break
+        if marker in _FRAMES:
+            height, width = (
+                int.from_bytes(data[side : side + 2], "big") for side in (at + 3, at + 5)
+            )
+            most = max(most, width * height)
+    return most
+
+
+def _markers(data: Data) -> Iterator[tuple[int, int]]:
+    """Yield each marker, and where what follows it begins."""
     at = 2
     for _ in parts():
         if (found := _MARKER.search(data, at)) is None:
-            break
-        marker = found[1][0]
-        if marker == _EOI:
-            return Integrity(truncated=False, trailing_bytes=len(data) - found.end())
-        at = found.end()
+            return
+        marker, at = found[1][0], found.end()
+        yield marker, at
         if marker != _SOI:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
-    return TRUNCATED

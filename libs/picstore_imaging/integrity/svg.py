@@ -11,6 +11,7 @@ import re
 from typing import Final
 from xml.parsers import expat
 
+from picstore_imaging.integrity import embedded
 from picstore_imaging.integrity.verdict import TRUNCATED, DrawnSize, Integrity, damaged
 from picstore_kit.errors import InvalidArgument, Reason
 
@@ -31,12 +32,12 @@ _UNFINISHED: Final = frozenset(
     )
 )
 
-_RASTER: Final = re.compile(r"\s*data:image/(?:png|jpe?g|gif|webp)\s*[;,]", re.IGNORECASE)
 _URL: Final = re.compile(
     r"""url\s*+\(\s*+["']?+\s*+(?!#|data:image/(?:png|jpe?g|gif|webp)[;,])""", re.IGNORECASE
 )
 _IMPORT: Final = re.compile(r"@import", re.IGNORECASE)
 _ESCAPE: Final = "\\"
+_REFERENCES: Final = frozenset({"href", "src"})
 _STYLES: Final = frozenset(
     {"style", "fill", "stroke", "filter", "mask", "clip-path", "cursor"}
     | {"marker", "marker-start", "marker-mid", "marker-end"}
@@ -70,7 +71,12 @@ def walk(data: mmap.mmap) -> Integrity:
             raise damaged("the SVG is not well-formed") from error
     if reading.size is None:
         raise damaged("the SVG says neither by width and height nor by viewBox how large it is")
-    return Integrity(truncated=False, trailing_bytes=trailing, drawn_size=reading.size)
+    return Integrity(
+        truncated=False,
+        trailing_bytes=trailing,
+        drawn_size=reading.size,
+        embedded_pixels=reading.embedded_pixels,
+    )
 
 
 class _Reading:
@@ -86,6 +92,7 @@ class _Reading:
         parser.EntityDeclHandler = self._entity
         parser.ProcessingInstructionHandler = self._instruction
         self.size: DrawnSize | None = None
+        self.embedded_pixels = 0
         self._open: list[str] = []
         self._style: list[str] = []
         self._begun = False
@@ -107,7 +114,10 @@ class _Reading:
         if local == "script" or namespace == _XINCLUDE:
             raise _refused("scripts" if local == "script" else "inclusions")
         for key, value in attributes.items():
-            _check_attribute(local, key.rpartition(_SEPARATOR)[2], value)
+            attribute = key.rpartition(_SEPARATOR)[2]
+            _check_attribute(local, attribute, value)
+            if attribute in _REFERENCES and embedded.is_raster(value):
+                self.embedded_pixels += embedded.pixels(value)
         self._open.append(local)
 
     def _end(self, name: str) -> None:
@@ -138,9 +148,9 @@ class _Reading:
 def _check_attribute(element: str, name: str, value: str) -> None:
     if name.lower().startswith("on"):
         raise _refused("scripts")
-    if name in ("href", "src"):
+    if name in _REFERENCES:
         # A link leads somewhere only if a reader follows it.
-        if element != "a" and not value.lstrip().startswith("#") and not _RASTER.match(value):
+        if element != "a" and not value.lstrip().startswith("#") and not embedded.is_raster(value):
             raise _refused("references to other files")
     elif name in _STYLES:
         _check_style(value)

@@ -30,6 +30,8 @@ class Integrity:
     """Whether a TIFF or a GIF says where it was taken, which libvips does not read."""
     drawn_size: DrawnSize | None = None
     """Of an SVG."""
+    embedded_pixels: int = 0
+    """Of all pictures in an SVG together."""
     canvas_pixels: int | None = None
     """Of one frame of a WebP: libvips makes room for it when it opens the file."""
 

@@ -11,6 +11,8 @@ _HEADER_BYTES: Final = 30
 """Up to the end of the canvas, whichever chunk says how large it is."""
 _SIDE_BITS: Final = 0x3FFF
 
+Data = bytes | mmap.mmap
+
 
 def walk(data: mmap.mmap) -> Integrity:
     """Check the RIFF length and that every chunk lies within it; each `ANMF` is a frame."""
@@ -31,11 +33,11 @@ def walk(data: mmap.mmap) -> Integrity:
         truncated=False,
         trailing_bytes=len(data) - end,
         frames=max(1, frames),
-        canvas_pixels=_canvas_pixels(data),
+        canvas_pixels=canvas_pixels(data),
     )
 
 
-def _canvas_pixels(data: mmap.mmap) -> int | None:
+def canvas_pixels(data: Data) -> int | None:
     """Multiply the sides that the first chunk gives; None where it is none to give any."""
     if len(data) < _HEADER_BYTES:
         return None
@@ -52,5 +54,5 @@ def _canvas_pixels(data: mmap.mmap) -> int | None:
     return width * height
 
 
-def _number(data: mmap.mmap, at: int, size: int) -> int:
+def _number(data: Data, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "little")

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,27 @@ from PIL import Image
 
 from picstore_imaging import sandboxed
 from picstore_imaging.facts import Probe
+from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec, plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule, validate
+from picstore_imaging.rules import Fit, Gravity
 from tests.profiles import matrix_profile as build_profile
 
 Pixels = npt.NDArray[np.uint8]
+
+AVIF_SPEC: Final = OutputSpec(
+    format=Format.AVIF,
+    width=320,
+    height=200,
+    fit=Fit.INSIDE,
+    gravity=Gravity.CENTRE,
+    density=1.0,
+    quality=66,
+    lossless=False,
+    effort=3,
+    background=None,
+)
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +59,12 @@ def photo() -> Callable[[int, int], Image.Image]:
         return Image.fromarray((total + 120).clip(0, 255).astype(np.uint8))
 
     return draw
+
+
+def difference(one: Pixels, other: Pixels) -> float:
+    """The mean absolute difference of two pictures of the same shape."""
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean())
 
 
 @dataclass(frozen=True, slots=True)

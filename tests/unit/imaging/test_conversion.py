@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import pyvips
-from PIL import Image, ImageCms
+from PIL import Image
 from skimage.metrics import structural_similarity
 
 from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
 from picstore_imaging.profile import Density, Fit, FormatRule, Gravity, SizeRule
+from tests.unit.imaging.conftest import Pixels, difference
 
 Photo = Callable[[int, int], Image.Image]
-Pixels = npt.NDArray[np.uint8]
 Decoded = Callable[[Path], Pixels]
 Convert = Callable[..., Any]
 
-WIDE_GAMUTS = {
-    "Display P3": (
-        (0.51512, 0.24120, -0.00105),
-        (0.29198, 0.69225, 0.04189),
-        (0.15710, 0.06657, 0.78407),
-    ),
-    "Adobe RGB": (
-        (0.60974, 0.31111, 0.01947),
-        (0.20528, 0.62567, 0.06087),
-        (0.14919, 0.06322, 0.74457),
-    ),
-}
-"""The primaries of each, adapted to D50."""
 
 PNG = (FormatRule(format=Format.PNG),)
 ALL = tuple(FormatRule(format=format) for format in Format)
-
-
-def difference(one: Pixels, other: Pixels) -> float:
-    """The mean absolute difference of two pictures of the same shape."""
-    assert one.shape == other.shape
-    return float(np.abs(one.astype(np.int16) - other.astype(np.int16)).mean())
 
 
 def similarity(one: Pixels, other: Pixels) -> float:
@@ -121,88 +100,6 @@ def test_outputs_hold_nothing_but_pixels(
     loader = {"jpg": "jpeg", "avif": "heif"}.get(output.suffix[1:], output.suffix[1:])
     fields = getattr(pyvips.Image, f"{loader}load")(str(output)).get_fields()
     assert not [f for f in fields if f.endswith("-data") or f.startswith(("exif-", "orient"))]
-
-
-def test_a_wide_gamut_profile_becomes_srgb(
-    photo: Photo,
-    matrix_profile: Callable[..., bytes],
-    convert: Convert,
-    decoded: Decoded,
-    tmp_path: Path,
-) -> None:
-    for name, primaries in WIDE_GAMUTS.items():
-        profile = matrix_profile(name, primaries)
-        source = photo(120, 80)
-        source.save(path := tmp_path / f"{name}.png", icc_profile=profile)
-        expected = ImageCms.profileToProfile(
-            source,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-        assert expected is not None
-        (output,) = convert(path, formats=PNG).paths
-        assert difference(np.asarray(source), np.asarray(expected)) > 2, "the test shows nothing"
-        assert difference(decoded(output), np.asarray(expected)) < 0.6
-
-
-def test_a_damaged_profile_is_no_reason_to_refuse(
-    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
-) -> None:
-    source = photo(60, 40)
-    source.save(path := tmp_path / "a.png", icc_profile=b"\0" * 300)
-    (output,) = convert(path, formats=PNG).paths
-    assert difference(decoded(output), np.asarray(source)) < 0.1
-
-
-def test_cmyk_becomes_srgb(
-    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
-) -> None:
-    source = pyvips.Image.new_from_array(np.asarray(photo(120, 80))).copy(interpretation="srgb")
-    cmyk = source.icc_transform("cmyk", input_profile="srgb", intent="relative")
-    expected = cmyk.icc_transform("srgb", embedded=True, intent="relative").numpy()
-    for keep in ("icc", "none"):
-        cmyk.jpegsave(str(path := tmp_path / f"{keep}.jpg"), Q=100, keep=keep)
-        (output,) = convert(path, formats=PNG).paths
-        assert difference(decoded(output), expected) < 6
-
-
-def test_sixteen_bits_become_eight(
-    photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
-) -> None:
-    eight = np.asarray(photo(120, 80))
-    sixteen = pyvips.Image.new_from_array(eight.astype(np.uint16) * 257)
-    sixteen = sixteen.copy(interpretation="rgb16")
-    sixteen.pngsave(str(path := tmp_path / "a.png"), bitdepth=16)
-    (output,) = convert(path, formats=PNG).paths
-    assert difference(decoded(output), eight) < 0.1
-
-
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "I;16", "PA"])
-@pytest.mark.parametrize("format", list(Format))
-def test_grey_and_palettes_become_ordinary_pictures(
-    mode: str, format: Format, convert: Convert, decoded: Decoded, tmp_path: Path
-) -> None:
-    ramp = Image.linear_gradient("L").resize((64, 48))
-    if mode == "I;16":
-        expected = ramp.convert("RGB")
-        source = Image.fromarray(np.asarray(ramp, np.uint16) * 257)
-    elif mode == "PA":
-        source = ramp.convert("RGB").quantize(16)
-        expected = source.convert("RGB")
-        source.info["transparency"] = bytes([255] * 16)
-    else:
-        source = ramp.convert("RGB").quantize(16) if mode == "P" else ramp.convert(mode)
-        expected = source.convert("RGB")
-    source.save(path := tmp_path / "a.png")
-    (output,) = convert(path, formats=(FormatRule(format=format, quality=95),)).paths
-    pixels = decoded(output)
-    if format is Format.PNG:
-        with Image.open(output) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    assert pixels.shape == (48, 64, 3)
-    assert difference(pixels, np.asarray(expected)) < 3
 
 
 def test_transparency_is_flattened_only_where_the_format_has_none(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format, SourceFormat
@@ -138,6 +141,43 @@ def test_a_drawing_that_does_more_than_draw_is_refused(data: bytes, found: str, 
 )
 def test_a_drawing_may_refer_to_itself(content: str, draw: Draw) -> None:
     assert draw(svg(content)).width == 40
+
+
+def raster(format: str, width: int = 300, height: int = 200, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def in_base64(data: bytes) -> str:
+    return ";base64," + base64.b64encode(data).decode()
+
+
+RASTERS = [
+    ("png", in_base64(raster("PNG"))),
+    ("png", "," + "".join(f"%{byte:02x}" for byte in raster("PNG"))),
+    ("png", in_base64(raster("PNG")).replace("base64", "ba&#10;se64")),
+    ("png", in_base64(raster("PNG")).replace(";base64,", ";charset=utf-8; BASE64 ,").rstrip("=")),
+    ("jpeg", in_base64(raster("JPEG"))),
+    ("jpg", in_base64(raster("JPEG", progressive=True, exif=b"Exif\0\0" + b"\xff\xd9" * 99))),
+    ("gif", in_base64(raster("GIF"))),
+    ("webp", in_base64(raster("WEBP"))),
+    ("WEBP", in_base64(raster("WEBP", lossless=True))),
+]
+
+
+@pytest.mark.parametrize(("kind", "data"), RASTERS)
+def test_pictures_in_a_drawing_count_together(
+    kind: str, data: str, probe: RunProbe, tmp_path: Path
+) -> None:
+    image = f"<image xlink:href='data:image/{kind}{data}' width='9' height='9'/>"
+    (path := tmp_path / "a.svg").write_bytes(svg(image * 2))
+    limits = {"allow_svg": True, "embedded_pixels": 2 * 300 * 200}
+    assert probe(path, limits=limits).width == 40
+    with pytest.raises(InvalidArgument) as caught:
+        probe(path, limits=limits | {"embedded_pixels": 2 * 300 * 200 - 1})
+    assert caught.value.reason is Reason.LIMIT_PIXELS
+    assert caught.value.metadata["actual"] == "120000"
 
 
 def test_the_line_that_drawing_programs_write_is_harmless(draw: Draw) -> None:

@@ -1,10 +1,9 @@
-"""What outputs keep of a picture's metadata and colours, read back by another library."""
+"""What outputs keep of a picture's metadata, read back by another library."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,15 @@ import pyvips
 from PIL import ExifTags, Image, IptcImagePlugin
 
 from picstore_imaging import exif as exif_blocks
-from picstore_imaging import icc, iptc, xmp
+from picstore_imaging import iptc, xmp
 from picstore_imaging.encoders import svt
 from picstore_imaging.formats import Format
 from picstore_imaging.gps import exif_tells_a_place, xmp_tells_a_place
 from picstore_imaging.rules import (
     Chroma,
-    ColourPolicy,
     EncoderOptions,
-    Fit,
     FormatRule,
     MetadataPolicy,
-    SizeRule,
 )
 from tests.unit.imaging.conftest import Convert
 
@@ -217,96 +213,3 @@ def test_damaged_blocks_are_not_kept() -> None:
     for length in range(len(records)):
         iptc.rewritten(records[:length], EVERYTHING)
     assert iptc.rewritten(records, COPYRIGHT) is None
-
-
-P3_PRIMARIES = (
-    (0.51512, 0.24120, -0.00105),
-    (0.29198, 0.69225, 0.04189),
-    (0.15710, 0.06657, 0.78407),
-)
-SRGB_PRIMARIES = (
-    (0.43607, 0.22249, 0.01392),
-    (0.38515, 0.71687, 0.09708),
-    (0.14307, 0.06061, 0.71410),
-)
-
-
-def profile_of(image: Image.Image) -> str:
-    data = image.info.get("icc_profile", b"")
-    return icc.describe(data)
-
-
-def test_wide_colours_stay_on_request(
-    matrix_profile: Callable[..., bytes], convert: Convert, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.png"
-    profile = matrix_profile("Display P3", P3_PRIMARIES)
-    Image.new("RGB", (40, 30), (255, 0, 0)).save(path, icc_profile=profile)
-    formats = (*ALL[:1], FormatRule(format=Format.WEBP, lossless=True), ALL[1], ALL[3])
-    for out in convert(path, formats=formats, colour=ColourPolicy.KEEP_WIDE).paths:
-        with Image.open(out) as image:
-            assert "P3" in profile_of(image)
-            red = np.asarray(image.convert("RGB"))[15, 20].astype(int)
-        assert np.abs(red - (255, 0, 0)).max() <= 4, out.suffix
-    for out in convert(path, formats=formats).paths:
-        with Image.open(out) as image:
-            assert profile_of(image) == ""
-
-
-def test_a_wide_picture_may_be_deep(
-    matrix_profile: Callable[..., bytes], convert: Convert, tmp_path: Path
-) -> None:
-    profile = matrix_profile("Display P3", P3_PRIMARIES)
-    pixels = np.zeros((40, 80, 3), np.uint16)
-    pixels[..., 0] = 65_535
-    deep = pyvips.Image.new_from_array(pixels, interpretation="rgb16").copy()
-    deep.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    deep.pngsave(str(path := tmp_path / "a.png"), keep="icc")
-    box = SizeRule(width=80, height=80, fit=Fit.CONTAIN)
-    rules = (FormatRule(format=Format.AVIF, quality=85), FormatRule(format=Format.PNG))
-
-    def converted(colour: ColourPolicy) -> list[tuple[str, Pixel, Pixel]]:
-        made = []
-        for out in convert(
-            path, formats=rules, sizes=(box,), background="#ff0000", colour=colour
-        ).paths:
-            with Image.open(out) as image:
-                shown = np.asarray(image.convert("RGB")).astype(int)
-                made.append((profile_of(image), shown[40, 40], shown[5, 40]))
-        return made
-
-    for name, red, padding in converted(ColourPolicy.KEEP_WIDE):
-        assert "P3" in name
-        assert np.abs(red - np.array((255, 0, 0))).max() <= 4
-        assert np.abs(padding - np.array((234, 51, 35))).max() <= 4
-    for name, _, padding in converted(ColourPolicy.SRGB):
-        assert name == ""
-        assert np.abs(padding - np.array((255, 0, 0))).max() <= 4
-
-
-def test_what_is_not_wide_needs_no_profile(
-    matrix_profile: Callable[..., bytes], convert: Convert, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.png"
-    profile = matrix_profile("Somebody's monitor", SRGB_PRIMARIES)
-    Image.new("RGB", (40, 30), (255, 0, 0)).save(path, icc_profile=profile)
-    for out in convert(path, formats=ALL, colour=ColourPolicy.KEEP_WIDE).paths:
-        with Image.open(out) as image:
-            assert "icc_profile" not in image.info
-
-
-def test_the_background_of_a_wide_picture_is_the_one_that_was_asked_for(
-    matrix_profile: Callable[..., bytes], convert: Convert, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.png"
-    profile = matrix_profile("Display P3", P3_PRIMARIES)
-    Image.new("RGBA", (40, 30), (0, 0, 0, 0)).save(path, icc_profile=profile)
-    box = SizeRule(width=40, height=40, fit=Fit.CONTAIN)
-    rule = replace(ALL[0], quality=100)
-    (out,) = convert(
-        path, formats=(rule,), sizes=(box,), background="#ff0000", colour=ColourPolicy.KEEP_WIDE
-    ).paths
-    with Image.open(out) as image:
-        pixels = np.asarray(image.convert("RGB")).astype(int)
-    # sRGB's red is (234, 51, 35) in Display P3.
-    assert np.abs(pixels - (234, 51, 35)).max() <= 4

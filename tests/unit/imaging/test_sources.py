@@ -24,6 +24,7 @@ from picstore_imaging.profile import FormatRule, SizeRule
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason
 from tests.hostile import heif
 from tests.pictures import heic, similarity, tiled_heic
+from tests.profiles import DISPLAY_P3
 
 Photo = Callable[[int, int], Image.Image]
 RunProbe = Callable[..., Probe]
@@ -111,8 +112,7 @@ def test_a_heic_of_ten_bits_is_read(made: Made, probe: RunProbe, tmp_path: Path)
 def test_the_profile_of_a_heic_is_applied(
     photo: Photo, made: Made, matrix_profile: Callable[..., bytes]
 ) -> None:
-    primaries = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189))
-    profile = matrix_profile("Display P3", (*primaries, (0.15710, 0.06657, 0.78407)))
+    profile = matrix_profile("Display P3", DISPLAY_P3)
     picture = Image.new("RGB", (64, 48), (200, 60, 60))
     data = heic(picture, quality=95, chroma=444, icc_profile=profile)
     expected = ImageCms.profileToProfile(
