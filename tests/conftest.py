@@ -42,7 +42,7 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
     data_dir = tmp_path_factory.mktemp("stack")
     # The servers end with the thread that started them, so all of it happens in this one.
     with asyncio.Runner() as runner:
-        infrastructure = Infrastructure(data_dir, LocalSettings())
+        infrastructure = Infrastructure(data_dir, LocalSettings(postgres_fsync=False))
         runner.run(infrastructure.start())
         try:
             yield infrastructure

@@ -214,6 +214,7 @@ def live_stack(data_dir: Path, **settings: str) -> Iterator[LiveStack]:
     environment = {
         **os.environ,
         "PICSTORE_LOCAL__DATA_DIR": str(data_dir),
+        "PICSTORE_LOCAL__POSTGRES_FSYNC": "false",
         "PICSTORE_SWEEP_INTERVAL_S": "1",
         "PICSTORE_INGEST__SWEEP_INTERVAL_S": "1",
         # The web servers of tests are on this machine, and so are those that imports fetch from.

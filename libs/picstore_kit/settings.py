@@ -82,6 +82,8 @@ class PostgresSettings(SettingsGroup):
     """Connections kept open."""
     pool_max: PositiveInt = 10
     """Connections at most; further work waits for one."""
+    connection_wait_s: PositiveFloat = 3
+    """Seconds that work waits for one of them; then it is refused, and its caller may try again."""
     statement_timeout_s: PositiveFloat = 15
     """Seconds after which Postgres cancels one statement."""
 

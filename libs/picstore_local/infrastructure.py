@@ -47,7 +47,7 @@ class Infrastructure:
         self._nats: EmbeddedNATS | None = None
         self._s3: EmbeddedS3 | None = None
         if self._settings.postgres_dsn is None:
-            self._postgres = EmbeddedPostgres(self.data_dir)
+            self._postgres = EmbeddedPostgres(self.data_dir, fsync=self._settings.postgres_fsync)
         if self._settings.nats_url is None:
             self._nats = EmbeddedNATS(self.data_dir)
         if self._settings.s3_endpoint is None:

@@ -47,8 +47,9 @@ _SETTINGS: Final = {
 class EmbeddedPostgres:
     """One cluster in `postgres/` of the data directory."""
 
-    def __init__(self, data_dir: DataDir) -> None:
+    def __init__(self, data_dir: DataDir, *, fsync: bool = True) -> None:
         self._data_dir = data_dir
+        self._fsync = fsync
         self._data = data_dir.path / "postgres"
         self._process: ChildProcess | None = None
         self._port = 0
@@ -75,7 +76,8 @@ class EmbeddedPostgres:
         if not self._data.exists():
             await self._initialise(home, run_as)
         self._port = self._data_dir.port("postgres")
-        options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = {**_SETTINGS, "fsync": "on" if self._fsync else "off"}
+        options = [f"--{name}={value}" for name, value in settings.items()]
         self._process = ChildProcess(
             ProcessSpec(
                 name="postgres",

@@ -27,6 +27,9 @@ class LocalSettings(BaseSettings):
     """A service that dies more than five times within so many seconds is given up."""
     postgres_dsn: SecretStr | None = None
     """Connection string of an administrator of a Postgres to use instead of the embedded one."""
+    postgres_fsync: bool = True
+    """Whether the embedded one waits for the disk. Without, what it holds may be lost when the
+    machine stops, though not when a process does: for tests and what is thrown away."""
     nats_url: SecretStr | None = None
     """URL of a NATS server with JetStream to use instead of the embedded one."""
     s3_endpoint: str | None = None

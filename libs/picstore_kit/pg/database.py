@@ -21,7 +21,7 @@ from picstore_kit.pg.errors import translated
 from picstore_kit.settings import PostgresSettings
 
 CONNECT_TIMEOUT_S: Final = 3
-"""Seconds until one host must have accepted a connection, or a free one must have been found."""
+"""Seconds until one host must have accepted a connection."""
 
 MAX_WAITING: Final = 200
 """Callers that may wait for a connection; one more is refused at once instead of queueing."""
@@ -68,7 +68,7 @@ class Database:
             configure=self._configure,
             check=_check,
             name=schema,
-            timeout=CONNECT_TIMEOUT_S,
+            timeout=settings.connection_wait_s,
             max_waiting=MAX_WAITING,
             max_lifetime=30 * 60,
             max_idle=5 * 60,

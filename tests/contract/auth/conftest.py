@@ -58,7 +58,9 @@ async def address(
     """Where the service listens while the test runs."""
     address = f"unix:{tmp_path / 'auth.sock'}"
     settings = AuthSettings(
-        postgres=PostgresSettings(dsn=SecretStr(auth_dsn), pool_min=1, pool_max=5),
+        postgres=PostgresSettings(
+            dsn=SecretStr(auth_dsn), pool_min=1, pool_max=5, connection_wait_s=30
+        ),
         nats=NATSSettings(url=infra.nats_url),
         sealing=SealingSettings(
             keys={"k1": SecretStr(base64.b64encode(bytes(32)).decode())}, current="k1"

@@ -42,7 +42,9 @@ async def settings(database_url: str) -> CatalogSettings:
     await migrate(database_url, service="catalog", directory=migrations)
     dsn = login_dsn(database_url, service="catalog", password=PASSWORD)
     return CatalogSettings(
-        postgres=PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=10),
+        postgres=PostgresSettings(
+            dsn=SecretStr(dsn), pool_min=1, pool_max=10, connection_wait_s=30
+        ),
         identity=ServiceIdentitySettings(name="catalog", secret=SecretStr(PASSWORD)),
         sealing=SealingSettings(
             keys={"k1": SecretStr(base64.b64encode(bytes(32)).decode())}, current="k1"

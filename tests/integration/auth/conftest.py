@@ -22,7 +22,9 @@ def auth_dsn(infra: Infrastructure) -> Iterator[str]:
 
 @pytest.fixture
 async def database(auth_dsn: str) -> AsyncIterator[Database]:
-    settings = PostgresSettings(dsn=SecretStr(auth_dsn), pool_min=1, pool_max=5)
+    settings = PostgresSettings(
+        dsn=SecretStr(auth_dsn), pool_min=1, pool_max=5, connection_wait_s=30
+    )
     async with Database(settings, schema="auth", application_name="tests") as database:
         yield database
 

@@ -342,7 +342,7 @@ async def _migrated(database_url: str, service: str) -> PostgresSettings:
     directory = resources.files(f"picstore_{service}") / "migrations"
     await migrate(database_url, service=service, directory=directory)
     dsn = login_dsn(database_url, service=service, password=PASSWORD)
-    return PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=10)
+    return PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=10, connection_wait_s=30)
 
 
 def _s3(infra: Infrastructure, bucket: str) -> S3Config:

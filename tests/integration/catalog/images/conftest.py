@@ -36,7 +36,7 @@ async def dsn(database_url: str) -> str:
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    settings = PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=10)
+    settings = PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=10, connection_wait_s=30)
     async with Database(settings, schema=SERVICE, application_name="tests") as database:
         yield database
 

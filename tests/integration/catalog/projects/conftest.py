@@ -28,7 +28,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     directory = resources.files("picstore_catalog") / "migrations"
     await migrate(database_url, service="catalog", directory=directory)
     dsn = login_dsn(database_url, service="catalog", password=PASSWORD)
-    settings = PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=5)
+    settings = PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=5, connection_wait_s=30)
     async with Database(settings, schema="catalog", application_name="tests") as database:
         yield database
 

@@ -59,11 +59,18 @@ async def dsn(database_url: str, migrations: Path) -> str:
     return login_dsn(database_url, service=SERVICE, password=PASSWORD)
 
 
-def open_database(dsn: str, *, statement_timeout_s: float = 15, pool_max: int = 10) -> Database:
+def open_database(
+    dsn: str,
+    *,
+    statement_timeout_s: float = 15,
+    pool_max: int = 10,
+    connection_wait_s: float = 3,
+) -> Database:
     settings = PostgresSettings(
         dsn=SecretStr(dsn),
         pool_min=1,
         pool_max=pool_max,
+        connection_wait_s=connection_wait_s,
         statement_timeout_s=statement_timeout_s,
     )
     return Database(settings, schema=SERVICE, application_name="tests")

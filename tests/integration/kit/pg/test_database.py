@@ -121,11 +121,11 @@ async def test_a_deadlock_asks_for_a_repetition(database: Database) -> None:
     assert isinstance(failure, Aborted)
 
 
-async def test_an_empty_pool_is_unavailable_after_a_bounded_wait(
-    dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "CONNECT_TIMEOUT_S", 0.2)
-    async with open_database(dsn, pool_max=1) as database, database.transaction(team=RED):
+async def test_an_empty_pool_is_unavailable_after_a_bounded_wait(dsn: str) -> None:
+    async with (
+        open_database(dsn, pool_max=1, connection_wait_s=0.2) as database,
+        database.transaction(team=RED),
+    ):
         with pytest.raises(Unavailable) as caught:
             async with database.transaction(team=BLUE):
                 pass
@@ -189,7 +189,9 @@ async def test_a_hung_server_is_unavailable_and_the_pool_recovers(
     monkeypatch.setattr(database_module, "_CHECK_S", 0.2)
     async with (
         Proxy(dsn).listening() as proxy,
-        open_database(proxy.dsn, pool_max=2, statement_timeout_s=0.2) as database,
+        open_database(
+            proxy.dsn, pool_max=2, statement_timeout_s=0.2, connection_wait_s=1
+        ) as database,
     ):
 
         async def ask_a_hung_server() -> None:

@@ -247,7 +247,7 @@ async def workshop(
         dsn = login_dsn(database_url, service="upload", password=PASSWORD)
         database = await stack.enter_async_context(
             Database(
-                PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=8),
+                PostgresSettings(dsn=SecretStr(dsn), pool_min=1, pool_max=8, connection_wait_s=30),
                 schema="upload",
                 application_name="tests",
             )
