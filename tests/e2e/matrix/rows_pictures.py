@@ -159,6 +159,11 @@ async def _find_commit(world: World, team: Team) -> Message:
     return ingest_pb2.FindCommitRequest(upload_id=new_id(UploadId))
 
 
+@row(f"{CATALOG}IngestService.FindOriginal")
+async def _find_original(world: World, team: Team) -> Message:
+    return ingest_pb2.FindOriginalRequest(storage_location_id=team.location_id, object_key="a")
+
+
 @row(f"{CATALOG}IngestService.GetStorageAccess", refers=True)
 async def _get_storage_access(world: World, team: Team) -> Message:
     return ingest_pb2.GetStorageAccessRequest(storage_location_id=team.location_id)

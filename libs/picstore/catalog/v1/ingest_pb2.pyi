@@ -304,24 +304,16 @@ class FindCommitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
-    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
-    OBJECT_KEY_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
-    """The upload; not needed where an object is named."""
-    storage_location_id: _builtins.str
-    """Where the object is that may be an original; empty to ask for the upload."""
-    object_key: _builtins.str
-    """The object's key there."""
+    """The upload."""
     def __init__(
         self,
         *,
         upload_id: _builtins.str = ...,
-        storage_location_id: _builtins.str = ...,
-        object_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "storage_location_id", b"storage_location_id", "upload_id", b"upload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["upload_id", b"upload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -335,7 +327,7 @@ class FindCommitResponse(_message.Message):
 
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
-    """The picture; empty if the upload was not committed, or the object is no original."""
+    """The picture; empty if the upload was not committed."""
     def __init__(
         self,
         *,
@@ -348,6 +340,54 @@ class FindCommitResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FindCommitResponse: _TypeAlias = FindCommitResponse  # noqa: Y015
+
+@_typing.final
+class FindOriginalRequest(_message.Message):
+    """The request of FindOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    storage_location_id: _builtins.str
+    """Where the object is."""
+    object_key: _builtins.str
+    """The object's key there."""
+    def __init__(
+        self,
+        *,
+        storage_location_id: _builtins.str = ...,
+        object_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "storage_location_id", b"storage_location_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOriginalRequest: _TypeAlias = FindOriginalRequest  # noqa: Y015
+
+@_typing.final
+class FindOriginalResponse(_message.Message):
+    """The response of FindOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture; empty if the object is no original."""
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOriginalResponse: _TypeAlias = FindOriginalResponse  # noqa: Y015
 
 @_typing.final
 class GetStorageAccessRequest(_message.Message):
