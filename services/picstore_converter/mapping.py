@@ -18,6 +18,7 @@ from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
 
@@ -70,6 +71,23 @@ def stored_to(output: EncodedOutput, object_key: str) -> job_pb2.StoredOutput:
         size_bytes=output.size_bytes,
         sha256=output.sha256,
         encode_cpu_ms=output.cpu_ms,
+        recipe=_recipe_to(output.recipe),
+    )
+
+
+def _recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
+    return conversion_pb2.Recipe(
+        steps=recipe.steps,
+        encoder=recipe.encoder,
+        encoder_version=recipe.encoder_version,
+        quality=recipe.quality,
+        effort=recipe.effort,
+        metric=recipe.metric,
+        score=recipe.score,
+        encodes=recipe.encodes,
+        cpu_ms=recipe.cpu_ms,
+        decode_cpu_ms=recipe.decode_cpu_ms,
+        peak_rss_bytes=recipe.peak_rss_bytes,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Code, NotFound, PicstoreError, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
 
@@ -60,6 +61,8 @@ class EncodedOutput:
     size_bytes: int
     sha256: str
     cpu_ms: int
+    recipe: Recipe
+    """How the child says that it was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -612,3 +612,78 @@ class OutputSpec(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutputSpec: _TypeAlias = OutputSpec  # noqa: Y015
+
+@_typing.final
+class Recipe(_message.Message):
+    """How one output was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    ENCODER_VERSION_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    EFFORT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    ENCODES_FIELD_NUMBER: _builtins.int
+    CPU_MS_FIELD_NUMBER: _builtins.int
+    DECODE_CPU_MS_FIELD_NUMBER: _builtins.int
+    PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
+    encoder: _builtins.str
+    """What wrote the file, such as `SVT-AV1`."""
+    encoder_version: _builtins.str
+    """As the library tells it; or that of the library that it is part of."""
+    quality: _builtins.int
+    """On the scale of the profile; absent where there is none, as for what is lossless."""
+    effort: _builtins.int
+    """On the scale of the profile."""
+    metric: _builtins.str
+    """By which a quality was searched for; empty where it was given."""
+    score: _builtins.float
+    """What the output has by the metric; absent where none was measured."""
+    encodes: _builtins.int
+    """How often it was encoded until it was this."""
+    cpu_ms: _builtins.int
+    """The CPU time for this output alone, in milliseconds."""
+    decode_cpu_ms: _builtins.int
+    """Its share of the decode, which it has in common with the other outputs of its job, in
+    milliseconds of CPU time.
+    """
+    peak_rss_bytes: _builtins.int
+    """The most memory that the process held in the job until this output was written."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was done to the pixels, in its order, with its numbers, such as
+        `scale 2560x1707 → 960x640 lanczos3`.
+        """
+
+    def __init__(
+        self,
+        *,
+        steps: _abc.Iterable[_builtins.str] | None = ...,
+        encoder: _builtins.str = ...,
+        encoder_version: _builtins.str = ...,
+        quality: _builtins.int | None = ...,
+        effort: _builtins.int = ...,
+        metric: _builtins.str = ...,
+        score: _builtins.float | None = ...,
+        encodes: _builtins.int = ...,
+        cpu_ms: _builtins.int = ...,
+        decode_cpu_ms: _builtins.int = ...,
+        peak_rss_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "quality", b"quality", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "cpu_ms", b"cpu_ms", "decode_cpu_ms", b"decode_cpu_ms", "effort", b"effort", "encoder", b"encoder", "encoder_version", b"encoder_version", "encodes", b"encodes", "metric", b"metric", "peak_rss_bytes", b"peak_rss_bytes", "quality", b"quality", "score", b"score", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Recipe: _TypeAlias = Recipe  # noqa: Y015

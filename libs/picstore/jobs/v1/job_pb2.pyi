@@ -354,6 +354,7 @@ class StoredOutput(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     ENCODE_CPU_MS_FIELD_NUMBER: _builtins.int
+    RECIPE_FIELD_NUMBER: _builtins.int
     object_key: _builtins.str
     """The key in the storage location."""
     width: _builtins.int
@@ -366,6 +367,10 @@ class StoredOutput(_message.Message):
     """Of the file, in hexadecimal."""
     encode_cpu_ms: _builtins.int
     """The CPU time that the encoder took, in milliseconds."""
+    @_builtins.property
+    def recipe(self) -> _conversion_pb2.Recipe:
+        """How it was made; absent from a converter that does not tell."""
+
     def __init__(
         self,
         *,
@@ -375,10 +380,11 @@ class StoredOutput(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         encode_cpu_ms: _builtins.int = ...,
+        recipe: _conversion_pb2.Recipe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recipe", b"recipe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "height", b"height", "object_key", b"object_key", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "height", b"height", "object_key", b"object_key", "recipe", b"recipe", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
