@@ -18,24 +18,13 @@ from picstore_converter.messages import (
 from picstore_converter.model import EncodedOutput, FailedOutput, Placeholder
 from picstore_imaging.formats import Format
 from picstore_imaging.limits import Limits
-from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason
-from tests.unit.converter.claims import make_claim
+from tests.unit.converter.claims import RECIPE, make_claim
 
 DIRECTORY = Path("/work/job-1")
 CLAIM = make_claim(100)
 (OUTPUT,) = CLAIM.outputs
 WANTED = {OUTPUT.id: OUTPUT}
-RECIPE = Recipe(
-    steps=("load jpeg 400x200", "scale 400x200 → 100x50 lanczos3"),
-    encoder="libwebp",
-    encoder_version="libvips 8.18.7",
-    quality=80,
-    effort=2,
-    cpu_ms=3,
-    decode_cpu_ms=7,
-    peak_rss_bytes=50_000_000,
-)
 MADE = {
     "event": "output",
     "id": OUTPUT.id,

@@ -11,7 +11,6 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
 from picstore.catalog.v1 import image_pb2 as _image_pb2
-from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
 from picstore.catalog.v1 import picture_pb2 as _picture_pb2
 import builtins as _builtins
 import sys
@@ -169,7 +168,7 @@ class Claim(_message.Message):
         """When the lease ends unless it is extended, by the database's clock."""
 
     @_builtins.property
-    def facts(self) -> _ingest_pb2.SourceFacts:
+    def facts(self) -> _conversion_pb2.SourceFacts:
         """What is known of the original."""
 
     @_builtins.property
@@ -187,7 +186,7 @@ class Claim(_message.Message):
         generation: _builtins.int = ...,
         originals_location_id: _builtins.str = ...,
         object_key: _builtins.str = ...,
-        facts: _ingest_pb2.SourceFacts | None = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
         outputs_location_id: _builtins.str = ...,
         output_key_prefix: _builtins.str = ...,
         cache_control: _builtins.str = ...,
@@ -530,6 +529,7 @@ class FailJobRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
+    DEATH_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     attempt: _builtins.int
@@ -540,6 +540,12 @@ class FailJobRequest(_message.Message):
     """The reason in words, fit for the picture's owner."""
     retryable: _builtins.bool
     """Whether another attempt could go better."""
+    @_builtins.property
+    def death(self) -> _conversion_pb2.ChildDeath:
+        """What is known of a sandboxed process that died; its attempt, time, worker, reason and message
+        are those of the report.
+        """
+
     def __init__(
         self,
         *,
@@ -548,10 +554,11 @@ class FailJobRequest(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         retryable: _builtins.bool = ...,
+        death: _conversion_pb2.ChildDeath | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["death", b"death"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "death", b"death", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
