@@ -57,7 +57,8 @@ def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
 def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
 
-    An output may say, as `after`, which other one is to be told of before it.
+    An output may say, as `after`, which other one is to be told of before it. `only`, where it is
+    given, names those that are made; the others say no more than how far to decode.
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
     ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms` and a
@@ -85,8 +86,10 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             "preview": shown.preview,
         }
     )
+    only = frozenset(request.get("only", ids))
     for index in pipeline.cheap_first(specs, decoded.frames, _after(request)):
-        emit(_output(decoded, source, ids[index], specs[index], work_dir, decode_cpu_ms))
+        if ids[index] in only:
+            emit(_output(decoded, source, ids[index], specs[index], work_dir, decode_cpu_ms))
     return {
         "decode_ms": decode_ms,
         "wall_ms": clock.wall_ms(),
