@@ -85,7 +85,7 @@ def _cells(explained: ExplainedOutput) -> tuple[str, ...]:
     quality = str(recipe.quality) if recipe.HasField("quality") else "lossless"
     return (
         *known,
-        f"{recipe.encoder} {recipe.encoder_version}",
+        f"{recipe.encoder} ({recipe.encoder_version})",
         f"{quality} ({recipe.metric} {recipe.score:.1f})" if recipe.metric else quality,
         str(recipe.effort),
         cost(recipe),
@@ -142,5 +142,6 @@ def _print_details(explained: ExplainedOutput) -> None:
     recipe = explained.recipe
     out.print(
         f"  {cost(recipe)} CPU-ms (itself + its share of the decode), "
-        f"{size(recipe.peak_rss_bytes)} of memory, sha256 {output.sha256}"
+        f"{size(recipe.peak_rss_bytes)} of memory"
     )
+    out.print(f"  {size(output.size_bytes)}, sha256 {output.sha256}")
