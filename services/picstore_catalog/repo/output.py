@@ -136,7 +136,7 @@ async def store(
         """
         UPDATE outputs
         SET state = 'READY', object_key = %s, width = %s, height = %s, size_bytes = %s,
-            sha256 = %s, encode_cpu_ms = %s, ready_at = clock_timestamp()
+            sha256 = %s, encode_cpu_ms = %s, recipe = %s, ready_at = clock_timestamp()
         WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
         """,
         (
@@ -146,6 +146,7 @@ async def store(
             file.size_bytes,
             file.sha256,
             file.encode_cpu_ms,
+            Jsonb(file.recipe.to_json()) if file.recipe else None,
             output_id,
             job_id,
         ),
@@ -265,7 +266,7 @@ async def of_generation(
 
     The caller has fetched the picture, and so checked the permission, in this transaction.
     """
-    async with conn.cursor(row_factory=kwargs_row(_output)) as cursor:
+    async with conn.cursor(row_factory=kwargs_row(output_of)) as cursor:
         await cursor.execute(
             """
             SELECT o.id, o.generation, o.spec, o.state, o.reason, o.message, o.object_key, o.width,
@@ -292,7 +293,7 @@ async def _refuse_stranger(
     return False
 
 
-def _output(
+def output_of(
     *,
     spec: Mapping[str, Any],
     state: str,
@@ -304,6 +305,7 @@ def _output(
     public_base_url: str,
     **columns: Any,
 ) -> Output:
+    """Make an output of its columns and those of its location; `recipe` may be among them."""
     file = StoredFile(**columns) if ready_at else None
     return Output(
         id=id,
