@@ -20,6 +20,7 @@ from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.ladder import Ladder, top_of
 from picstore_imaging.placeholder import placeholder_size
+from picstore_imaging.recipe import MAX_STEP, MAX_STEPS, Recipe, printable
 from picstore_imaging.spec import OutputSpec
 from picstore_imaging.steps.colour import colour
 from picstore_imaging.steps.crop import crop
@@ -67,6 +68,8 @@ class Decoded:
     """Where it is an animation and an output moves."""
     blocks: Blocks
     """The metadata of the file."""
+    steps: tuple[str, ...] = ()
+    """What was done until the top of the ladder was there."""
 
     @property
     def frames(self) -> int:
@@ -103,20 +106,37 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         film = None
         if moving:
             film = animation.decode(path, probe, top_of(moving, source), wide_gamut=wide)
-    return Decoded(ladder=ladder, film=film, blocks=context.blocks)
+    return Decoded(ladder=ladder, film=film, blocks=context.blocks, steps=tuple(context.done))
 
 
-def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
-    """Make one output and write it to `path`; raises `ENCODE_FAILED`."""
+def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> Recipe:
+    """Make one output, write it to `path` and say how, but not what it cost.
+
+    Raises `ENCODE_FAILED`.
+    """
     whole = whole_size(spec, source)
     if decoded.film is not None and spec.format.moves:
-        animation.make(decoded.film, whole, spec, path, decoded.blocks)
-        return
+        made = animation.make(decoded.film, whole, spec, path, decoded.blocks)
+        return recipe_of(made, decoded.film.steps)
     context = OutputContext(
         spec=spec, path=path, image=decoded.ladder.rung(whole), blocks=decoded.blocks
     )
     for step in OUTPUT_STEPS:
         step(context)
+    return recipe_of(context, (*decoded.steps, *decoded.ladder.steps(whole)))
+
+
+def recipe_of(made: OutputContext, before: Sequence[str]) -> Recipe:
+    """Return the recipe of an output that is written; `before` is what was done to its source."""
+    assert made.encoder is not None  # the last step has run
+    steps = (*before, *made.done)[:MAX_STEPS]
+    return Recipe(
+        steps=tuple(printable(step, MAX_STEP) for step in steps),
+        encoder=printable(made.encoder.name),
+        encoder_version=printable(made.encoder.version),
+        quality=made.spec.quality,
+        effort=made.spec.effort,
+    )
 
 
 def whole_size(spec: OutputSpec, source: Size) -> Size:

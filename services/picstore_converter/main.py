@@ -11,8 +11,10 @@ from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
 from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
+from picstore_converter.model import Setup
 from picstore_converter.settings import ConversionSettings, ConverterSettings
 from picstore_imaging.fonts import CHILD_ENVIRONMENT
+from picstore_imaging.versions import installed
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
@@ -59,22 +61,29 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     )
     shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
+    limits = limits_of(settings.conversion)
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:convert",
             size=settings.conversion.children,
             env=CHILD_ENVIRONMENT,
-            limits=limits_of(settings.conversion),
+            limits=limits,
             work_dir=shared_dir,
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )
+
+    def setup() -> Setup:
+        layers = children.report.summary() if children.report else {}
+        return Setup(limits=limits, versions=installed(), sandbox=layers)
+
     convert = ConvertImage(
         ledger=RPCLedger(JobServiceStub(catalog), worker=f"{socket.gethostname()}-{os.getpid()}"),
         stores=stores,
         children=children,
         shared_dir=shared_dir,
         private_dir=private_dir,
+        setup=setup,
     )
     # No job may come before a child can take it, or where none can be had.
     await children.started()

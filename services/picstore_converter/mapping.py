@@ -8,6 +8,7 @@ from picstore.catalog.v1 import conversion_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
     Claim,
+    Crash,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -18,8 +19,12 @@ from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
+
+_MAX_PRINTED: Final = 2000
+"""Characters of what a child printed that are kept."""
 
 
 def claim_from(message: job_pb2.Claim) -> Claim:
@@ -70,6 +75,23 @@ def stored_to(output: EncodedOutput, object_key: str) -> job_pb2.StoredOutput:
         size_bytes=output.size_bytes,
         sha256=output.sha256,
         encode_cpu_ms=output.cpu_ms,
+        recipe=_recipe_to(output.recipe),
+    )
+
+
+def _recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
+    return conversion_pb2.Recipe(
+        steps=recipe.steps,
+        encoder=recipe.encoder,
+        encoder_version=recipe.encoder_version,
+        quality=recipe.quality,
+        effort=recipe.effort,
+        metric=recipe.metric,
+        score=recipe.score,
+        encodes=recipe.encodes,
+        cpu_ms=recipe.cpu_ms,
+        decode_cpu_ms=recipe.decode_cpu_ms,
+        peak_rss_bytes=recipe.peak_rss_bytes,
     )
 
 
@@ -83,6 +105,34 @@ def skipped_to(output: UselessOutput) -> job_pb2.SkippedOutput:
     return job_pb2.SkippedOutput(
         size_bytes=output.size_bytes, better_size_bytes=output.better_size_bytes
     )
+
+
+def death_to(crash: Crash) -> conversion_pb2.ChildDeath:
+    """Write what is known of a child that died."""
+    death, limits = crash.death, crash.setup.limits
+    return conversion_pb2.ChildDeath(
+        signal=death.signal or 0,
+        exit_code=death.exit_code,
+        limit=death.limit,
+        output=_printed(death.output),
+        peak_rss_bytes=death.peak_rss_bytes,
+        output_ids=crash.output_ids,
+        limits=conversion_pb2.ChildLimits(
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_s,
+            wall_seconds=limits.wall_s,
+            file_bytes=limits.file_bytes,
+            open_files=limits.open_files,
+        ),
+        versions=crash.setup.versions,
+        sandbox=crash.setup.sandbox,
+    )
+
+
+def _printed(output: str) -> str:
+    """Keep the end of what a child printed, as far as it can be shown: it may be hostile."""
+    kept = "".join(c for c in output if c.isprintable() or c == "\n")
+    return kept[-_MAX_PRINTED:]
 
 
 def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:

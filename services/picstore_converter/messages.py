@@ -23,6 +23,7 @@ from picstore_converter.model import (
     WantedOutput,
 )
 from picstore_imaging.limits import Limits
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason, Unavailable
 from picstore_kit.ids import OutputId
 from picstore_kit.scratch import scratch_errors
@@ -167,6 +168,7 @@ def _encoded(
         size_bytes=message["bytes"],
         sha256=_matching(_SHA256, message["sha256"]),
         cpu_ms=min(max(round(float(message["cpu_ms"])), 0), _MAX_CPU_MS),
+        recipe=_recipe(message["recipe"]),
     )
 
 
@@ -180,6 +182,12 @@ def _failed(message: Mapping[str, Any], wanted: Mapping[OutputId, WantedOutput])
         reason=reason,
         message="".join(character for character in text if character.isprintable()),
     )
+
+
+def _recipe(fields: object) -> Recipe:
+    if not isinstance(fields, dict):
+        raise ValueError("not a recipe")
+    return Recipe.from_json(fields)
 
 
 def _palette(colours: object) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pyvips
 from picstore_imaging import icc, vips
 from picstore_imaging.blocks import ICC
 from picstore_imaging.context import SourceContext
+from picstore_imaging.recipe import printable
 
 _MIN_BANDS: Final = 3
 _MAX_BANDS: Final = 4
@@ -36,8 +37,14 @@ def colour(context: SourceContext) -> None:
     wide = tagged and context.wide_gamut and _is_wide(image)
     if tagged or image.interpretation == _CMYK:
         context.image = _by_profile(image, "p3" if wide else "srgb", deep=deep)
+        name = printable(context.probe.icc_name or "") or image.interpretation
+        context.done.append(f"icc {name} → {'Display P3' if wide else 'sRGB'}")
     else:
         context.image = image.colourspace(_space(deep=deep))
+        if image.interpretation not in (_space(deep=deep), "srgb", "rgb16"):
+            context.done.append(f"{image.interpretation} → sRGB")
+    if image.format == _DEEP and not deep:
+        context.done.append("16 → 8 bits")
     if not wide and ICC in context.image.get_fields():
         context.image = context.image.copy()
         context.image.remove(ICC)

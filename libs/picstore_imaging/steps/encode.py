@@ -17,7 +17,8 @@ def encode(context: OutputContext) -> None:
     try:
         with vips.encode_failed_on_error():
             image = describe(context.image, context.blocks, context.spec)
-            save(image, context.path, context.spec)
+            context.encoder = save(image, context.path, context.spec)
+            context.done.append(f"encode by {context.encoder.name}: {context.encoder.told}")
     except PicstoreError:
         context.path.unlink(missing_ok=True)
         raise

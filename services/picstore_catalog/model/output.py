@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import OutputId
 
@@ -35,6 +36,8 @@ class StoredFile:
     size_bytes: int
     sha256: bytes
     encode_cpu_ms: int
+    recipe: Recipe | None = None
+    """None where its converter did not tell, and where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ async def store(
         """
         UPDATE outputs
         SET state = 'READY', object_key = %s, width = %s, height = %s, size_bytes = %s,
-            sha256 = %s, encode_cpu_ms = %s, ready_at = clock_timestamp()
+            sha256 = %s, encode_cpu_ms = %s, recipe = %s, ready_at = clock_timestamp()
         WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
         """,
         (
@@ -146,6 +146,7 @@ async def store(
             file.size_bytes,
             file.sha256,
             file.encode_cpu_ms,
+            Jsonb(file.recipe.to_json()) if file.recipe else None,
             output_id,
             job_id,
         ),

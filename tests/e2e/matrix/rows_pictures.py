@@ -143,7 +143,7 @@ async def _commit_image(world: World, team: Team) -> Message:
         filename="photo.jpg",
         originals_location_id=team.location_id,
         object_key=f"{image_id}/1-nothing/here",
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG,
             width=16,
             height=16,

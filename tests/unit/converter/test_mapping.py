@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from picstore.catalog.v1 import conversion_pb2, ingest_pb2
+from picstore.catalog.v1 import conversion_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_catalog.mapping.image import spec_message
 from picstore_converter.mapping import claim_from
@@ -17,12 +17,12 @@ from picstore_imaging.plan import OutputSpec
 from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
 from tests.unit.converter.claims import spec
 
-FACTS = ingest_pb2.SourceFacts(format=conversion_pb2.FORMAT_JPEG, width=1, height=1, frames=1)
+FACTS = conversion_pb2.SourceFacts(format=conversion_pb2.FORMAT_JPEG, width=1, height=1, frames=1)
 
 
 def sent(planned: OutputSpec) -> OutputSpec:
     claim = job_pb2.Claim(
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG, width=1, height=1, frames=1
         ),
         outputs=[job_pb2.WantedOutput(output_id="out_1", spec=spec_message(planned))],
@@ -63,7 +63,7 @@ def test_a_spec_of_a_catalog_that_knows_no_policies_is_as_it_was() -> None:
     for field in ("metadata", "colour", "keep_gps", "options", "focal_point"):
         message.ClearField(field)
     claim = job_pb2.Claim(
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG, width=1, height=1, frames=1
         ),
         outputs=[job_pb2.WantedOutput(output_id="out_1", spec=message)],

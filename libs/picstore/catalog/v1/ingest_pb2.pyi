@@ -184,7 +184,7 @@ class CommitImageRequest(_message.Message):
     on_duplicate: _image_pb2.OnDuplicate.ValueType
     """What is to happen if the project has the same bytes already."""
     @_builtins.property
-    def facts(self) -> Global___SourceFacts:
+    def facts(self) -> _conversion_pb2.SourceFacts:
         """What the header of the original says."""
 
     def __init__(
@@ -200,7 +200,7 @@ class CommitImageRequest(_message.Message):
         alt_text: _builtins.str = ...,
         originals_location_id: _builtins.str = ...,
         object_key: _builtins.str = ...,
-        facts: Global___SourceFacts | None = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
         on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
@@ -242,60 +242,6 @@ class CommitImageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommitImageResponse: _TypeAlias = CommitImageResponse  # noqa: Y015
-
-@_typing.final
-class SourceFacts(_message.Message):
-    """What is known of an original without decoding it."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FORMAT_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    FRAMES_FIELD_NUMBER: _builtins.int
-    HAS_ALPHA_FIELD_NUMBER: _builtins.int
-    SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    SHA256_FIELD_NUMBER: _builtins.int
-    HAS_GPS_FIELD_NUMBER: _builtins.int
-    TRAILING_BYTES_FIELD_NUMBER: _builtins.int
-    format: _conversion_pb2.Format.ValueType
-    """Found by content."""
-    width: _builtins.int
-    """After orientation, in pixels."""
-    height: _builtins.int
-    """After orientation, in pixels."""
-    frames: _builtins.int
-    """1 for a still picture."""
-    has_alpha: _builtins.bool
-    """Whether any pixel may be transparent."""
-    size_bytes: _builtins.int
-    """Of the file."""
-    sha256: _builtins.str
-    """Of the file, in hexadecimal."""
-    has_gps: _builtins.bool
-    """Whether it carries the place where it was taken."""
-    trailing_bytes: _builtins.int
-    """Bytes of the file that follow the end of the picture."""
-    def __init__(
-        self,
-        *,
-        format: _conversion_pb2.Format.ValueType = ...,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
-        frames: _builtins.int = ...,
-        has_alpha: _builtins.bool = ...,
-        size_bytes: _builtins.int = ...,
-        sha256: _builtins.str = ...,
-        has_gps: _builtins.bool = ...,
-        trailing_bytes: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "frames", b"frames", "has_alpha", b"has_alpha", "has_gps", b"has_gps", "height", b"height", "sha256", b"sha256", "size_bytes", b"size_bytes", "trailing_bytes", b"trailing_bytes", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SourceFacts: _TypeAlias = SourceFacts  # noqa: Y015
 
 @_typing.final
 class FindCommitRequest(_message.Message):
