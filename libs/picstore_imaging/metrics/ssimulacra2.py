@@ -132,7 +132,7 @@ _BIAS: Final = np.float32(0.0037930732552754493)
 
 _SIGMA: Final = 1.5
 _REACH: Final = 5
-_BLOCK: Final = 64
+_BLOCK: Final = 32
 """Rows or columns of one matrix product: more would multiply more zeros, fewer call more often."""
 
 
@@ -198,7 +198,7 @@ def _planes(pixels: Pixels) -> Iterator[tuple[int, _Channel, Plane]]:
 
 
 def _halved(light: Plane) -> Plane:
-    height, width, bands = light.shape
+    height, width = light.shape[:2]
     padded = np.pad(light, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     rows = padded[::2] + padded[1::2]
     return (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
