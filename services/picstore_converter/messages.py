@@ -86,7 +86,12 @@ def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, An
         "work_dir": str(source.parent),
         "limits": admitted.to_json(),
         "outputs": [
-            {"id": output.id, "spec": output.spec.to_json(), "after": output.better_id}
+            {
+                "id": output.id,
+                "spec": output.spec.to_json(),
+                "after": output.better_id,
+                "start_quality": output.start_quality,
+            }
             for output in claim.outputs
         ],
     }

@@ -271,7 +271,8 @@ async def of_generation(
             """
             SELECT o.id, o.generation, o.spec, o.state, o.reason, o.message, o.object_key, o.width,
                    o.height, o.size_bytes, o.sha256, o.encode_cpu_ms, o.ready_at,
-                   l.public_base_url
+                   (o.recipe ->> 'quality')::integer AS found_quality,
+                   (o.recipe ->> 'score')::float8 AS score, l.public_base_url
             FROM outputs o
             JOIN storage_locations l ON l.team_id = o.team_id AND l.id = o.location_id
             WHERE o.image_id = %s AND o.generation = %s
@@ -303,6 +304,8 @@ def _output(
     id: OutputId,
     generation: int,
     public_base_url: str,
+    found_quality: int | None,
+    score: float | None,
     **columns: Any,
 ) -> Output:
     file = StoredFile(**columns) if ready_at else None
@@ -316,4 +319,6 @@ def _output(
         file=file,
         url=public_url(public_base_url, file.object_key) if file and public_base_url else "",
         ready_time=ready_at,
+        found_quality=found_quality,
+        score=score,
     )
