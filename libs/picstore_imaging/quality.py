@@ -24,6 +24,9 @@ _DENSE_QUALITY: Final = {Format.JPEG: 66, Format.WEBP: 78, Format.AVIF: 54}
 """Equal to the eye in the same way, at JPEG 66 (72.3), with 65 to 72 % of the above's bytes: shown
 at half its size or less, an output hides the difference."""
 
+SCORED_PIXELS: Final = 2_000_000
+"""Of an output, at most, that are looked at when its quality is searched for."""
+
 DENSE_SHIFT: Final = 7.0
 """How much lower an output for a dense display aims: as much as its default quality scores less,
 7.4 points of SSIMULACRA2 for JPEG, 6.1 for WebP and 7.9 for AVIF."""

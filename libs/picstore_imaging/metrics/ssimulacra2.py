@@ -171,7 +171,7 @@ def _on_scale(total: float) -> float:
     total *= 0.9562382616834844
     bent = 2.326765642916932 * total - 0.020884521182843837 * total**2
     bent += 6.248496625763138e-05 * total**3
-    return float(100.0 - 10.0 * bent**0.6276336467831387) if bent > 0 else 100.0
+    return 100.0 - 10.0 * math.pow(bent, 0.6276336467831387) if bent > 0 else 100.0
 
 
 def _planes(pixels: Pixels) -> Iterator[tuple[int, _Channel, Plane]]:

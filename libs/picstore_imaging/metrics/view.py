@@ -18,10 +18,9 @@ import numpy as np
 import pyvips
 
 from picstore_imaging.metrics.ssimulacra2 import Pixels
+from picstore_imaging.quality import SCORED_PIXELS
 from picstore_imaging.samples import in_bytes
 
-MOST_PIXELS: Final = 2_000_000
-"""About 100 bytes are held for each while it is scored."""
 _TILE: Final = 512
 _BLACK, _WHITE = 0, 255
 
@@ -54,11 +53,13 @@ def _opaque(image: pyvips.Image) -> list[pyvips.Image]:
 
 def _sampled(image: pyvips.Image) -> pyvips.Image:
     width, height = image.width, image.height
-    if width * height <= MOST_PIXELS:
+    if width * height <= SCORED_PIXELS:
         return image
-    across = min(max(1, round((MOST_PIXELS * width / height) ** 0.5 / _TILE)), width // _TILE or 1)
+    across = min(
+        max(1, round((SCORED_PIXELS * width / height) ** 0.5 / _TILE)), width // _TILE or 1
+    )
     wide, tall = min(_TILE, width), min(_TILE, height)
-    down = max(1, min(MOST_PIXELS // (across * wide * tall), height // tall))
+    down = max(1, min(SCORED_PIXELS // (across * wide * tall), height // tall))
     return pyvips.Image.arrayjoin(
         [
             image.crop(
