@@ -55,11 +55,10 @@ def _sampled(image: pyvips.Image) -> pyvips.Image:
     width, height = image.width, image.height
     if width * height <= SCORED_PIXELS:
         return image
-    across = min(
-        max(1, round((SCORED_PIXELS * width / height) ** 0.5 / _TILE)), width // _TILE or 1
-    )
     wide, tall = min(_TILE, width), min(_TILE, height)
-    down = max(1, min(SCORED_PIXELS // (across * wide * tall), height // tall))
+    tiles = SCORED_PIXELS // (wide * tall)
+    across = min(max(1, round((tiles * width / height) ** 0.5)), tiles, width // wide)
+    down = min(tiles // across, height // tall)
     return pyvips.Image.arrayjoin(
         [
             image.crop(
