@@ -17,7 +17,7 @@ from picstore_imaging import vips
 from picstore_imaging.encoders import save
 from picstore_imaging.encoders.used import EncoderUsed
 from picstore_imaging.metrics.ssimulacra2 import Ssimulacra2
-from picstore_imaging.metrics.view import look_at
+from picstore_imaging.metrics.view import View, look_at
 from picstore_imaging.quality import AUTO_BOUNDS, usual_quality
 from picstore_imaging.rules import AutoQuality, Metric
 from picstore_imaging.search import find_quality
@@ -55,7 +55,8 @@ def save_as_good_as(
     wanted = spec.auto_quality
     assert wanted is not None  # whoever has a quality needs no search
     image = image.copy_memory()
-    scorer = _SCORERS[wanted.metric](look_at(image))
+    view = View(image)
+    scorer = _SCORERS[wanted.metric](view.of(image))
     lowest, highest = AUTO_BOUNDS[spec.format]
 
     def measure(quality: int) -> tuple[float, tuple[bytes, EncoderUsed]]:
@@ -63,7 +64,7 @@ def save_as_good_as(
         encoder = save(image, path, given)
         encoded = path.read_bytes()
         decoded = vips.open_encoded(encoded, spec.format)
-        return round(scorer.score(look_at(decoded)), _PLACES), (encoded, encoder)
+        return round(scorer.score(view.of(decoded)), _PLACES), (encoded, encoder)
 
     found = find_quality(
         measure,

@@ -12,6 +12,8 @@ good ones, whichever frame they are in.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -25,30 +27,58 @@ _TILE: Final = 512
 _BLACK, _WHITE = 0, 255
 
 
-def look_at(image: pyvips.Image) -> Pixels:
-    """Return the pixels to compare; images of one size give the same places.
+class View:
+    """What is looked at of an original, and at the same places and times of others.
 
-    `image` is in memory, and an animation a strip of frames with its `page-height`. Its numbers are
-    taken for sRGB, whichever profile it has: both sides have the same. Raises `pyvips.Error`.
+    Images are in memory, and an animation is a strip of frames with its `page-height`. Numbers are
+    taken for sRGB, whichever profile an image has: all of them have the same.
     """
-    frames = [_sampled(frame) for frame in _frames(image)]
-    seen = pyvips.Image.arrayjoin([on for frame in frames for on in _opaque(frame)], across=1)
-    pixels = np.frombuffer(seen.write_to_memory(), dtype=np.uint8)
-    return pixels.reshape(seen.height, seen.width, seen.bands)
+
+    def __init__(self, original: pyvips.Image) -> None:
+        """Choose by the original; raises `pyvips.Error`."""
+        self._has_alpha = original.hasalpha()
+        starts = _starts(original)
+        chosen = sorted({0, len(starts) // 2, len(starts) - 1})
+        self._moments = [starts[index] for index in chosen]
+
+    def of(self, image: pyvips.Image) -> Pixels:
+        """Return the pixels to compare of the original, or of another; raises `pyvips.Error`."""
+        frames = [_sampled(in_bytes(frame)) for frame in self._frames(image)]
+        seen = [opaque for frame in frames for opaque in self._opaque(frame)]
+        joined = pyvips.Image.arrayjoin(seen, across=1)
+        pixels = np.frombuffer(joined.write_to_memory(), dtype=np.uint8)
+        return pixels.reshape(joined.height, joined.width, joined.bands)
+
+    def _frames(self, image: pyvips.Image) -> list[pyvips.Image]:
+        # By time: an encoder makes one frame of several that are the same.
+        starts, height = _starts(image), image.get_page_height()
+        indexes = [bisect_right(starts, moment) - 1 for moment in self._moments]
+        return [image.crop(0, index * height, image.width, height) for index in indexes]
+
+    def _opaque(self, image: pyvips.Image) -> list[pyvips.Image]:
+        if self._has_alpha:
+            image = image if image.hasalpha() else image.addalpha()
+            return [_rgb(image.flatten(background=ground)) for ground in (_BLACK, _WHITE)]
+        # An encoder may write an alpha channel that hides nothing, but hardly does.
+        return [_rgb(image.flatten() if image.hasalpha() else image)]
 
 
-def _frames(image: pyvips.Image) -> list[pyvips.Image]:
-    height = image.get_page_height()
-    count = image.height // height
-    chosen = sorted({0, count // 2, count - 1})
-    return [image.crop(0, index * height, image.width, height) for index in chosen]
+def look_at(original: pyvips.Image) -> Pixels:
+    """Return what is looked at of a picture by itself; raises `pyvips.Error`."""
+    return View(original).of(original)
 
 
-def _opaque(image: pyvips.Image) -> list[pyvips.Image]:
-    image = in_bytes(image)
-    grounds = [_BLACK, _WHITE] if image.hasalpha() else [None]
-    on = [image if ground is None else image.flatten(background=ground) for ground in grounds]
-    return [one.colourspace("srgb") if one.bands < 3 else one for one in on]
+def _starts(image: pyvips.Image) -> list[int]:
+    """Say when each frame is first shown, in milliseconds; a still picture has one."""
+    count = image.height // image.get_page_height()
+    delays = list(image.get("delay")) if "delay" in image.get_fields() else []
+    shown = [max(delay, 1) for delay in delays[: count - 1]]
+    shown += [1] * (count - 1 - len(shown))
+    return list(accumulate(shown, initial=0))
+
+
+def _rgb(image: pyvips.Image) -> pyvips.Image:
+    return image.colourspace("srgb") if image.bands < 3 else image
 
 
 def _sampled(image: pyvips.Image) -> pyvips.Image:
