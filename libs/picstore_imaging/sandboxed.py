@@ -59,7 +59,8 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
 
     An output may say, as `after`, which other one is to be told of before it; and, as
-    `start_quality`, where the search for an automatic quality is to begin.
+    `start_quality`, where the search for an automatic quality is to begin. `only`, where it is
+    given, names those that are made; the others say no more than how far to decode.
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
     ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms` and a
@@ -88,7 +89,10 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
         }
     )
     starts = [output.get("start_quality") for output in request["outputs"]]
+    only = frozenset(request.get("only", ids))
     for index in pipeline.cheap_first(specs, decoded.frames, _after(request)):
+        if ids[index] not in only:
+            continue
         emit(
             _output(
                 decoded,

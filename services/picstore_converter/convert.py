@@ -144,7 +144,7 @@ class ConvertImage:
                     stat = await source_store.get_to_file(claim.source_key, source)
             except BlobNotFound:
                 raise SourceMissing from None
-            request = conversion_request(claim, source, size=stat.size)
+            request = conversion_request(claim.facts, claim.outputs, source, size=stat.size)
             await self._encode_and_store(claim, left, request, shared, private, output_store)
 
     async def _encode_and_store(

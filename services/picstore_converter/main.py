@@ -12,7 +12,7 @@ from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.model import Setup
-from picstore_converter.settings import ConversionSettings, ConverterSettings
+from picstore_converter.settings import ConverterSettings, limits_of
 from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_imaging.versions import installed
 from picstore_kit.blobs.ambient import AmbientCredentials
@@ -25,7 +25,6 @@ from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.peers import meet_peers
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.server import RPCServer
-from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory, temporary_directory
@@ -100,17 +99,6 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
     lifecycle.on_drain(worker.draining)
-
-
-def limits_of(settings: ConversionSettings) -> SandboxLimits:
-    """Return what one child may use."""
-    return SandboxLimits(
-        memory_bytes=settings.memory_bytes,
-        cpu_s=settings.cpu_s,
-        wall_s=settings.wall_s,
-        max_calls=settings.max_calls,
-        max_rss_bytes=settings.max_rss_bytes,
-    )
 
 
 def main() -> int:

@@ -41,7 +41,6 @@ def claim_from(message: job_pb2.Claim) -> Claim:
     Raises:
         LookupError, ValueError: It names a value that this converter does not know.
     """
-    facts = message.facts
     return Claim(
         job_id=JobId(message.job_id),
         attempt=message.attempt,
@@ -50,20 +49,14 @@ def claim_from(message: job_pb2.Claim) -> Claim:
         generation=message.generation,
         source_location=LocationId(message.originals_location_id),
         source_key=message.object_key,
-        facts=SourceFacts(
-            format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
-            width=facts.width,
-            height=facts.height,
-            has_alpha=facts.has_alpha,
-            frames=facts.frames,
-        ),
+        facts=facts_from(message.facts),
         outputs_location=LocationId(message.outputs_location_id),
         output_key_prefix=message.output_key_prefix,
         cache_control=message.cache_control,
         outputs=tuple(
             WantedOutput(
                 id=OutputId(wanted.output_id),
-                spec=_spec_from(wanted.spec),
+                spec=spec_from(wanted.spec),
                 better_id=OutputId(wanted.better_output_id) if wanted.better_output_id else None,
                 better_size_bytes=wanted.better_size_bytes,
                 skip_if_larger_percent=wanted.skip_if_larger_percent,
@@ -154,7 +147,23 @@ def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:
     )
 
 
-def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
+def facts_from(facts: conversion_pb2.SourceFacts) -> SourceFacts:
+    """Read what is known of an original.
+
+    Raises:
+        LookupError, ValueError: It names a format that this converter does not know.
+    """
+    return SourceFacts(
+        format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
+        width=facts.width,
+        height=facts.height,
+        has_alpha=facts.has_alpha,
+        frames=facts.frames,
+    )
+
+
+def spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
+    """Read what an output is to be; raises as `facts_from` does."""
     return OutputSpec(
         format=Format(_word(conversion_pb2.Format.Name(spec.format))),
         width=spec.width,

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from picstore_converter.model import (
-    Claim,
     EncodedOutput,
     FailedOutput,
     Placeholder,
     WantedOutput,
 )
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.limits import Limits
 from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason, Unavailable
@@ -69,9 +69,10 @@ class Totals:
 Message = EncodedOutput | FailedOutput | Placeholder | Totals
 
 
-def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, Any]:
-    """Ask for everything that the claim still wants of the file `source` of `size` bytes."""
-    facts = claim.facts
+def conversion_request(
+    facts: SourceFacts, outputs: Iterable[WantedOutput], source: Path, *, size: int
+) -> dict[str, Any]:
+    """Ask for outputs of the file `source` of `size` bytes, of which the facts are known."""
     # What was admitted when it was uploaded is converted; what is now larger is something else.
     admitted = Limits(
         bytes=size,
@@ -92,7 +93,7 @@ def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, An
                 "after": output.better_id,
                 "start_quality": output.start_quality,
             }
-            for output in claim.outputs
+            for output in outputs
         ],
     }
 

@@ -158,15 +158,20 @@ def verdict_of(
         message=error.message,
         retryable=not at_fault and error.reason not in _GONE,
         crash=(
-            Crash(death=_death_of(error), output_ids=tuple(owed), setup=setup)
-            if setup is not None and error.reason in _CHILD_DIED
+            Crash(death=death, output_ids=tuple(owed), setup=setup)
+            if setup is not None and (death := death_of(error)) is not None
             else None
         ),
     )
 
 
-def _death_of(error: PicstoreError) -> Death:
-    """Return what is known of a child's end; one that merely misbehaved is ended, too."""
+def death_of(error: PicstoreError) -> Death | None:
+    """Return what is known of a child's end; one that merely misbehaved is ended, too.
+
+    None where the child was not the reason.
+    """
+    if error.reason not in _CHILD_DIED:
+        return None
     if isinstance(error, ChildDied):
         return error.death
     return Death(limit="memory" if error.reason is Reason.CHILD_MEMORY else "")

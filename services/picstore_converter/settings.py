@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.bus.lanes import Lane
+from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.settings import (
     EgressSettings,
     NATSSettings,
@@ -68,3 +69,14 @@ class ConverterSettings(ServiceSettings):
             return lanes
         # As a person writes them, or as `--print-settings` does.
         return json.loads(lanes) if lanes.startswith("[") else tuple(lanes.split(","))
+
+
+def limits_of(settings: ConversionSettings) -> SandboxLimits:
+    """Return what one child may use."""
+    return SandboxLimits(
+        memory_bytes=settings.memory_bytes,
+        cpu_s=settings.cpu_s,
+        wall_s=settings.wall_s,
+        max_calls=settings.max_calls,
+        max_rss_bytes=settings.max_rss_bytes,
+    )

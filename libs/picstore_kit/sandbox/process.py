@@ -230,6 +230,7 @@ class Child:
         self._peak_rss_bytes = 0
         with suppress(OSError):
             Path(f"/proc/{self.pid}/clear_refs").write_text(_FORGET_PEAK)
+        self._see_peak()
 
     def _see_peak(self) -> None:
         with suppress(OSError):

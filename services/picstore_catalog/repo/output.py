@@ -266,7 +266,7 @@ async def of_generation(
 
     The caller has fetched the picture, and so checked the permission, in this transaction.
     """
-    async with conn.cursor(row_factory=kwargs_row(_output)) as cursor:
+    async with conn.cursor(row_factory=kwargs_row(output_of)) as cursor:
         await cursor.execute(
             """
             SELECT o.id, o.generation, o.spec, o.state, o.reason, o.message, o.object_key, o.width,
@@ -294,7 +294,7 @@ async def _refuse_stranger(
     return False
 
 
-def _output(
+def output_of(
     *,
     spec: Mapping[str, Any],
     state: str,
@@ -308,6 +308,7 @@ def _output(
     score: float | None,
     **columns: Any,
 ) -> Output:
+    """Make an output of its columns and those of its location; `recipe` may be among them."""
     file = StoredFile(**columns) if ready_at else None
     return Output(
         id=id,

@@ -10,9 +10,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from picstore_catalog.model.child_death import ChildDeath, CrashReport
 from picstore_catalog.model.found_quality import start_quality
 from picstore_catalog.model.image import Placeholder
-from picstore_catalog.model.job import FINISHED, REPLACED, Failure, Job, JobState, check_attempt
+from picstore_catalog.model.job import (
+    CHILD_DEATHS,
+    FINISHED,
+    REPLACED,
+    Failure,
+    Job,
+    JobState,
+    check_attempt,
+)
 from picstore_catalog.model.job import claim as claimed
 from picstore_catalog.model.job import extend as extended
 from picstore_catalog.model.job import fail as failed
@@ -107,9 +116,11 @@ async def fail_job(
     failure: Failure,
     retryable: bool,
     jitter: float,
+    crash: CrashReport | None = None,
 ) -> datetime | None:
     """End an attempt that could not finish; return when the next begins, None if there is none.
 
+    `crash` is what is known of a child that died of it, and kept with the job.
     Repeating the call changes nothing.
 
     Raises:
@@ -124,6 +135,16 @@ async def fail_job(
         now = await jobs.clock(transaction)
         job = failed(job, failure, retryable=retryable, now=now, jitter=jitter)
         await jobs.save(transaction, job)
+        if crash is not None and failure.reason in CHILD_DEATHS:
+            death = ChildDeath(
+                attempt=attempt,
+                time=now,
+                worker=job.worker,
+                reason=failure.reason,
+                message=failure.message,
+                report=crash,
+            )
+            await jobs.add_death(transaction, job.id, death)
         if job.state is JobState.FAILED:
             await give_up(transaction, job)
             return None

@@ -84,6 +84,16 @@ async def _get_picture(world: World, team: Team) -> Message:
     return image_pb2.GetPictureRequest(image_id=team.image_id)
 
 
+@row(f"{CATALOG}ImageService.ExplainImage", Bound.PROJECT)
+async def _explain_image(world: World, team: Team) -> Message:
+    return image_pb2.ExplainImageRequest(image_id=team.image_id)
+
+
+@row(f"{CATALOG}ImageService.SignOriginal", Bound.PROJECT)
+async def _sign_original(world: World, team: Team) -> Message:
+    return image_pb2.SignOriginalRequest(image_id=team.image_id)
+
+
 @row(f"{CATALOG}ImageService.WatchImage", Bound.PROJECT)
 async def _watch_image(world: World, team: Team) -> Message:
     return image_pb2.WatchImageRequest(image_id=team.image_id)

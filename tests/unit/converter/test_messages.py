@@ -179,7 +179,7 @@ def test_no_answer_breaks_the_parent(start: dict[str, Any], changes: dict[str, A
 
 
 def test_the_child_may_decode_what_was_admitted_and_nothing_larger() -> None:
-    request = conversion_request(CLAIM, DIRECTORY / "source", size=999)
+    request = conversion_request(CLAIM.facts, CLAIM.outputs, DIRECTORY / "source", size=999)
     limits = Limits.from_json(request["limits"])
     assert (limits.bytes, limits.pixels, limits.pixels_whole_decode) == (999, 80_000, 80_000)
     assert (limits.side, limits.frames) == (400, 1)
