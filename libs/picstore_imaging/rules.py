@@ -141,8 +141,9 @@ class AutoQuality:
     """No higher one is; an output that needs one is made with this. None for the default."""
 
     def to_json(self) -> dict[str, Any]:
-        """Only what is given."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Only what is given; 80 and 80.0 are the same."""
+        fields = asdict(self) | {"target": float(self.target)}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> AutoQuality:
