@@ -76,7 +76,9 @@ def test_outputs_look_as_good_as_the_profile_asks_and_say_so(
         pixels = decoded(httpx.get(output.url).content)
         assert similarity(pixels, reference(original, output.width, output.height)) > 0.85
     with stack.http() as http:
-        (explained,) = http.get(f"/api/v1/images/{image.id}:explain").json()["generations"]
+        answer = http.get(f"/api/v1/images/{image.id}:explain")
+    assert answer.status_code == 200, answer.text
+    (explained,) = answer.json()["generations"]
     for made in explained["outputs"]:
         assert made["recipe"]["metric"] == "ssimulacra2"
         assert made["recipe"]["score"] == pytest.approx(made["output"]["score"])

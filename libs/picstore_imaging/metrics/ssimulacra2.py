@@ -236,7 +236,7 @@ def _pooled(compared: Plane, norm: _Norm) -> float:
     if norm is _Norm.MEAN:
         return float(compared.mean())
     squares = compared * compared
-    return float(np.vdot(squares, squares) / squares.size) ** 0.25
+    return math.pow(float(np.vdot(squares, squares)) / squares.size, 0.25)
 
 
 def _blurred(planes: Plane) -> Plane:

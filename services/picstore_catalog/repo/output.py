@@ -16,6 +16,7 @@ from picstore_catalog.model.job import REPLACED, Failure
 from picstore_catalog.model.output import Output, OutputState, StoredFile, Useless
 from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.blobs.keys import public_url
 from picstore_kit.errors import InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
@@ -304,12 +305,15 @@ def output_of(
     id: OutputId,
     generation: int,
     public_base_url: str,
-    found_quality: int | None,
-    score: float | None,
+    found_quality: int | None = None,
+    score: float | None = None,
+    recipe: Recipe | None = None,
     **columns: Any,
 ) -> Output:
     """Make an output of its columns and those of its location; `recipe` may be among them."""
-    file = StoredFile(**columns) if ready_at else None
+    file = StoredFile(**columns, recipe=recipe) if ready_at else None
+    if recipe is not None:
+        found_quality, score = recipe.quality, recipe.score
     return Output(
         id=id,
         generation=generation,

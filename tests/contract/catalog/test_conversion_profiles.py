@@ -194,6 +194,7 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
         "conversion_profile.sizes[1].densities[0].ratio",
         "conversion_profile.background",
         "conversion_profile.formats[1].options.near_lossless",
+        "conversion_profile.formats[1].auto_quality",
         "conversion_profile.formats[1].auto_quality.metric",
         "conversion_profile.formats[1].auto_quality.target",
         "conversion_profile.metadata",
