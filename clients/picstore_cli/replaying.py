@@ -201,7 +201,12 @@ async def replay_jobs(
             source,
             facts,
             [
-                WantedOutput(id=output_id, spec=mapping.spec_from(one.output.spec))
+                WantedOutput(
+                    id=output_id,
+                    spec=mapping.spec_from(one.output.spec),
+                    # A search that begins at what it came to comes to it again.
+                    start_quality=one.recipe.quality or None,
+                )
                 for output_id, one in explained.items()
             ],
             only=wanted,

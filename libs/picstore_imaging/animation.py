@@ -73,12 +73,22 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
     return Film(frames=frames, delays_ms=delays, loop=loop, steps=steps)
 
 
-def make(film: Film, whole: Size, spec: OutputSpec, path: Path, blocks: Blocks) -> OutputContext:
+def make(
+    film: Film,
+    whole: Size,
+    spec: OutputSpec,
+    path: Path,
+    blocks: Blocks,
+    *,
+    start_quality: int | None = None,
+) -> OutputContext:
     """Make one output that moves, each frame scaled to `whole`, and return what was done to one.
 
     Raises `ENCODE_FAILED`.
     """
-    context = OutputContext(spec=spec, path=path, image=None, blocks=blocks)
+    context = OutputContext(
+        spec=spec, path=path, image=None, blocks=blocks, start_quality=start_quality
+    )
     fitted = []
     with vips.encode_failed_on_error():
         for frame in film.frames:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyvips
 
 from picstore_imaging.blocks import NO_BLOCKS, Blocks
+from picstore_imaging.encoders.automatic import Sought
 from picstore_imaging.encoders.used import EncoderUsed
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
@@ -61,3 +62,7 @@ class OutputContext:
     """What the steps did, for the recipe."""
     encoder: EncoderUsed | None = None
     """Set by the last step."""
+    start_quality: int | None = None
+    """Where the search for an automatic quality begins; None where nothing is known."""
+    sought: Sought | None = None
+    """Set by the last step where the quality was searched for."""

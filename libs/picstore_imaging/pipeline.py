@@ -6,7 +6,7 @@ Two lists of steps say all: what is done once to the source, and what is done to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -109,17 +109,30 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
     return Decoded(ladder=ladder, film=film, blocks=context.blocks, steps=tuple(context.done))
 
 
-def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> Recipe:
+def make(
+    decoded: Decoded,
+    source: Size,
+    spec: OutputSpec,
+    path: Path,
+    *,
+    start_quality: int | None = None,
+) -> Recipe:
     """Make one output, write it to `path` and say how, but not what it cost.
 
-    Raises `ENCODE_FAILED`.
+    Where its quality is searched for, that begins at `start_quality`. Raises `ENCODE_FAILED`.
     """
     whole = whole_size(spec, source)
     if decoded.film is not None and spec.format.moves:
-        made = animation.make(decoded.film, whole, spec, path, decoded.blocks)
+        made = animation.make(
+            decoded.film, whole, spec, path, decoded.blocks, start_quality=start_quality
+        )
         return recipe_of(made, decoded.film.steps)
     context = OutputContext(
-        spec=spec, path=path, image=decoded.ladder.rung(whole), blocks=decoded.blocks
+        spec=spec,
+        path=path,
+        image=decoded.ladder.rung(whole),
+        blocks=decoded.blocks,
+        start_quality=start_quality,
     )
     for step in OUTPUT_STEPS:
         step(context)
@@ -130,12 +143,21 @@ def recipe_of(made: OutputContext, before: Sequence[str]) -> Recipe:
     """Return the recipe of an output that is written; `before` is what was done to its source."""
     assert made.encoder is not None  # the last step has run
     steps = (*before, *made.done)[:MAX_STEPS]
-    return Recipe(
+    recipe = Recipe(
         steps=tuple(printable(step, MAX_STEP) for step in steps),
         encoder=printable(made.encoder.name),
         encoder_version=printable(made.encoder.version),
         quality=made.spec.quality,
         effort=made.spec.effort,
+    )
+    if (sought := made.sought) is None:
+        return recipe
+    return replace(
+        recipe,
+        quality=sought.quality,
+        metric=sought.metric.value,
+        score=sought.score,
+        encodes=sought.encodes,
     )
 
 

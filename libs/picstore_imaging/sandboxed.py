@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from picstore_imaging import heic, pipeline, vips
-from picstore_imaging.encoders import svt
+from picstore_imaging.encoders import automatic, svt
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
@@ -35,6 +35,7 @@ def warm() -> None:
     vips.configure()
     vips.exercise()
     svt.exercise()
+    automatic.exercise()
     heic.configure()
 
 
@@ -57,7 +58,8 @@ def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
 def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
 
-    An output may say, as `after`, which other one is to be told of before it. `only`, where it is
+    An output may say, as `after`, which other one is to be told of before it; and, as
+    `start_quality`, where the search for an automatic quality is to begin. `only`, where it is
     given, names those that are made; the others say no more than how far to decode.
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
@@ -86,10 +88,22 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             "preview": shown.preview,
         }
     )
+    starts = [output.get("start_quality") for output in request["outputs"]]
     only = frozenset(request.get("only", ids))
     for index in pipeline.cheap_first(specs, decoded.frames, _after(request)):
-        if ids[index] in only:
-            emit(_output(decoded, source, ids[index], specs[index], work_dir, decode_cpu_ms))
+        if ids[index] not in only:
+            continue
+        emit(
+            _output(
+                decoded,
+                source,
+                ids[index],
+                specs[index],
+                work_dir,
+                decode_cpu_ms=decode_cpu_ms,
+                start_quality=starts[index],
+            )
+        )
     return {
         "decode_ms": decode_ms,
         "wall_ms": clock.wall_ms(),
@@ -105,13 +119,15 @@ def _output(
     output_id: str,
     spec: OutputSpec,
     work_dir: Path,
+    *,
     decode_cpu_ms: float,
+    start_quality: int | None,
 ) -> dict[str, Any]:
     """Make one output; that it failed is an event as well, for the others may succeed."""
     clock = _Clock()
     path = work_dir / f"{output_id}.{spec.format.extension}"
     try:
-        recipe = pipeline.make(decoded, source, spec, path)
+        recipe = pipeline.make(decoded, source, spec, path, start_quality=start_quality)
     except PicstoreError as error:
         return {
             "event": "output_failed",

@@ -20,7 +20,15 @@ from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
 from picstore_imaging.recipe import Recipe
-from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
+from picstore_imaging.rules import (
+    AutoQuality,
+    Chroma,
+    EncoderOptions,
+    Fit,
+    Gravity,
+    MetadataPolicy,
+    Metric,
+)
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
 
 _MAX_PRINTED: Final = 2000
@@ -52,6 +60,7 @@ def claim_from(message: job_pb2.Claim) -> Claim:
                 better_id=OutputId(wanted.better_output_id) if wanted.better_output_id else None,
                 better_size_bytes=wanted.better_size_bytes,
                 skip_if_larger_percent=wanted.skip_if_larger_percent,
+                start_quality=wanted.start_quality or None,
             )
             for wanted in message.outputs
         ),
@@ -173,6 +182,18 @@ def spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
         metadata=_metadata_from(spec.metadata),
         keep_gps=spec.keep_gps,
         wide_gamut=spec.colour == conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
+        auto_quality=(
+            _auto_quality_from(spec.auto_quality) if spec.HasField("auto_quality") else None
+        ),
+    )
+
+
+def _auto_quality_from(message: conversion_pb2.AutoQuality) -> AutoQuality:
+    return AutoQuality(
+        metric=Metric(_word(conversion_pb2.Metric.Name(message.metric))),
+        target=message.target,
+        min_quality=message.min_quality if message.HasField("min_quality") else None,
+        max_quality=message.max_quality if message.HasField("max_quality") else None,
     )
 
 

@@ -87,7 +87,12 @@ def conversion_request(
         "work_dir": str(source.parent),
         "limits": admitted.to_json(),
         "outputs": [
-            {"id": output.id, "spec": output.spec.to_json(), "after": output.better_id}
+            {
+                "id": output.id,
+                "spec": output.spec.to_json(),
+                "after": output.better_id,
+                "start_quality": output.start_quality,
+            }
             for output in outputs
         ],
     }

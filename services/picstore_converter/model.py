@@ -27,6 +27,8 @@ class WantedOutput:
     better_size_bytes: int = 0
     """Where an earlier attempt made the better one; 0 otherwise."""
     skip_if_larger_percent: int = 0
+    start_quality: int | None = None
+    """Where the search for an automatic quality begins; None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.scratch import temporary_directory
 
-NEEDS: Final = ("pyvips", "pillow_avif", "pi_heif")
+NEEDS: Final = ("pyvips", "numpy", "pillow_avif", "pi_heif")
 """Packages without which no child starts; the extra `converter` brings them."""
 
 

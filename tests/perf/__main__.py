@@ -15,7 +15,7 @@ from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
 from tests.perf import bus, catalog, ingest, overhead, upload
 from tests.perf.figures import UnreadableFigures, add_figures
-from tests.perf.imaging import avif, ladder
+from tests.perf.imaging import autoq, avif, ladder
 from tests.perf.photos import VARIABLE, NoPhotos
 from tests.perf.tables import cores, load, show
 
@@ -34,6 +34,7 @@ class Group:
 GROUPS: Final = {
     "imaging": Group(summary="CPU time of the ladder beside the naive way", run=ladder.run),
     "avif": Group(summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run),
+    "autoq": Group(summary="automatic quality: encodes, off target, bytes, CPU", run=autoq.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
     "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
     "ingest": Group(

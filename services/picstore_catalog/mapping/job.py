@@ -50,6 +50,7 @@ def claim_message(claim: Claim) -> job_pb2.Claim:
                 better_output_id=wanted.better_id or "",
                 better_size_bytes=wanted.better_size_bytes,
                 skip_if_larger_percent=wanted.skip_if_larger_percent,
+                start_quality=wanted.start_quality or 0,
             )
             for wanted in claim.outputs
         ],

@@ -56,6 +56,10 @@ class Output:
     url: str
     """Where everybody can load it; empty while it is not READY, and where nothing is public."""
     ready_time: datetime | None
+    found_quality: int | None = None
+    """What its recipe says that it was encoded with; None while it is not READY."""
+    score: float | None = None
+    """Where its quality was searched for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

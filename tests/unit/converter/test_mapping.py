@@ -14,7 +14,14 @@ from picstore_converter.mapping import claim_from
 from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
-from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
+from picstore_imaging.rules import (
+    AutoQuality,
+    Chroma,
+    EncoderOptions,
+    Fit,
+    Gravity,
+    MetadataPolicy,
+)
 from tests.unit.converter.claims import spec
 
 FACTS = conversion_pb2.SourceFacts(format=conversion_pb2.FORMAT_JPEG, width=1, height=1, frames=1)
@@ -49,6 +56,8 @@ def sent(planned: OutputSpec) -> OutputSpec:
         {"metadata": MetadataPolicy.KEEP_ALL, "keep_gps": True},
         {"metadata": MetadataPolicy.KEEP_COPYRIGHT},
         {"wide_gamut": True},
+        {"quality": None, "auto_quality": AutoQuality(target=77.5)},
+        {"quality": None, "auto_quality": AutoQuality(target=80, min_quality=1, max_quality=99)},
         {"background": "#a0b1c2"},
     ],
 )
@@ -56,6 +65,15 @@ def test_every_field_of_a_spec_arrives(change: dict[str, Any]) -> None:
     planned = replace(spec(100), **change)
     assert sent(planned) == planned
     assert sent(planned).digest() == planned.digest()
+
+
+@pytest.mark.parametrize(("told", "start"), [(0, None), (71, 71)])
+def test_a_search_begins_where_the_catalog_says(told: int, start: int | None) -> None:
+    wanted = job_pb2.WantedOutput(
+        output_id="out_1", spec=spec_message(spec(100)), start_quality=told
+    )
+    (output,) = claim_from(job_pb2.Claim(facts=FACTS, outputs=[wanted])).outputs
+    assert output.start_quality == start
 
 
 def test_a_spec_of_a_catalog_that_knows_no_policies_is_as_it_was() -> None:

@@ -278,6 +278,73 @@ WHEN_ONLY_UPSIZE: When.ValueType  # 3
 """Only where the picture is smaller than the size."""
 Global___When: _TypeAlias = When  # noqa: Y015
 
+class _Metric:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MetricEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Metric.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    METRIC_UNSPECIFIED: _Metric.ValueType  # 0
+    """Same as METRIC_SSIMULACRA2."""
+    METRIC_SSIMULACRA2: _Metric.ValueType  # 1
+    """SSIMULACRA2: 100 for the same; 90 is not to be told apart, 80 hardly, 70 is good."""
+
+class Metric(_Metric, metaclass=_MetricEnumTypeWrapper):
+    """How likeness to the original is measured."""
+
+METRIC_UNSPECIFIED: Metric.ValueType  # 0
+"""Same as METRIC_SSIMULACRA2."""
+METRIC_SSIMULACRA2: Metric.ValueType  # 1
+"""SSIMULACRA2: 100 for the same; 90 is not to be told apart, 80 hardly, 70 is good."""
+Global___Metric: _TypeAlias = Metric  # noqa: Y015
+
+@_typing.final
+class AutoQuality(_message.Message):
+    """Says that the quality of each output is searched for: the smallest one that looks as good as is
+    wanted beside the pixels that the encoder was given. Some outputs are encoded several times.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    MIN_QUALITY_FIELD_NUMBER: _builtins.int
+    MAX_QUALITY_FIELD_NUMBER: _builtins.int
+    metric: Global___Metric.ValueType
+    """What measures it."""
+    target: _builtins.float
+    """What an output is to score, 30 to 95; half a point less will do. Outputs for dense displays,
+    from 1.5 on, aim 7 points lower.
+    """
+    min_quality: _builtins.int
+    """No lower quality is tried: 1–99 on the encoder's own scale; absent for the format's default."""
+    max_quality: _builtins.int
+    """No higher quality is tried; an output that needs a higher one is made with this. 1–99 on the
+    encoder's own scale; absent for the format's default.
+    """
+    def __init__(
+        self,
+        *,
+        metric: Global___Metric.ValueType = ...,
+        target: _builtins.float = ...,
+        min_quality: _builtins.int | None = ...,
+        max_quality: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality", "_min_quality", b"_min_quality", "max_quality", b"max_quality", "min_quality", b"min_quality"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality", "_min_quality", b"_min_quality", "max_quality", b"max_quality", "metric", b"metric", "min_quality", b"min_quality", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_quality: _TypeAlias = _typing.Literal["max_quality"]  # noqa: Y015
+    _WhichOneofArgType__max_quality: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality"]  # noqa: Y015
+    _WhichOneofReturnType__min_quality: _TypeAlias = _typing.Literal["min_quality"]  # noqa: Y015
+    _WhichOneofArgType__min_quality: _TypeAlias = _typing.Literal["_min_quality", b"_min_quality"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_quality) -> _WhichOneofReturnType__max_quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_quality) -> _WhichOneofReturnType__min_quality | None: ...
+
+Global___AutoQuality: _TypeAlias = AutoQuality  # noqa: Y015
+
 @_typing.final
 class FormatRule(_message.Message):
     """One format of a profile."""
@@ -291,6 +358,7 @@ class FormatRule(_message.Message):
     ONLY_FROM_FIELD_NUMBER: _builtins.int
     NOT_FROM_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    AUTO_QUALITY_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     quality: _builtins.int
@@ -311,6 +379,12 @@ class FormatRule(_message.Message):
     def options(self) -> Global___EncoderOptions:
         """What the encoder is to do besides; none beside `lossless`."""
 
+    @_builtins.property
+    def auto_quality(self) -> Global___AutoQuality:
+        """JPEG, WebP and AVIF: search for the quality of each output; in place of `quality`, `lossless` and
+        `near_lossless`. A density with a quality has that.
+        """
+
     def __init__(
         self,
         *,
@@ -321,10 +395,11 @@ class FormatRule(_message.Message):
         only_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
         not_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
         options: Global___EncoderOptions | None = ...,
+        auto_quality: Global___AutoQuality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "options", b"options", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "auto_quality", b"auto_quality", "effort", b"effort", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "options", b"options", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "auto_quality", b"auto_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__effort: _TypeAlias = _typing.Literal["effort"]  # noqa: Y015
     _WhichOneofArgType__effort: _TypeAlias = _typing.Literal["_effort", b"_effort"]  # noqa: Y015
@@ -549,6 +624,7 @@ class OutputSpec(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     KEEP_GPS_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
+    AUTO_QUALITY_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     width: _builtins.int
@@ -562,7 +638,7 @@ class OutputSpec(_message.Message):
     density: _builtins.float
     """Device pixels per CSS pixel."""
     quality: _builtins.int
-    """On the encoder's own scale; 0 where the format has none."""
+    """On the encoder's own scale; 0 where the format has none, and where it is searched for."""
     lossless: _builtins.bool
     """Keep every pixel value."""
     effort: _builtins.int
@@ -587,6 +663,10 @@ class OutputSpec(_message.Message):
         had no focal point when it was uploaded, or it plays no part.
         """
 
+    @_builtins.property
+    def auto_quality(self) -> Global___AutoQuality:
+        """What its quality is searched by, with its bounds; absent where it is given."""
+
     def __init__(
         self,
         *,
@@ -605,10 +685,11 @@ class OutputSpec(_message.Message):
         metadata: Global___MetadataPolicy.ValueType = ...,
         keep_gps: _builtins.bool = ...,
         colour: Global___ColourPolicy.ValueType = ...,
+        auto_quality: Global___AutoQuality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

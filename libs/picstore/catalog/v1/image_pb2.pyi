@@ -384,6 +384,8 @@ class Output(_message.Message):
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     ENCODE_CPU_MS_FIELD_NUMBER: _builtins.int
     READY_TIME_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `out_…`."""
     generation: _builtins.int
@@ -410,6 +412,14 @@ class Output(_message.Message):
     """Such as `image/avif`."""
     encode_cpu_ms: _builtins.int
     """The CPU time that the encoder took, in milliseconds."""
+    quality: _builtins.int
+    """What it was encoded with, on the encoder's own scale: as the spec says, or what was found where
+    the quality was searched for. Absent where the format has none, and while it is not ready.
+    """
+    score: _builtins.float
+    """What it scores by the metric of the spec's `auto_quality`; absent where none was measured. Less
+    than is wanted where the highest quality allowed gives no more.
+    """
     @_builtins.property
     def spec(self) -> _conversion_pb2.OutputSpec:
         """What it was to be."""
@@ -436,12 +446,21 @@ class Output(_message.Message):
         mime_type: _builtins.str = ...,
         encode_cpu_ms: _builtins.int = ...,
         ready_time: _timestamp_pb2.Timestamp | None = ...,
+        quality: _builtins.int | None = ...,
+        score: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ready_time", b"ready_time", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "quality", b"quality", "ready_time", b"ready_time", "score", b"score", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "generation", b"generation", "height", b"height", "id", b"id", "message", b"message", "mime_type", b"mime_type", "object_key", b"object_key", "ready_time", b"ready_time", "reason", b"reason", "sha256", b"sha256", "size_bytes", b"size_bytes", "spec", b"spec", "state", b"state", "url", b"url", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "encode_cpu_ms", b"encode_cpu_ms", "generation", b"generation", "height", b"height", "id", b"id", "message", b"message", "mime_type", b"mime_type", "object_key", b"object_key", "quality", b"quality", "ready_time", b"ready_time", "reason", b"reason", "score", b"score", "sha256", b"sha256", "size_bytes", b"size_bytes", "spec", b"spec", "state", b"state", "url", b"url", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Output: _TypeAlias = Output  # noqa: Y015
 

@@ -212,6 +212,7 @@ class WantedOutput(_message.Message):
     BETTER_OUTPUT_ID_FIELD_NUMBER: _builtins.int
     BETTER_SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
+    START_QUALITY_FIELD_NUMBER: _builtins.int
     output_id: _builtins.str
     """The output."""
     better_output_id: _builtins.str
@@ -220,6 +221,10 @@ class WantedOutput(_message.Message):
     """Of the better one, or of what is better than that if that is not kept; 0 while it is not made."""
     skip_if_larger_percent: _builtins.int
     """How much larger it may be, in percent."""
+    start_quality: _builtins.int
+    """Where the search for an automatic quality is to begin: what was found for one like it; 0 where
+    nothing is known.
+    """
     @_builtins.property
     def spec(self) -> _conversion_pb2.OutputSpec:
         """What it is to be."""
@@ -232,10 +237,11 @@ class WantedOutput(_message.Message):
         better_output_id: _builtins.str = ...,
         better_size_bytes: _builtins.int = ...,
         skip_if_larger_percent: _builtins.int = ...,
+        start_quality: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_output_id", b"better_output_id", "better_size_bytes", b"better_size_bytes", "output_id", b"output_id", "skip_if_larger_percent", b"skip_if_larger_percent", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_output_id", b"better_output_id", "better_size_bytes", b"better_size_bytes", "output_id", b"output_id", "skip_if_larger_percent", b"skip_if_larger_percent", "spec", b"spec", "start_quality", b"start_quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
