@@ -65,7 +65,7 @@ def _raise(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
 
 def _open_many(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     """Open files until no more are to be had, and say how many there were at once."""
-    held = []
+    held: list[int] = []
     try:
         while len(held) < 10_000:
             held.append(os.open("/dev/null", os.O_RDONLY))
