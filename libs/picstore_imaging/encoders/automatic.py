@@ -7,6 +7,7 @@ those that libvips decodes of its file.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,6 @@ import pyvips
 from picstore_imaging import vips
 from picstore_imaging.encoders import save
 from picstore_imaging.encoders.used import EncoderUsed
-from picstore_imaging.metrics.ssimulacra2 import Ssimulacra2
-from picstore_imaging.metrics.view import View, look_at
 from picstore_imaging.quality import AUTO_BOUNDS, usual_quality
 from picstore_imaging.rules import AutoQuality, Metric
 from picstore_imaging.search import find_quality
@@ -28,8 +27,6 @@ TOLERANCE: Final = 0.5
 
 _PLACES: Final = 2
 """Decimals of a score; the third differs between machines."""
-
-_SCORERS: Final = {Metric.SSIMULACRA2: Ssimulacra2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +52,7 @@ def save_as_good_as(
     wanted = spec.auto_quality
     assert wanted is not None  # whoever has a quality needs no search
     image = image.copy_memory()
-    view = View(image)
-    scorer = _SCORERS[wanted.metric](view.of(image))
+    score_of = _judge(wanted.metric, image)
     lowest, highest = AUTO_BOUNDS[spec.format]
 
     def measure(quality: int) -> tuple[float, tuple[bytes, EncoderUsed]]:
@@ -64,7 +60,7 @@ def save_as_good_as(
         encoder = save(image, path, given)
         encoded = path.read_bytes()
         decoded = vips.open_encoded(encoded, spec.format)
-        return round(scorer.score(view.of(decoded)), _PLACES), (encoded, encoder)
+        return round(score_of(decoded), _PLACES), (encoded, encoder)
 
     found = find_quality(
         measure,
@@ -94,8 +90,22 @@ def _told(wanted: AutoQuality, quality: int, score: float, encodes: int, *, reac
     )
 
 
+def _judge(metric: Metric, original: pyvips.Image) -> Callable[[pyvips.Image], float]:
+    """Return what scores others beside an original.
+
+    NumPy, 14 MB of it, is loaded only here: what reads a header needs none.
+    """
+    from picstore_imaging.metrics.ssimulacra2 import Ssimulacra2
+    from picstore_imaging.metrics.view import View
+
+    view = View(original)
+    match metric:
+        case Metric.SSIMULACRA2:
+            scorer = Ssimulacra2(view.of(original))
+    return lambda image: scorer.score(view.of(image))
+
+
 def exercise() -> None:
     """Score a small picture, so that all that is loaded late is loaded."""
     picture = pyvips.Image.black(16, 16, bands=3).copy(interpretation="srgb")
-    pixels = look_at(picture)
-    Ssimulacra2(pixels).score(pixels)
+    _judge(Metric.SSIMULACRA2, picture)(picture)
