@@ -82,8 +82,8 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
     """
     source = Size(probe.width, probe.height)
     animated = probe.facts().animated
-    moving = {whole_size(spec, source) for spec in specs if animated and spec.format.moves}
-    still = {whole_size(spec, source) for spec in specs if not (animated and spec.format.moves)} | {
+    moving = {whole_size(spec, source) for spec in specs if animated and spec.moves}
+    still = {whole_size(spec, source) for spec in specs if not (animated and spec.moves)} | {
         placeholder_size(source)
     }
     drawn = probe.format is SourceFormat.SVG
@@ -109,7 +109,7 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
 def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
     """Make one output and write it to `path`; raises `ENCODE_FAILED`."""
     whole = whole_size(spec, source)
-    if decoded.film is not None and spec.format.moves:
+    if decoded.film is not None and spec.moves:
         animation.make(decoded.film, whole, spec, path, decoded.blocks)
         return
     context = OutputContext(

@@ -58,7 +58,7 @@ class PlannedOutput:
     """Index into `Profile.formats`."""
     skipped: Reason | None = None
     """Why it is not made: `CONDITION_NOT_MET`, `WOULD_ENLARGE`, `WOULD_REDUCE`, `LIMIT_SIDE`,
-    `LIMIT_PIXELS`, `SAME_AS_ANOTHER`."""
+    `LIMIT_PIXELS`, `WOULD_FREEZE`, `SAME_AS_ANOTHER`."""
     same_as: int | None = None
     """With `SAME_AS_ANOTHER`: the index, in the plan, of the output that stands for this one."""
     better: int | None = None
@@ -85,6 +85,8 @@ def plan_outputs(
         spec = _spec(profile, cell, source, target, focal_point)
         rule_key = (cell.size_rule, cell.format_rule, target.size)
         skipped = _obstacle(cell, source, target)
+        if skipped is None and not spec.moves and _freezes(profile, spec, source):
+            skipped = Reason.WOULD_FREEZE
         same_as = made.get(spec, made_of_rule.get(rule_key)) if skipped is None else None
         if same_as is not None:
             skipped = Reason.SAME_AS_ANOTHER
@@ -144,6 +146,15 @@ def _obstacle(cell: Cell, source: SourceFacts, target: Target) -> Reason | None:
     if whole.width * whole.height > MAX_OUTPUT_PIXELS:
         return Reason.LIMIT_PIXELS
     return None
+
+
+def _freezes(profile: Profile, spec: OutputSpec, source: SourceFacts) -> bool:
+    """Whether pages would take this still of an animation before, or among, what moves."""
+    return source.animated and any(
+        BEST_FIRST.index(rule.format) >= BEST_FIRST.index(spec.format)
+        for rule in profile.formats
+        if rule.moves and rule.applies_to(source.format)
+    )
 
 
 def _spec(

@@ -138,6 +138,11 @@ class FormatRule:
     """Never make it from these source formats."""
     options: EncoderOptions = NO_OPTIONS
 
+    @property
+    def moves(self) -> bool:
+        """Whether it makes an animation of one; a lossless AVIF cannot, see `OutputSpec.moves`."""
+        return self.format.moves and not (self.format is Format.AVIF and self.lossless)
+
     def applies_to(self, source: SourceFormat) -> bool:
         """Whether the conditions let this format be made from `source`."""
         return (not self.only_from or source in self.only_from) and source not in self.not_from

@@ -15,9 +15,10 @@ from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
 from picstore_imaging.rules import NO_OPTIONS, EncoderOptions, Fit, Gravity, MetadataPolicy
 
-_VERSIONS: Final = {Format.AVIF: 2}
+_VERSIONS: Final = {Format.AVIF: 3, Format.WEBP: 2}
 """Go up when the same fields come to mean other pixels, so that digests differ; 1 where not given.
-AVIF 2: efforts are steps of a frontier of two encoders."""
+AVIF 2: efforts are steps of a frontier of two encoders. AVIF 3 and WebP 2: of what moves, AVIF moves
+as well, and WebP that is made of an APNG."""
 
 _BYTE: Final = 8
 
@@ -66,6 +67,14 @@ class OutputSpec:
     def deep(self) -> bool:
         """Whether it keeps more than 8 bits of a source that has them."""
         return self.format.deep and self.options.bit_depth != _BYTE
+
+    @property
+    def moves(self) -> bool:
+        """Whether it becomes an animation of one; where not, the first frame is shown.
+
+        libavif's encoder at hand has no lossless mode.
+        """
+        return self.format.moves and not (self.format is Format.AVIF and self.lossless)
 
     def to_json(self) -> dict[str, Any]:
         """For JSONB columns, job messages and the requests to a sandboxed child.

@@ -116,6 +116,11 @@ def open_image(path: Path, source_format: SourceFormat, **options: Any) -> pyvip
         )
 
 
+def open_png(data: bytes) -> pyvips.Image:
+    """Read the header of a PNG in memory; raises `pyvips.Error`."""
+    return pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error")
+
+
 def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:
     """Read a drawing; it is rasterised at `scale` times its own size when pixels are asked for.
 
