@@ -21,6 +21,9 @@ _IPTC: Final = "iptc-data"
 ORIENTATION: Final = "orientation"
 _EXIF_FIELDS: Final = "exif-ifd"
 
+XMP_MARK: Final = b"http://ns.adobe.com/xap/1.0/\0"
+"""Before a packet in a JPEG."""
+
 _KEEP: Final = {EXIF: 1, XMP: 2, _IPTC: 4, ICC: 8}
 """The flags of `VipsForeignKeep`."""
 

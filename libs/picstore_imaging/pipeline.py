@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from picstore_imaging import animation, vips
+from picstore_imaging import animation, gain_map, vips
 from picstore_imaging.animation import Film
 from picstore_imaging.blocks import Blocks
 from picstore_imaging.context import OutputContext, SourceContext
 from picstore_imaging.cost import estimate_cpu_ms
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.gain_map import GainMap
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.ladder import Ladder, top_of
 from picstore_imaging.placeholder import placeholder_size
@@ -67,6 +68,8 @@ class Decoded:
     """Where it is an animation and an output moves."""
     blocks: Blocks
     """The metadata of the file."""
+    gain_map: GainMap | None = None
+    """Where the source has one and an output keeps it."""
 
     @property
     def frames(self) -> int:
@@ -103,7 +106,8 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         film = None
         if moving:
             film = animation.decode(path, probe, top_of(moving, source), wide_gamut=wide)
-    return Decoded(ladder=ladder, film=film, blocks=context.blocks)
+    gain = gain_map.read(path, probe) if any(spec.keep_gain_map for spec in specs) else None
+    return Decoded(ladder=ladder, film=film, blocks=context.blocks, gain_map=gain)
 
 
 def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
@@ -117,6 +121,9 @@ def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
     )
     for step in OUTPUT_STEPS:
         step(context)
+    if decoded.gain_map is not None and spec.keep_gain_map:
+        with vips.encode_failed_on_error():
+            gain_map.join(decoded.gain_map, context, whole)
 
 
 def whole_size(spec: OutputSpec, source: Size) -> Size:

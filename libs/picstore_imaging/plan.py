@@ -13,7 +13,7 @@ from typing import Final
 
 from picstore_imaging.cost import estimate_cpu_ms, estimate_memory_bytes, is_dear
 from picstore_imaging.facts import SourceFacts
-from picstore_imaging.formats import BEST_FIRST, most_widely_known
+from picstore_imaging.formats import BEST_FIRST, Format, SourceFormat, most_widely_known
 from picstore_imaging.geometry import (
     MAX_OUTPUT_PIXELS,
     Point,
@@ -25,7 +25,7 @@ from picstore_imaging.geometry import (
 )
 from picstore_imaging.profile import Cell, Profile, expand
 from picstore_imaging.quality import encoder_effort, encoder_quality, keeps_pixels
-from picstore_imaging.rules import ColourPolicy, Fit, Gravity, When
+from picstore_imaging.rules import ColourPolicy, Fit, GainMapPolicy, Gravity, When
 from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import Reason
 
@@ -186,6 +186,11 @@ def _spec(
         metadata=profile.metadata,
         keep_gps=profile.keep_gps,
         wide_gamut=profile.colour is ColourPolicy.KEEP_WIDE,
+        keep_gain_map=(
+            profile.gain_map is GainMapPolicy.KEEP
+            and format is Format.JPEG
+            and source.format is SourceFormat.JPEG
+        ),
     )
 
 

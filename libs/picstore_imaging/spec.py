@@ -17,8 +17,8 @@ from picstore_imaging.rules import NO_OPTIONS, EncoderOptions, Fit, Gravity, Met
 
 _VERSIONS: Final = {Format.AVIF: 3, Format.WEBP: 2}
 """Go up when the same fields come to mean other pixels, so that digests differ; 1 where not given.
-AVIF 2: efforts are steps of a frontier of two encoders. AVIF 3 and WebP 2: of what moves, AVIF moves
-as well, and WebP that is made of an APNG."""
+AVIF 2: efforts are steps of a frontier of two encoders. AVIF 3 and WebP 2: of what moves, AVIF is
+no still any more, nor is the WebP of an APNG."""
 
 _BYTE: Final = 8
 
@@ -28,6 +28,7 @@ _LATER: Final[Mapping[str, object]] = {
     "metadata": MetadataPolicy.STRIP,
     "keep_gps": False,
     "wide_gamut": False,
+    "keep_gain_map": False,
 }
 """Fields that came after digests were stored, and what leaves an output as it was."""
 
@@ -62,6 +63,8 @@ class OutputSpec:
     """Whether metadata that is kept may say where the picture was taken."""
     wide_gamut: bool = False
     """Whether it is Display P3 where the source's colours reach beyond sRGB."""
+    keep_gain_map: bool = False
+    """Whether it carries the gain map of the source, where there is one; only a JPEG does."""
 
     @property
     def deep(self) -> bool:

@@ -114,6 +114,7 @@ def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
         metadata=_metadata_from(spec.metadata),
         keep_gps=spec.keep_gps,
         wide_gamut=spec.colour == conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
+        keep_gain_map=spec.keep_gain_map,
     )
 
 

@@ -15,6 +15,7 @@ from picstore_imaging.rules import (
     EncoderOptions,
     Fit,
     FormatRule,
+    GainMapPolicy,
     Gravity,
     MetadataPolicy,
     SizeRule,
@@ -68,6 +69,10 @@ COLOUR_POLICIES: Final[Mapping[pb.ColourPolicy.ValueType, ColourPolicy]] = {
     pb.COLOUR_POLICY_SRGB: ColourPolicy.SRGB,
     pb.COLOUR_POLICY_KEEP_WIDE: ColourPolicy.KEEP_WIDE,
 }
+GAIN_MAP_POLICIES: Final[Mapping[pb.GainMapPolicy.ValueType, GainMapPolicy]] = {
+    pb.GAIN_MAP_POLICY_DROP: GainMapPolicy.DROP,
+    pb.GAIN_MAP_POLICY_KEEP: GainMapPolicy.KEEP,
+}
 
 FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
 SOURCE_FORMATS: Final = {
@@ -81,6 +86,7 @@ GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items
 CHROMA_NUMBERS: Final = {chroma: number for number, chroma in CHROMAS.items()}
 METADATA_POLICY_NUMBERS: Final = {policy: number for number, policy in METADATA_POLICIES.items()}
 COLOUR_POLICY_NUMBERS: Final = {policy: number for number, policy in COLOUR_POLICIES.items()}
+GAIN_MAP_POLICY_NUMBERS: Final = {policy: number for number, policy in GAIN_MAP_POLICIES.items()}
 WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
 
 _UNKNOWN: Final = "must be one of the values that the contract names"
@@ -196,6 +202,14 @@ def read_colour_policy(
     """Read which colours outputs can have; unspecified is those of sRGB."""
     number = number or pb.COLOUR_POLICY_SRGB
     return _choice(COLOUR_POLICIES, number, ColourPolicy.SRGB, violations, path)
+
+
+def read_gain_map_policy(
+    number: pb.GainMapPolicy.ValueType, violations: Violations, path: str
+) -> GainMapPolicy:
+    """Read what becomes of a gain map; unspecified drops it."""
+    number = number or pb.GAIN_MAP_POLICY_DROP
+    return _choice(GAIN_MAP_POLICIES, number, GainMapPolicy.DROP, violations, path)
 
 
 def _options(message: pb.EncoderOptions, violations: Violations, path: str) -> EncoderOptions:

@@ -118,6 +118,7 @@ def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
             if spec.wide_gamut
             else conversion_pb2.COLOUR_POLICY_SRGB
         ),
+        keep_gain_map=spec.keep_gain_map,
     )
 
 

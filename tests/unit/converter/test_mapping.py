@@ -49,6 +49,7 @@ def sent(planned: OutputSpec) -> OutputSpec:
         {"metadata": MetadataPolicy.KEEP_ALL, "keep_gps": True},
         {"metadata": MetadataPolicy.KEEP_COPYRIGHT},
         {"wide_gamut": True},
+        {"keep_gain_map": True},
         {"background": "#a0b1c2"},
     ],
 )

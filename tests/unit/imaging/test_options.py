@@ -116,6 +116,7 @@ def test_a_spec_from_before_the_newer_fields_keeps_its_digest() -> None:
         {"metadata": MetadataPolicy.KEEP_ALL},
         {"keep_gps": True},
         {"wide_gamut": True},
+        {"keep_gain_map": True},
     ],
 )
 def test_each_newer_field_has_a_digest_of_its_own(change: dict[str, object]) -> None:
