@@ -108,7 +108,7 @@ def _neutral(gain: Gain) -> int:
     if high <= low:
         return 0
     share = min(1.0, max(0.0, -low / (high - low)))
-    return round(_WHITE * share ** gain.gamma[0])
+    return round(_WHITE * math.pow(share, gain.gamma[0]))
 
 
 def _gain_of(image: pyvips.Image) -> Gain | None:

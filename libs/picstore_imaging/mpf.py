@@ -25,9 +25,10 @@ Data = bytes | mmap.mmap
 
 
 def pictures_end(data: Data, start: int) -> int:
-    """Say where the last of the pictures ends that an index names; 0 where it cannot be read.
+    """Say where the last of the pictures ends that an index names; 0 where it names none.
 
-    `start` is where the index begins, after its mark; from there it counts.
+    `start` is where the index begins, after its mark; from there it counts. A picture that would
+    end after the file does is none.
     """
     order: Literal["little", "big"] = "little" if data[start : start + 2] == b"II" else "big"
 
@@ -42,7 +43,8 @@ def pictures_end(data: Data, start: int) -> int:
             first = start + number(at + 8)
             # The first one's place is 0, for it begins the file.
             entries = (first + index * _ENTRY_BYTES for index in range(1, count))
-            return max((start + number(e + 8) + number(e + 4) for e in entries), default=0)
+            ends = (start + number(e + 8) + number(e + 4) for e in entries)
+            return max((end for end in ends if end <= len(data)), default=0)
     return 0
 
 

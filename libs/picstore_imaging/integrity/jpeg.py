@@ -33,8 +33,7 @@ def walk(data: mmap.mmap) -> Integrity:
         if marker == _APP2 and data[at + 2 : at + 6] == mpf.MARK:
             end = max(end, mpf.pictures_end(data, at + 6))
         if marker == _EOI:
-            end = at if end > len(data) else max(end, at)
-            return Integrity(truncated=False, trailing_bytes=len(data) - end)
+            return Integrity(truncated=False, trailing_bytes=len(data) - max(end, at))
     return TRUNCATED
 
 
