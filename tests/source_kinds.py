@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pyvips
 import tifffile
 from PIL import Image, ImageCms
 
 from tests.hostile.png import chunk, png
-from tests.pictures import heic
+from tests.pictures import animation, heic, tiled_heic
 from tests.profiles import ADOBE_RGB, DISPLAY_P3, matrix_profile
 
 Pixels = npt.NDArray[np.uint8]
@@ -124,9 +125,7 @@ def _deep_png() -> bytes:
 def _palette_png(depth: int) -> bytes:
     """A palette of the first colours, as many as fit into the depth."""
     indexes = grown((np.arange(8) % (1 << depth)).reshape(ROWS, COLUMNS).astype(np.uint8))
-    bits = np.unpackbits(indexes[..., None], axis=-1)[..., 8 - depth :]
-    packed = np.packbits(bits.reshape(ROWS * CELL, -1), axis=-1)
-    lines = b"".join(b"\0" + row.tobytes() for row in packed)
+    lines = _packed_rows(indexes, depth)
     colours = PATCHES.reshape(-1, 3)[: 1 << depth].tobytes()
     return png(
         COLUMNS * CELL,
@@ -154,6 +153,47 @@ def _tiff(pixels: npt.NDArray[Any], **options: Any) -> bytes:
 
 def _heic(**options: Any) -> bytes:
     return heic(Image.fromarray(grown(PATCHES)), quality=95, chroma=444, **options)
+
+
+def _deep_heic() -> bytes:
+    samples = (grown(PATCHES).astype(np.uint32) * 1023 // 255).astype(np.uint16)
+    buffer = io.BytesIO()
+    size = (COLUMNS * CELL, ROWS * CELL)
+    deep = pillow_heif.from_bytes("RGB;10", size, samples.tobytes())
+    deep.save(buffer, quality=95, chroma=444)
+    return buffer.getvalue()
+
+
+def _tiled_heic() -> bytes:
+    return tiled_heic(Image.fromarray(grown(PATCHES)), side=ROWS * CELL)
+
+
+def _apng() -> bytes:
+    """The patches, then greys."""
+    return animation([Image.fromarray(grown(cells)) for cells in (PATCHES, _greys())], "PNG")
+
+
+def _cmyk_tiff() -> bytes:
+    return _saved(Image.fromarray(grown(INKS), "CMYK"), "TIFF")
+
+
+def _few_greys(depth: int) -> Pixels:
+    """As many greys as fit into the depth, black first and white last."""
+    top = (1 << depth) - 1
+    greys = np.arange(8).reshape(ROWS, COLUMNS) % (top + 1) * 255 // top
+    return greys.astype(np.uint8)[..., None].repeat(3, -1)
+
+
+def _grey_png(depth: int) -> bytes:
+    values = grown((np.arange(8) % (1 << depth)).reshape(ROWS, COLUMNS).astype(np.uint8))
+    idat = zlib.compress(_packed_rows(values, depth))
+    return png(COLUMNS * CELL, ROWS * CELL, depth=depth, colour=0, idat=idat)
+
+
+def _packed_rows(values: Pixels, depth: int) -> bytes:
+    bits = np.unpackbits(values[..., None], axis=-1)[..., 8 - depth :]
+    packed = np.packbits(bits.reshape(ROWS * CELL, -1), axis=-1)
+    return b"".join(b"\0" + row.tobytes() for row in packed)
 
 
 def _svg() -> bytes:
@@ -216,6 +256,10 @@ KINDS: Final[dict[str, Kind]] = {
     "grey png with alpha": _kind(partial(_grey, "PNG", "LA"), _greys),
     "png with alpha": _kind(partial(_of, "PNG", "RGBA")),
     "png of 16 bits": _kind(_deep_png),
+    "grey png of 1 bit": _kind(partial(_grey_png, 1), partial(_few_greys, 1)),
+    "grey png of 2 bits": _kind(partial(_grey_png, 2), partial(_few_greys, 2)),
+    "grey png of 4 bits": _kind(partial(_grey_png, 4), partial(_few_greys, 4)),
+    "apng": _kind(_apng),
     "palette png of 1 bit": _kind(partial(_palette_png, 1), partial(_palette, 1)),
     "palette png of 2 bits": _kind(partial(_palette_png, 2), partial(_palette, 2)),
     "palette png of 4 bits": _kind(partial(_palette_png, 4), partial(_palette, 4)),
@@ -230,8 +274,12 @@ KINDS: Final[dict[str, Kind]] = {
     "lossless webp": _kind(partial(_of, "WEBP", lossless=True)),
     "avif": _kind(partial(_of, "AVIF", quality=95, subsampling="4:4:4", speed=10), bound=1.5),
     "heic": _kind(_heic, bound=1.0),
+    "heic of 10 bits": _kind(_deep_heic, bound=1.0),
+    "heic of tiles": _kind(_tiled_heic, bound=1.5),
     "tiff": _kind(partial(_of, "TIFF")),
     "deflated tiff": _kind(partial(_of, "TIFF", compression="tiff_adobe_deflate")),
+    "cmyk tiff": _kind(_cmyk_tiff, _inks_by_profile, bound=1.0),
+    "grey tiff of 16 bits": _kind(lambda: _tiff(grown(GREYS).astype(np.uint16) * 257), _greys),
     "tiff of 16 bits": _kind(lambda: _tiff(grown(PATCHES).astype(np.uint16) * 257)),
     "big tiff": _kind(lambda: _tiff(grown(PATCHES), bigtiff=True, byteorder=">")),
     "svg": _kind(_svg),

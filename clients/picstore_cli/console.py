@@ -57,6 +57,7 @@ _SKIPPED: Final[dict[str, str]] = {
     Reason.WOULD_ENLARGE: "the original is smaller",
     Reason.WOULD_REDUCE: "the original is larger",
     Reason.SAME_AS_ANOTHER: "another output is the same",
+    Reason.WOULD_FREEZE: "the picture would stand still",
     Reason.LARGER_THAN_BETTER: "a better format is smaller",
 }
 

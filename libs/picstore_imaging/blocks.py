@@ -18,8 +18,11 @@ ICC: Final = "icc-profile-data"
 EXIF: Final = "exif-data"
 XMP: Final = "xmp-data"
 _IPTC: Final = "iptc-data"
-_ORIENTATION: Final = "orientation"
+ORIENTATION: Final = "orientation"
 _EXIF_FIELDS: Final = "exif-ifd"
+
+XMP_MARK: Final = b"http://ns.adobe.com/xap/1.0/\0"
+"""Before a packet in a JPEG."""
 
 _KEEP: Final = {EXIF: 1, XMP: 2, _IPTC: 4, ICC: 8}
 """The flags of `VipsForeignKeep`."""
@@ -51,7 +54,7 @@ def describe(image: pyvips.Image, blocks: Blocks, spec: OutputSpec) -> pyvips.Im
     """Return the image with what its spec keeps of the blocks, and nothing but its profile else."""
     image = image.copy()
     for name in image.get_fields():
-        if name in (EXIF, XMP, _IPTC, _ORIENTATION) or name.startswith(_EXIF_FIELDS):
+        if name in (EXIF, XMP, _IPTC, ORIENTATION) or name.startswith(_EXIF_FIELDS):
             image.remove(name)
     kept_exif = exif.rewritten(blocks.exif, spec.metadata, keep_gps=spec.keep_gps)
     if kept_exif is not None:

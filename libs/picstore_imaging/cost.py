@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from picstore_imaging.avif import AvifEncoder, settings
+from picstore_imaging.avif import AvifEncoder, film_settings, settings
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
@@ -23,7 +23,7 @@ not in the usual ladder up to 2,560 px; AVIF 4 from 2.5 MP."""
 _OVERHEAD_MS: Final = 1.0
 """Resize, crop and hand-over of the smallest output."""
 
-_TRIALS: Final = 3
+_WEBP_TRIALS: Final = 3
 """How much dearer a frame of an animation is than a still: libwebp tries several ways to tell it by
 the one before. 300 frames of 400 x 400 px at effort 2 take 5.8 s, 120 ns for each pixel."""
 
@@ -39,6 +39,13 @@ _AVIF_NS: Final[dict[AvifEncoder, dict[int, float]]] = {
 }
 """By what the encoder calls its speed, for outputs of 1 to 4 MP. Smaller ones take up to twice as
 much for each pixel, and noise three times."""
+_FILM_NS: Final[dict[AvifEncoder, dict[int, float]]] = {
+    AvifEncoder.SVT: {9: 50, 8: 75, 7: 105, 6: 140, 5: 190, 4: 240, 3: 450},
+    AvifEncoder.AOM: {6: 550},
+}
+"""The same for each pixel of a frame of an AVIF that moves; noise takes twice as much."""
+_FILM_ALPHA: Final = 1.4
+"""How much dearer each is with an alpha channel."""
 _LOSSLESS_NS: Final[dict[Format, tuple[float, ...]]] = {
     Format.PNG: (30, 55, 60, 70, 80, 90, 110, 200, 400, 750),
     Format.WEBP: (190, 350, 550, 600, 700, 850, 1_000),
@@ -87,6 +94,11 @@ _DECODE_BYTES: Final = {
 _STREAM_ROWS: Final = 512
 """Rows that a streaming decoder and the resize behind it hold between them."""
 
+_FILM_BYTES: Final = {AvifEncoder.SVT: 320, AvifEncoder.AOM: 140}
+"""For each pixel of a frame: SVT-AV1 looks ahead by dozens of frames, however many there are."""
+_FILM_BASE_BYTES: Final = 60 * 1024 * 1024
+_FILM_ALPHA_BYTES: Final = 1.6
+
 _BASE_BYTES: Final = 80 * 1024 * 1024
 """A child that has loaded Python and libvips and converted one small picture."""
 
@@ -97,14 +109,24 @@ def estimate_cpu_ms(spec: OutputSpec, *, frames: int = 1) -> float:
     `frames` are those of an animation; an output that does not move shows one.
     """
     pixels = spec.width * spec.height
-    once = _OVERHEAD_MS + pixels * _nanoseconds(spec) / 1e6
-    moves = frames > 1 and spec.format.moves
-    once *= frames * _TRIALS if moves else 1
+    moves = frames > 1 and spec.moves
+    once = _once_ms(spec, frames=frames if moves else 1)
     if spec.auto_quality is None:
         return once
     look = pixels * (frames if moves else 1) * _LOOK_NS[spec.format] / 1e6
     score = _scored_pixels(spec, moves=moves) * _SCORE_NS / 1e6
     return _SEARCH_ENCODES * (once + look + score) + score
+
+
+def _once_ms(spec: OutputSpec, *, frames: int) -> float:
+    pixels = spec.width * spec.height
+    if frames > 1 and spec.format is Format.AVIF:
+        # Whether there is alpha a spec does not say; dear is what might be.
+        chosen = film_settings(spec, has_alpha=True)
+        each = _FILM_NS[chosen.encoder][chosen.speed] * _FILM_ALPHA
+        return frames * (_OVERHEAD_MS + pixels * each / 1e6)
+    still = _OVERHEAD_MS + pixels * _nanoseconds(spec) / 1e6
+    return frames * _WEBP_TRIALS * still if frames > 1 else still
 
 
 def _scored_pixels(spec: OutputSpec, *, moves: bool) -> int:
@@ -147,15 +169,32 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
         target = Size(spec.width, spec.height)
         rungs.add(scaled_size(spec.fit, target, Size(source.width, source.height)))
         exact = spec.lossless or spec.options.near_lossless is not None
+        if source.animated and spec.moves and spec.format is Format.AVIF:
+            needed = _film_bytes(spec, has_alpha=source.has_alpha)
+            if spec.auto_quality is not None:
+                needed += _scored_bytes(spec, source)
+            encoder = max(encoder, needed)
+            continue
         each = (_LOSSLESS_BYTES if exact else _LOSSY_BYTES)[spec.format]
         each += bands + (_ALPHA_BYTES if source.has_alpha else 0)
         needed = spec.width * spec.height * each
         if spec.auto_quality is not None:
-            # A copy to encode from, what is decoded, and the scoring. Transparent pixels are looked
-            # at twice.
-            scored = _scored_pixels(spec, moves=source.animated and spec.format.moves)
-            needed += spec.width * spec.height * 2 * bands
-            needed += scored * _SCORE_BYTES * (2 if source.has_alpha else 1)
+            needed += _scored_bytes(spec, source)
         encoder = max(encoder, needed)
     ladder = sum(size.width * size.height * bands for size in rungs)
     return _BASE_BYTES + decoded + ladder + encoder
+
+
+def _scored_bytes(spec: OutputSpec, source: SourceFacts) -> int:
+    """A copy to encode from, what is decoded, and the scoring; alpha is looked at twice."""
+    bands = 4 if source.has_alpha else 3
+    scored = _scored_pixels(spec, moves=source.animated and spec.moves)
+    copies = spec.width * spec.height * 2 * bands
+    return copies + scored * _SCORE_BYTES * (2 if source.has_alpha else 1)
+
+
+def _film_bytes(spec: OutputSpec, *, has_alpha: bool) -> int:
+    chosen = film_settings(spec, has_alpha=has_alpha)
+    each = _FILM_BYTES[chosen.encoder]
+    taken = _FILM_BASE_BYTES + spec.width * spec.height * each
+    return round(taken * (_FILM_ALPHA_BYTES if has_alpha else 1))

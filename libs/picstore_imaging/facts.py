@@ -40,7 +40,7 @@ class SourceFacts:
     @property
     def decoded_whole(self) -> bool:
         """Whether the decoder holds all pixels at once, instead of streaming them row by row."""
-        return self.interlaced or self.format in WHOLE_DECODE
+        return self.interlaced or self.animated or self.format in WHOLE_DECODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

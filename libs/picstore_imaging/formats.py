@@ -36,7 +36,7 @@ class Format(StrEnum):
     @property
     def moves(self) -> bool:
         """Whether an animation becomes one; where not, its first frame is shown."""
-        return self is Format.WEBP
+        return self in (Format.WEBP, Format.AVIF)
 
     @property
     def deep(self) -> bool:
@@ -119,7 +119,9 @@ are held whole as well, which only their header tells.
 PAGED: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.TIFF})
 """Formats whose frames are pages of which only the first is decoded."""
 
-ANIMATED: Final[frozenset[SourceFormat]] = frozenset({SourceFormat.GIF, SourceFormat.WEBP})
+ANIMATED: Final[frozenset[SourceFormat]] = frozenset(
+    {SourceFormat.GIF, SourceFormat.WEBP, SourceFormat.PNG}
+)
 """Formats of which every frame is decoded, for an output that can move; of others, the first."""
 
 

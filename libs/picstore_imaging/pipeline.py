@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from picstore_imaging import animation, vips
+from picstore_imaging import animation, gain_map, vips
 from picstore_imaging.animation import Film
 from picstore_imaging.blocks import Blocks
 from picstore_imaging.context import OutputContext, SourceContext
 from picstore_imaging.cost import estimate_cpu_ms
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.gain_map import GainMap
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.ladder import Ladder, top_of
 from picstore_imaging.placeholder import placeholder_size
@@ -70,6 +71,8 @@ class Decoded:
     """The metadata of the file."""
     steps: tuple[str, ...] = ()
     """What was done until the top of the ladder was there."""
+    gain_map: GainMap | None = None
+    """Where the source has one and an output keeps it."""
 
     @property
     def frames(self) -> int:
@@ -85,8 +88,8 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
     """
     source = Size(probe.width, probe.height)
     animated = probe.facts().animated
-    moving = {whole_size(spec, source) for spec in specs if animated and spec.format.moves}
-    still = {whole_size(spec, source) for spec in specs if not (animated and spec.format.moves)} | {
+    moving = {whole_size(spec, source) for spec in specs if animated and spec.moves}
+    still = {whole_size(spec, source) for spec in specs if not (animated and spec.moves)} | {
         placeholder_size(source)
     }
     drawn = probe.format is SourceFormat.SVG
@@ -106,7 +109,14 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         film = None
         if moving:
             film = animation.decode(path, probe, top_of(moving, source), wide_gamut=wide)
-    return Decoded(ladder=ladder, film=film, blocks=context.blocks, steps=tuple(context.done))
+    gain = gain_map.read(path, probe) if any(spec.keep_gain_map for spec in specs) else None
+    return Decoded(
+        ladder=ladder,
+        film=film,
+        blocks=context.blocks,
+        steps=tuple(context.done),
+        gain_map=gain,
+    )
 
 
 def make(
@@ -122,7 +132,7 @@ def make(
     Where its quality is searched for, that begins at `start_quality`. Raises `ENCODE_FAILED`.
     """
     whole = whole_size(spec, source)
-    if decoded.film is not None and spec.format.moves:
+    if decoded.film is not None and spec.moves:
         made = animation.make(
             decoded.film, whole, spec, path, decoded.blocks, start_quality=start_quality
         )
@@ -136,6 +146,10 @@ def make(
     )
     for step in OUTPUT_STEPS:
         step(context)
+    if decoded.gain_map is not None and spec.keep_gain_map:
+        with vips.encode_failed_on_error():
+            gain_map.join(decoded.gain_map, context, whole)
+            context.done.append("gain map")
     return recipe_of(context, (*decoded.steps, *decoded.ladder.steps(whole)))
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from picstore_imaging.cost import estimate_cpu_ms, estimate_memory_bytes, is_dear
 from picstore_imaging.facts import SourceFacts
-from picstore_imaging.formats import BEST_FIRST, most_widely_known
+from picstore_imaging.formats import BEST_FIRST, Format, SourceFormat, most_widely_known
 from picstore_imaging.geometry import (
     MAX_OUTPUT_PIXELS,
     Point,
@@ -30,7 +30,7 @@ from picstore_imaging.quality import (
     encoder_quality,
     keeps_pixels,
 )
-from picstore_imaging.rules import ColourPolicy, Fit, Gravity, When
+from picstore_imaging.rules import ColourPolicy, Fit, GainMapPolicy, Gravity, When
 from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import Reason
 
@@ -63,7 +63,7 @@ class PlannedOutput:
     """Index into `Profile.formats`."""
     skipped: Reason | None = None
     """Why it is not made: `CONDITION_NOT_MET`, `WOULD_ENLARGE`, `WOULD_REDUCE`, `LIMIT_SIDE`,
-    `LIMIT_PIXELS`, `SAME_AS_ANOTHER`."""
+    `LIMIT_PIXELS`, `WOULD_FREEZE`, `SAME_AS_ANOTHER`."""
     same_as: int | None = None
     """With `SAME_AS_ANOTHER`: the index, in the plan, of the output that stands for this one."""
     better: int | None = None
@@ -90,6 +90,8 @@ def plan_outputs(
         spec = _spec(profile, cell, source, target, focal_point)
         rule_key = (cell.size_rule, cell.format_rule, target.size)
         skipped = _obstacle(cell, source, target)
+        if skipped is None and not spec.moves and _freezes(profile, spec, source):
+            skipped = Reason.WOULD_FREEZE
         same_as = made.get(spec, made_of_rule.get(rule_key)) if skipped is None else None
         if same_as is not None:
             skipped = Reason.SAME_AS_ANOTHER
@@ -151,6 +153,15 @@ def _obstacle(cell: Cell, source: SourceFacts, target: Target) -> Reason | None:
     return None
 
 
+def _freezes(profile: Profile, spec: OutputSpec, source: SourceFacts) -> bool:
+    """Whether pages would take this still of an animation before, or among, what moves."""
+    return source.animated and any(
+        BEST_FIRST.index(rule.format) >= BEST_FIRST.index(spec.format)
+        for rule in profile.formats
+        if rule.moves and rule.applies_to(source.format)
+    )
+
+
 def _spec(
     profile: Profile, cell: Cell, source: SourceFacts, target: Target, focal_point: Point | None
 ) -> OutputSpec:
@@ -182,6 +193,11 @@ def _spec(
         keep_gps=profile.keep_gps,
         wide_gamut=profile.colour is ColourPolicy.KEEP_WIDE,
         auto_quality=wanted,
+        keep_gain_map=(
+            profile.gain_map is GainMapPolicy.KEEP
+            and format is Format.JPEG
+            and source.format is SourceFormat.JPEG
+        ),
     )
 
 

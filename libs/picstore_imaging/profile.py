@@ -21,6 +21,7 @@ from picstore_imaging.rules import (
     Density,
     Fit,
     FormatRule,
+    GainMapPolicy,
     Gravity,
     MetadataPolicy,
     Metric,
@@ -36,6 +37,7 @@ __all__ = [
     "Density",
     "Fit",
     "FormatRule",
+    "GainMapPolicy",
     "Gravity",
     "MetadataPolicy",
     "Metric",
@@ -66,6 +68,7 @@ class Profile:
     keep_gps: bool = False
     """Whether the place stays among what `KEEP_ALL` keeps."""
     colour: ColourPolicy = ColourPolicy.SRGB
+    gain_map: GainMapPolicy = GainMapPolicy.DROP
     skip_if_larger_percent: int | None = None
     """How much larger than the next better format of its size an output may be, in percent; what is
     larger is not kept. None for any size."""

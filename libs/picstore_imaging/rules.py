@@ -82,6 +82,15 @@ class ColourPolicy(StrEnum):
     """Those of Display P3, its profile embedded, where the source's profile reaches beyond sRGB."""
 
 
+class GainMapPolicy(StrEnum):
+    """What becomes of a gain map, which says how much brighter each part is on an HDR display."""
+
+    DROP = "drop"
+    """Outputs are as other displays show the source."""
+    KEEP = "keep"
+    """A JPEG carries it, scaled and cropped alike; other formats have no place for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderOptions:
     """What single encoders can do besides quality and effort; None for what the effort implies."""
@@ -174,6 +183,11 @@ class FormatRule:
     options: EncoderOptions = NO_OPTIONS
     auto_quality: AutoQuality | None = None
     """In place of a quality."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it makes an animation of one; a lossless AVIF cannot, see `OutputSpec.moves`."""
+        return self.format.moves and not (self.format is Format.AVIF and self.lossless)
 
     def applies_to(self, source: SourceFormat) -> bool:
         """Whether the conditions let this format be made from `source`."""

@@ -22,9 +22,10 @@ from picstore_imaging.rules import (
     MetadataPolicy,
 )
 
-_VERSIONS: Final = {Format.AVIF: 2}
+_VERSIONS: Final = {Format.AVIF: 3, Format.WEBP: 2}
 """Go up when the same fields come to mean other pixels, so that digests differ; 1 where not given.
-AVIF 2: efforts are steps of a frontier of two encoders."""
+AVIF 2: efforts are steps of a frontier of two encoders. AVIF 3 and WebP 2: of what moves, AVIF is
+no still any more, nor is the WebP of an APNG."""
 
 _BYTE: Final = 8
 
@@ -35,6 +36,7 @@ _LATER: Final[Mapping[str, object]] = {
     "keep_gps": False,
     "wide_gamut": False,
     "auto_quality": None,
+    "keep_gain_map": False,
 }
 """Fields that came after digests were stored, and what leaves an output as it was."""
 
@@ -71,11 +73,21 @@ class OutputSpec:
     """Whether it is Display P3 where the source's colours reach beyond sRGB."""
     auto_quality: AutoQuality | None = None
     """What its quality is searched by, with its bounds; None where that is given."""
+    keep_gain_map: bool = False
+    """Whether it carries the gain map of the source, where there is one; only a JPEG does."""
 
     @property
     def deep(self) -> bool:
         """Whether it keeps more than 8 bits of a source that has them."""
         return self.format.deep and self.options.bit_depth != _BYTE
+
+    @property
+    def moves(self) -> bool:
+        """Whether it becomes an animation of one; where not, the first frame is shown.
+
+        libavif's encoder at hand has no lossless mode.
+        """
+        return self.format.moves and not (self.format is Format.AVIF and self.lossless)
 
     def to_json(self) -> dict[str, Any]:
         """For JSONB columns, job messages and the requests to a sandboxed child.

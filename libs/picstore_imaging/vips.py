@@ -1,8 +1,8 @@
 """The one place that sets libvips up and opens pictures with it.
 
 Every loader is blocked, then the few that the product accepts are opened again; a picture is opened
-with the loader that the sniffer named, so libvips never guesses. That of drawings is opened only
-while it is called. Import this only in a sandboxed child, or in a test.
+with the loader that the sniffer named, so libvips never guesses. Those of drawings and of gain maps
+are opened only while they are called. Import this only in a sandboxed child, or in a test.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _LOADER_CLASSES: Final = (
     "VipsForeignLoadTiff",
 )
 _SVG_CLASS: Final = "VipsForeignLoadSvg"
+_ULTRA_HDR_CLASS: Final = "VipsForeignLoadUhdr"
 _CSS_DPI: Final = 96
 _POINTS: Final = 72
 """To an inch; libvips enlarges by the ratio of the two, and a CSS pixel is to stay one."""
@@ -124,6 +125,11 @@ def open_encoded(encoded: bytes, format: Format) -> pyvips.Image:
     return image.copy_memory()
 
 
+def open_png(data: bytes) -> pyvips.Image:
+    """Read the header of a PNG in memory; raises `pyvips.Error`."""
+    return pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error")
+
+
 def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:
     """Read a drawing; it is rasterised at `scale` times its own size when pixels are asked for.
 
@@ -138,6 +144,18 @@ def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:
             )
     finally:
         pyvips.operation_block_set(_SVG_CLASS, True)
+
+
+def open_ultra_hdr(path: Path) -> pyvips.Image:
+    """Read the header of a JPEG, with what it says of its gain map; raises `pyvips.Error`.
+
+    libultrahdr reads it, which is let at a file only here, for what is to keep its gain map.
+    """
+    pyvips.operation_block_set(_ULTRA_HDR_CLASS, False)
+    try:
+        return pyvips.Image.uhdrload(str(path), access="sequential")
+    finally:
+        pyvips.operation_block_set(_ULTRA_HDR_CLASS, True)
 
 
 def _repaired(path: Path, source_format: SourceFormat) -> bytes | None:

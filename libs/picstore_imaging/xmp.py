@@ -46,6 +46,14 @@ _OWNERS: Final = frozenset(
         f"{{{_TIFF}}}Copyright",
     }
 )
+_OF_FILES: Final = (
+    "{http://ns.adobe.com/hdr-gain-map/1.0/}",
+    "{http://ns.google.com/photos/1.0/container/",
+    "{http://ns.google.com/photos/1.0/camera/",
+    "{http://ns.apple.com/HDRGainMap/",
+    "{http://ns.apple.com/pixeldatainfo/",
+)
+"""Namespaces, or how they begin, that speak of other pictures in the file: gain maps, videos."""
 _OWNING: Final = (f"{{{_RIGHTS}}}", f"{{{_PLUS}}}")
 _NEVER: Final = frozenset(
     {
@@ -94,7 +102,7 @@ def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes
 def _is_kept(name: str, policy: MetadataPolicy, *, keep_gps: bool) -> bool:
     if policy is MetadataPolicy.KEEP_COPYRIGHT:
         return name in _OWNERS or name.startswith(_OWNING)
-    if name in _NEVER:
+    if name in _NEVER or name.startswith(_OF_FILES):
         return False
     return keep_gps or not name.rpartition("}")[2].startswith("GPS")
 

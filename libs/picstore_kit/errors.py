@@ -120,6 +120,7 @@ class Reason(StrEnum):
     REMOTE_REDIRECTS = "REMOTE_REDIRECTS"
     REMOTE_STATUS = "REMOTE_STATUS"
     LARGER_THAN_BETTER = "LARGER_THAN_BETTER"
+    WOULD_FREEZE = "WOULD_FREEZE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,6 +185,7 @@ def spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
         auto_quality=(
             _auto_quality_from(spec.auto_quality) if spec.HasField("auto_quality") else None
         ),
+        keep_gain_map=spec.keep_gain_map,
     )
 
 

@@ -80,6 +80,36 @@ def _animated(frames: int, *controls: bytes) -> bytes:
     return _with(chunk(b"acTL", struct.pack(">II", frames, 0)) + b"".join(controls))
 
 
+def _controls(count: int) -> Iterator[bytes]:
+    return (_frame(number, 1, 1) for number in range(count))
+
+
+def _part(data: bytes, *, disposal: int = 0, delay: int = 1) -> tuple[bytes, bytes]:
+    """A frame of the whole picture: what its control says besides, and its pixels."""
+    return struct.pack(">HHBB", delay, 10, disposal, 1), data
+
+
+def _pieces(count: int) -> tuple[bytes, bytes]:
+    return struct.pack(">HHBB", 1, 10, 0, 0), b"\0" * count
+
+
+def _moving(*parts: tuple[bytes, bytes]) -> bytes:
+    """An APNG of the whole picture and then these frames, in order; long ones are in pieces."""
+    data = whole("png")
+    sides, sequence = struct.pack(">II", 96, 64), 1
+    announced = chunk(b"acTL", struct.pack(">II", len(parts) + 1, 0))
+    head = announced + chunk(b"fcTL", bytes(4) + sides + bytes(8) + _part(b"")[0])
+    tail = []
+    for control, pixels in parts:
+        tail.append(chunk(b"fcTL", struct.pack(">I", sequence) + sides + bytes(8) + control))
+        sequence += 1
+        step = 1 if len(pixels) == 100_000 else _MIB
+        for at in range(0, len(pixels) or 1, step):
+            tail.append(chunk(b"fdAT", struct.pack(">I", sequence) + pixels[at : at + step]))
+            sequence += 1
+    return data[:_AFTER_HEADER] + head + data[_AFTER_HEADER:-12] + b"".join(tail) + data[-12:]
+
+
 def _xmp(length: int) -> bytes:
     return chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"x" * length)
 
@@ -104,6 +134,16 @@ def _bombs() -> Iterator[tuple[str, Make, tuple[Reason, ...]]]:
         "all the pixels that there are",
         partial(png, 2**31 - 1, 2**31 - 1, depth=16, colour=6, idat=zeros(100)),
         (Reason.IMAGE_CORRUPT, Reason.LIMIT_SIDE),
+    )
+    yield (
+        "frames that nobody announces so many",
+        lambda: _animated(1, *_controls(100_000)),
+        (Reason.LIMIT_FRAMES,),
+    )
+    yield (
+        "large frames",
+        lambda: png(8_000, 8_000, depth=1, extra=chunk(b"acTL", struct.pack(">II", 2, 0))),
+        (Reason.LIMIT_PIXELS,),
     )
     yield "frames", partial(_animated, 2**31 - 1), (Reason.LIMIT_FRAMES,)
     yield "one frame too many", partial(_animated, 301), (Reason.LIMIT_FRAMES,)
@@ -155,6 +195,18 @@ def _puzzles() -> Iterator[tuple[str, Make]]:
     )
     yield "frames of no size", lambda: _animated(2, _frame(0, 0, 0))
     yield "no frames", lambda: _animated(0)
+    yield "more frames than it announces", lambda: _animated(1, *_controls(200))
+    yield "frames out of their order", lambda: _animated(2, _frame(9, 96, 64), _frame(3, 96, 64))
+    yield "a frame whose pixels never end", lambda: _moving(_part(zeros(300 * _MIB)))
+    yield "a frame whose pixels are none", lambda: _moving(_part(b"pixels" * 100))
+    yield "a frame whose pixels are too few", lambda: _moving(_part(zeros(50)))
+    yield "frames in a hundred thousand pieces", lambda: _moving(_pieces(100_000))
+    yield (
+        "all the frames that are allowed",
+        lambda: _moving(*[_part(zeros(96 * 64 * 3 + 64))] * 299),
+    )
+    yield "frames that take back", lambda: _moving(*[_part(zeros(18_496), disposal=2)] * 100)
+    yield "frames of no time that are shown for ever", lambda: _moving(*[_part(b"", delay=0)] * 9)
 
 
 def cases() -> Iterator[Case]:

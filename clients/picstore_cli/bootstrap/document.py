@@ -280,6 +280,8 @@ class ConversionProfile(Part):
     """Which colours outputs can have: `keep_wide` is Display P3 for originals beyond sRGB."""
     skip_if_larger_percent: int | None = None
     """Leave out what is so much larger than the next better format; 0 to 1000."""
+    gain_map: Literal["drop", "keep"] = "drop"
+    """What becomes of a gain map, which HDR displays show: `keep` has JPEG outputs carry it."""
 
 
 class UploadProfile(Part):

@@ -174,6 +174,7 @@ def _conversion(profile: doc.ConversionProfile) -> conversion_profile_pb2.Conver
         keep_gps=profile.keep_gps,
         colour=conversion_pb2.ColourPolicy.Value(f"COLOUR_POLICY_{profile.colour.upper()}"),
         skip_if_larger_percent=profile.skip_if_larger_percent,
+        gain_map=conversion_pb2.GainMapPolicy.Value(f"GAIN_MAP_POLICY_{profile.gain_map.upper()}"),
     )
 
 

@@ -49,18 +49,37 @@ def save_as_good_as(
 
     Where the highest quality that is allowed scores less, the file has that. Raises `pyvips.Error`.
     """
+    image = image.copy_memory()
+    return find_quality_of(
+        image,
+        path,
+        spec,
+        encode=lambda given: save(image, path, given),
+        decode=lambda encoded: vips.open_encoded(encoded, spec.format),
+        start=start,
+    )
+
+
+def find_quality_of(
+    image: pyvips.Image,
+    path: Path,
+    spec: OutputSpec,
+    *,
+    encode: Callable[[OutputSpec], EncoderUsed],
+    decode: Callable[[bytes], pyvips.Image],
+    start: int | None = None,
+) -> Sought:
+    """Do so with what `encode` writes to `path`, of which `decode` makes the likes of `image`."""
     wanted = spec.auto_quality
     assert wanted is not None  # whoever has a quality needs no search
-    image = image.copy_memory()
     score_of = _judge(wanted.metric, image)
     lowest, highest = AUTO_BOUNDS[spec.format]
 
     def measure(quality: int) -> tuple[float, tuple[bytes, EncoderUsed]]:
         given = replace(spec, quality=quality, auto_quality=None)
-        encoder = save(image, path, given)
+        encoder = encode(given)
         encoded = path.read_bytes()
-        decoded = vips.open_encoded(encoded, spec.format)
-        return round(score_of(decoded), _PLACES), (encoded, encoder)
+        return round(score_of(decode(encoded)), _PLACES), (encoded, encoder)
 
     found = find_quality(
         measure,

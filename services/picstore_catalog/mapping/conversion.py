@@ -16,6 +16,7 @@ from picstore_imaging.rules import (
     EncoderOptions,
     Fit,
     FormatRule,
+    GainMapPolicy,
     Gravity,
     MetadataPolicy,
     Metric,
@@ -73,6 +74,10 @@ COLOUR_POLICIES: Final[Mapping[pb.ColourPolicy.ValueType, ColourPolicy]] = {
     pb.COLOUR_POLICY_SRGB: ColourPolicy.SRGB,
     pb.COLOUR_POLICY_KEEP_WIDE: ColourPolicy.KEEP_WIDE,
 }
+GAIN_MAP_POLICIES: Final[Mapping[pb.GainMapPolicy.ValueType, GainMapPolicy]] = {
+    pb.GAIN_MAP_POLICY_DROP: GainMapPolicy.DROP,
+    pb.GAIN_MAP_POLICY_KEEP: GainMapPolicy.KEEP,
+}
 
 FORMAT_NUMBERS: Final = {format: number for number, format in FORMATS.items()}
 SOURCE_FORMATS: Final = {
@@ -87,6 +92,7 @@ CHROMA_NUMBERS: Final = {chroma: number for number, chroma in CHROMAS.items()}
 METRIC_NUMBERS: Final = {metric: number for number, metric in METRICS.items()}
 METADATA_POLICY_NUMBERS: Final = {policy: number for number, policy in METADATA_POLICIES.items()}
 COLOUR_POLICY_NUMBERS: Final = {policy: number for number, policy in COLOUR_POLICIES.items()}
+GAIN_MAP_POLICY_NUMBERS: Final = {policy: number for number, policy in GAIN_MAP_POLICIES.items()}
 WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
 
 _UNKNOWN: Final = "must be one of the values that the contract names"
@@ -230,6 +236,14 @@ def _auto_quality(message: pb.AutoQuality, violations: Violations, path: str) ->
         min_quality=message.min_quality if message.HasField("min_quality") else None,
         max_quality=message.max_quality if message.HasField("max_quality") else None,
     )
+
+
+def read_gain_map_policy(
+    number: pb.GainMapPolicy.ValueType, violations: Violations, path: str
+) -> GainMapPolicy:
+    """Read what becomes of a gain map; unspecified drops it."""
+    number = number or pb.GAIN_MAP_POLICY_DROP
+    return _choice(GAIN_MAP_POLICIES, number, GainMapPolicy.DROP, violations, path)
 
 
 def _options(message: pb.EncoderOptions, violations: Violations, path: str) -> EncoderOptions:

@@ -12,10 +12,12 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from picstore.catalog.v1 import conversion_profile_pb2
 from picstore_catalog.mapping.conversion import (
     COLOUR_POLICY_NUMBERS,
+    GAIN_MAP_POLICY_NUMBERS,
     METADATA_POLICY_NUMBERS,
     format_messages,
     format_rules,
     read_colour_policy,
+    read_gain_map_policy,
     read_metadata_policy,
     size_messages,
     size_rules,
@@ -44,6 +46,7 @@ CHANGEABLE: Final = frozenset(
         "keep_gps",
         "colour",
         "skip_if_larger_percent",
+        "gain_map",
     }
 )
 """What `UpdateConversionProfile` can change."""
@@ -135,6 +138,11 @@ def read_profile(
         skip_if_larger_percent=_percent(message)
         if "skip_if_larger_percent" in fields
         else other.skip_if_larger_percent,
+        gain_map=(
+            read_gain_map_policy(message.gain_map, violations, f"{path}.gain_map")
+            if "gain_map" in fields
+            else other.gain_map
+        ),
     )
     try:
         validate(profile)
@@ -166,6 +174,7 @@ def conversion_profile_message(
         keep_gps=profile.profile.keep_gps,
         colour=COLOUR_POLICY_NUMBERS[profile.profile.colour],
         skip_if_larger_percent=profile.profile.skip_if_larger_percent,
+        gain_map=GAIN_MAP_POLICY_NUMBERS[profile.profile.gain_map],
         etag=stored.etag,
         create_time=timestamp(stored.created_at),
         update_time=timestamp(stored.updated_at),
@@ -185,6 +194,7 @@ def revision_message(
         keep_gps=revision.profile.keep_gps,
         colour=COLOUR_POLICY_NUMBERS[revision.profile.colour],
         skip_if_larger_percent=revision.profile.skip_if_larger_percent,
+        gain_map=GAIN_MAP_POLICY_NUMBERS[revision.profile.gain_map],
         creator=revision.creator,
         create_time=timestamp(revision.created_at),
     )

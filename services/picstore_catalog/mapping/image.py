@@ -125,6 +125,7 @@ def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
             else conversion_pb2.COLOUR_POLICY_SRGB
         ),
         auto_quality=auto_quality_message(spec.auto_quality),
+        keep_gain_map=spec.keep_gain_map,
     )
 
 

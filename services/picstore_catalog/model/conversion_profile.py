@@ -17,6 +17,7 @@ from picstore_imaging.rules import (
     EncoderOptions,
     Fit,
     FormatRule,
+    GainMapPolicy,
     Gravity,
     MetadataPolicy,
     SizeRule,
@@ -87,6 +88,7 @@ def profile_from_json(
         keep_gps=policies.get("keep_gps", False),
         colour=ColourPolicy(policies.get("colour", ColourPolicy.SRGB)),
         skip_if_larger_percent=policies.get("skip_if_larger_percent"),
+        gain_map=GainMapPolicy(policies.get("gain_map", GainMapPolicy.DROP)),
     )
 
 
@@ -97,6 +99,7 @@ def policies_to_json(profile: Profile) -> dict[str, Any]:
         "keep_gps": profile.keep_gps,
         "colour": profile.colour.value,
         "skip_if_larger_percent": profile.skip_if_larger_percent,
+        "gain_map": profile.gain_map.value,
     }
 
 

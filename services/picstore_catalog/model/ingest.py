@@ -22,6 +22,7 @@ _IN_WORDS: Final = {
     Reason.CONDITION_NOT_MET: "the profile does not make this format of such an original",
     Reason.WOULD_ENLARGE: "the picture is smaller, and this size only reduces",
     Reason.WOULD_REDUCE: "the picture is larger, and this size only enlarges",
+    Reason.WOULD_FREEZE: "the picture moves, and pages would show this still of it",
     Reason.LIMIT_SIDE: "a side would be longer than the format can have",
     Reason.LIMIT_PIXELS: "it would have more pixels than an output may have",
     Reason.SAME_AS_ANOTHER: "it would equal another output of the picture",

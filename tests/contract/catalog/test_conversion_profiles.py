@@ -133,6 +133,7 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
         keep_gps=True,
         colour=conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
         skip_if_larger_percent=0,
+        gain_map=conversion_pb2.GAIN_MAP_POLICY_KEEP,
     )
 
     made = await create(admin, wanted)
@@ -143,6 +144,7 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
     assert made.metadata == wanted.metadata
     assert made.keep_gps
     assert made.colour == wanted.colour
+    assert made.gain_map == wanted.gain_map
     assert made.HasField("skip_if_larger_percent")
     assert await get(admin, made.id) == made
 
@@ -151,6 +153,7 @@ async def test_what_a_profile_says_besides_changes_one_by_one(admin: Client) -> 
     made = await create(admin, conversion_profile())
     assert made.metadata == conversion_pb2.METADATA_POLICY_STRIP
     assert made.colour == conversion_pb2.COLOUR_POLICY_SRGB
+    assert made.gain_map == conversion_pb2.GAIN_MAP_POLICY_DROP
     assert not made.HasField("skip_if_larger_percent")
 
     wanted = ConversionProfile(
@@ -183,6 +186,7 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
     wrong.formats[1].auto_quality.target = 96
     wrong.metadata = 99  # type: ignore[assignment]  # what a newer client might send
     wrong.skip_if_larger_percent = -1
+    wrong.gain_map = 99  # type: ignore[assignment]
 
     with pytest.raises(InvalidFields) as refused:
         await create(admin, wrong)
@@ -199,6 +203,7 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
         "conversion_profile.formats[1].auto_quality.target",
         "conversion_profile.metadata",
         "conversion_profile.skip_if_larger_percent",
+        "conversion_profile.gain_map",
     }
 
 

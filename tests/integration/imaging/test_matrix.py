@@ -94,6 +94,21 @@ def test_colours_are_kept(name: str, convert: Convert) -> None:
         assert off <= kind.bound + LOSS[format], (format, off)
 
 
+@pytest.mark.parametrize(("width", "height"), [(4_000, 3), (3, 4_000), (12_000, 1), (1, 9_000)])
+def test_long_and_thin_pictures_keep_their_shape(width: int, height: int, convert: Convert) -> None:
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    left = (x * 2 < width) if width > height else (y * 2 < height)
+    pixels = np.where(left[..., None], (200, 40, 40), (40, 40, 200)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    for format, data in convert(buffer.getvalue(), width=None).items():
+        found = opened(data).astype(int)
+        assert found.shape == (height, width, 3), format
+        first, last = found[height // 8, width // 8], found[-1 - height // 8, -1 - width // 8]
+        assert np.abs(first - (200, 40, 40)).max() < 24, format
+        assert np.abs(last - (40, 40, 200)).max() < 24, format
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_pictures_are_upright_and_tell_nothing(
@@ -178,25 +193,72 @@ def test_what_is_transparent_leaves_no_fringe(name: str, convert: Convert) -> No
 
 FRAMES: Final = [drawing(256, 128, seed=f"frame {number}") for number in range(4)]
 TIMES: Final = [100, 200, 50, 1_000]
+MOVING: Final = (Format.WEBP, Format.AVIF)
+
+
+def frames_of(data: bytes, mode: str = "RGB") -> list[tuple[Pixels, int]]:
+    """Decode every frame, and how long it stands in ms; 0 in a still."""
+    with Image.open(io.BytesIO(data)) as image:
+        found = []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            found.append((np.asarray(image.convert(mode)), int(image.info.get("duration", 0))))
+    return found
+
+
+def plays_of(data: bytes) -> int:
+    """Say how often what moves is shown; 0 for ever."""
+    if data[4:8] != b"ftyp":
+        with Image.open(io.BytesIO(data)) as image:
+            return int(image.info["loop"])
+    header, edit = data.index(b"tkhd") + 4, data.index(b"elst") + 4
+    whole = int.from_bytes(data[header + 28 : header + 36], "big")
+    once = int.from_bytes(data[edit + 8 : edit + 16], "big")
+    if not data[edit + 3] & 1:
+        return 1
+    return 0 if whole == 2**64 - 1 else whole // once
+
+
+@pytest.mark.parametrize("loop", [0, 3])
+@pytest.mark.parametrize("source", ["GIF", "WEBP", "PNG"])
+def test_what_moves_keeps_its_frames_and_times(source: str, loop: int, convert: Convert) -> None:
+    outputs = convert(animation(FRAMES, source, duration=TIMES, loop=loop))
+    for format, data in outputs.items():
+        found = frames_of(data)
+        moves = format in MOVING
+        assert [time for _, time in found] == (TIMES if moves else [0]), format
+        for number, (pixels, _) in enumerate(found):
+            expected = FRAMES[number].resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+            assert pixels.shape == (HEIGHT, WIDTH, 3)
+            assert similarity(pixels, np.asarray(expected)) > 0.75, (format, number)
+        if moves:
+            # A GIF says how often it is repeated; others how often it is shown.
+            assert plays_of(data) == (loop + 1 if source == "GIF" and loop else loop), format
+
+
+def discs() -> list[Image.Image]:
+    """A disc that wanders over what is clear."""
+    y, x = np.mgrid[:128, :256]
+    drawn = []
+    for number in range(4):
+        inside = (x - 60 - 40 * number) ** 2 + (y - 64) ** 2 < 40**2
+        pixels = np.where(inside[..., None], (220, 20, 20, 255), (0, 0, 0, 0)).astype(np.uint8)
+        drawn.append(Image.fromarray(pixels, "RGBA"))
+    return drawn
 
 
 @pytest.mark.parametrize("source", ["GIF", "WEBP", "PNG"])
-def test_what_moves_keeps_its_frames_and_times(source: str, convert: Convert) -> None:
-    outputs = convert(animation(FRAMES, source, duration=TIMES, loop=3))
-    for format, data in outputs.items():
-        moves = format is Format.WEBP and source != "PNG"
-        with Image.open(io.BytesIO(data)) as image:
-            frames = getattr(image, "n_frames", 1)
-            assert frames == (len(FRAMES) if moves else 1), format
-            assert image.size == (WIDTH, HEIGHT)
-            for number in range(frames):
-                image.seek(number)
-                image.load()
-                if moves:
-                    assert image.info["duration"] == TIMES[number]
-                shown = np.asarray(image.convert("RGB"))
-                expected = FRAMES[number].resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-                assert similarity(shown, np.asarray(expected)) > 0.75, (format, number)
-            if moves:
-                # A GIF says how often it is repeated, a WebP how often it is shown.
-                assert image.info["loop"] == (4 if source == "GIF" else 3)
+def test_what_is_clear_stays_so_in_every_frame(source: str, convert: Convert) -> None:
+    options: dict[str, Any] = {"WEBP": {"lossless": True}}.get(source, {"disposal": 2})
+    if source == "PNG":
+        options = {"disposal": 1}
+    outputs = convert(animation(discs(), source, duration=TIMES, **options))
+    for format in MOVING:
+        found = frames_of(outputs[format], "RGBA")
+        assert len(found) == 4, format
+        for number, (pixels, _) in enumerate(found):
+            middle = 30 + 20 * number
+            assert np.abs(pixels[32, middle].astype(int) - (220, 20, 20, 255)).max() < 16
+            assert pixels[4, :, 3].max() < 8, (format, number)
+            assert pixels[32, (middle + 64) % WIDTH, 3] < 8, (format, number)

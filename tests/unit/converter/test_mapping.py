@@ -58,6 +58,7 @@ def sent(planned: OutputSpec) -> OutputSpec:
         {"wide_gamut": True},
         {"quality": None, "auto_quality": AutoQuality(target=77.5)},
         {"quality": None, "auto_quality": AutoQuality(target=80, min_quality=1, max_quality=99)},
+        {"keep_gain_map": True},
         {"background": "#a0b1c2"},
     ],
 )

@@ -42,6 +42,7 @@ def sources() -> dict[str, bytes]:
     return {
         "GIF": animation(frames(), "GIF", duration=DELAYS, loop=0),
         "WEBP": animation(frames(), "WEBP", duration=DELAYS, loop=0, lossless=True),
+        "PNG": animation(frames(), "PNG", duration=DELAYS, loop=0),
     }
 
 
@@ -57,7 +58,7 @@ def shown(path: Path) -> tuple[list[Pixels], list[int]]:
     return pixels, delays
 
 
-@pytest.mark.parametrize("source", ["GIF", "WEBP"])
+@pytest.mark.parametrize("source", ["GIF", "WEBP", "PNG"])
 def test_every_frame_its_time_and_the_loop_are_kept(
     source: str, convert: Convert, tmp_path: Path
 ) -> None:
@@ -81,8 +82,8 @@ def test_a_film_that_ends_still_does(loop: int, convert: Convert, tmp_path: Path
         assert image.info["loop"] == loop
 
 
-@pytest.mark.parametrize("source", ["GIF", "WEBP"])
-@pytest.mark.parametrize("format", [Format.JPEG, Format.PNG, Format.AVIF])
+@pytest.mark.parametrize("source", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("format", [Format.JPEG, Format.PNG])
 def test_a_format_that_stands_still_shows_the_first_frame(
     source: str,
     format: Format,
@@ -96,13 +97,6 @@ def test_a_format_that_stands_still_shows_the_first_frame(
     still = decoded(next(p for p in result.paths if p.suffix == f".{format.extension}"))
     assert still.shape[:2] == (60, 80)
     assert np.abs(still[50, 70, :3].astype(int) - COLOURS[0]).max() < 12
-
-
-def test_an_apng_shows_its_first_frame(convert: Convert, tmp_path: Path) -> None:
-    (path := tmp_path / "a").write_bytes(animation(frames(), "PNG", duration=DELAYS))
-    pixels, _ = shown(convert(path, formats=WEBP).paths[0])
-    assert len(pixels) == 1
-    assert pixels[0][50, 70].tolist() == list(COLOURS[0])
 
 
 @pytest.mark.parametrize("gravity", [Gravity.EAST, Gravity.ATTENTION])
@@ -197,6 +191,34 @@ def test_what_moves_costs_by_its_frames() -> None:
     assert not is_dear(webp)
 
 
-def test_pages_and_an_apng_do_not_move() -> None:
-    for format in (SourceFormat.TIFF, SourceFormat.PNG, SourceFormat.AVIF):
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_what_pages_prefer_never_freezes_what_moves(frames: int, lossless: bool) -> None:
+    facts = SourceFacts(format=SourceFormat.GIF, width=80, height=60, frames=frames)
+    avif = FormatRule(format=Format.AVIF, lossless=lossless)
+    others = (FormatRule(format=Format.JPEG), FormatRule(format=Format.PNG))
+
+    def skipped(*formats: FormatRule) -> list[Reason | None]:
+        profile = Profile(formats=formats, sizes=(SizeRule(),))
+        return [output.skipped for output in plan_outputs(profile, facts)]
+
+    freezes = Reason.WOULD_FREEZE if frames > 1 and lossless else None
+    assert skipped(avif, *WEBP, *others) == [freezes, None, None, None]
+    assert skipped(avif, *others) == [None, None, None], "there is none that it could freeze"
+    only = FormatRule(format=Format.WEBP, only_from=frozenset({SourceFormat.JPEG}))
+    assert skipped(avif, only) == [None, Reason.CONDITION_NOT_MET]
+
+
+def test_a_lossless_avif_does_not_stand_among_those_that_move() -> None:
+    facts = SourceFacts(format=SourceFormat.PNG, width=80, height=60, frames=2)
+    rules = (FormatRule(format=Format.AVIF, lossless=True), FormatRule(format=Format.AVIF))
+    profile = Profile(formats=rules, sizes=(SizeRule(),))
+    assert [output.skipped for output in plan_outputs(profile, facts)] == [
+        Reason.WOULD_FREEZE,
+        None,
+    ]
+
+
+def test_pages_and_an_avif_do_not_move() -> None:
+    for format in (SourceFormat.TIFF, SourceFormat.HEIC, SourceFormat.AVIF):
         assert not SourceFacts(format=format, width=9, height=9, frames=3).animated

@@ -250,6 +250,32 @@ sRGB otherwise.
 """
 Global___ColourPolicy: _TypeAlias = ColourPolicy  # noqa: Y015
 
+class _GainMapPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GainMapPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GainMapPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GAIN_MAP_POLICY_UNSPECIFIED: _GainMapPolicy.ValueType  # 0
+    """Same as GAIN_MAP_POLICY_DROP."""
+    GAIN_MAP_POLICY_DROP: _GainMapPolicy.ValueType  # 1
+    """Outputs are as displays without such a range show the original."""
+    GAIN_MAP_POLICY_KEEP: _GainMapPolicy.ValueType  # 2
+    """JPEG outputs carry it, scaled and cropped as they are; other formats do not."""
+
+class GainMapPolicy(_GainMapPolicy, metaclass=_GainMapPolicyEnumTypeWrapper):
+    """What becomes of a gain map, by which a JPEG of a phone tells displays with a high dynamic range
+    how much brighter each part of it is.
+    """
+
+GAIN_MAP_POLICY_UNSPECIFIED: GainMapPolicy.ValueType  # 0
+"""Same as GAIN_MAP_POLICY_DROP."""
+GAIN_MAP_POLICY_DROP: GainMapPolicy.ValueType  # 1
+"""Outputs are as displays without such a range show the original."""
+GAIN_MAP_POLICY_KEEP: GainMapPolicy.ValueType  # 2
+"""JPEG outputs carry it, scaled and cropped as they are; other formats do not."""
+Global___GainMapPolicy: _TypeAlias = GainMapPolicy  # noqa: Y015
+
 class _When:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -625,6 +651,7 @@ class OutputSpec(_message.Message):
     KEEP_GPS_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
     AUTO_QUALITY_FIELD_NUMBER: _builtins.int
+    KEEP_GAIN_MAP_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     width: _builtins.int
@@ -653,6 +680,8 @@ class OutputSpec(_message.Message):
     """Whether the place where the picture was taken is kept."""
     colour: Global___ColourPolicy.ValueType
     """Which colours it can have."""
+    keep_gain_map: _builtins.bool
+    """Whether it carries the gain map of the original, where there is one; only a JPEG does."""
     @_builtins.property
     def options(self) -> Global___EncoderOptions:
         """What the encoder does besides."""
@@ -686,10 +715,11 @@ class OutputSpec(_message.Message):
         keep_gps: _builtins.bool = ...,
         colour: Global___ColourPolicy.ValueType = ...,
         auto_quality: Global___AutoQuality | None = ...,
+        keep_gain_map: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gain_map", b"keep_gain_map", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

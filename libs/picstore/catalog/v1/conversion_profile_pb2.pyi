@@ -42,6 +42,7 @@ class ConversionProfile(_message.Message):
     KEEP_GPS_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
     SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
+    GAIN_MAP_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `cpr_…`."""
     project_id: _builtins.str
@@ -71,6 +72,8 @@ class ConversionProfile(_message.Message):
     (JPEG, or PNG for a picture with transparency; then WebP) always stays, and so does what is made
     apart from the better one because one of them takes long.
     """
+    gain_map: _conversion_pb2.GainMapPolicy.ValueType
+    """What becomes of the gain map of a picture that has one."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.FormatRule]:
         """The formats, best first."""
@@ -105,10 +108,11 @@ class ConversionProfile(_message.Message):
         keep_gps: _builtins.bool = ...,
         colour: _conversion_pb2.ColourPolicy.ValueType = ...,
         skip_if_larger_percent: _builtins.int | None = ...,
+        gain_map: _conversion_pb2.GainMapPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "create_time", b"create_time", "skip_if_larger_percent", b"skip_if_larger_percent", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "formats", b"formats", "id", b"id", "keep_gps", b"keep_gps", "metadata", b"metadata", "project_id", b"project_id", "revision", b"revision", "short_name", b"short_name", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "formats", b"formats", "gain_map", b"gain_map", "id", b"id", "keep_gps", b"keep_gps", "metadata", b"metadata", "project_id", b"project_id", "revision", b"revision", "short_name", b"short_name", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__skip_if_larger_percent: _TypeAlias = _typing.Literal["skip_if_larger_percent"]  # noqa: Y015
     _WhichOneofArgType__skip_if_larger_percent: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent"]  # noqa: Y015
@@ -243,7 +247,7 @@ class UpdateConversionProfileRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to change: `display_name`, `formats`, `sizes`, `background`, `metadata`, `keep_gps`,
-        `colour`, `skip_if_larger_percent`. Empty changes those that are set.
+        `colour`, `skip_if_larger_percent`, `gain_map`. Empty changes those that are set.
         """
 
     def __init__(
@@ -302,6 +306,7 @@ class ConversionProfileRevision(_message.Message):
     KEEP_GPS_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
     SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
+    GAIN_MAP_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Counts from 1."""
     background: _builtins.str
@@ -316,6 +321,8 @@ class ConversionProfileRevision(_message.Message):
     """Which colours outputs can have."""
     skip_if_larger_percent: _builtins.int
     """How much larger than the next better format an output may be, in percent; absent for any size."""
+    gain_map: _conversion_pb2.GainMapPolicy.ValueType
+    """What becomes of the gain map of a picture that has one."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.FormatRule]:
         """The formats, best first."""
@@ -341,10 +348,11 @@ class ConversionProfileRevision(_message.Message):
         keep_gps: _builtins.bool = ...,
         colour: _conversion_pb2.ColourPolicy.ValueType = ...,
         skip_if_larger_percent: _builtins.int | None = ...,
+        gain_map: _conversion_pb2.GainMapPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "create_time", b"create_time", "skip_if_larger_percent", b"skip_if_larger_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "creator", b"creator", "formats", b"formats", "keep_gps", b"keep_gps", "metadata", b"metadata", "revision", b"revision", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent", "background", b"background", "colour", b"colour", "create_time", b"create_time", "creator", b"creator", "formats", b"formats", "gain_map", b"gain_map", "keep_gps", b"keep_gps", "metadata", b"metadata", "revision", b"revision", "sizes", b"sizes", "skip_if_larger_percent", b"skip_if_larger_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__skip_if_larger_percent: _TypeAlias = _typing.Literal["skip_if_larger_percent"]  # noqa: Y015
     _WhichOneofArgType__skip_if_larger_percent: _TypeAlias = _typing.Literal["_skip_if_larger_percent", b"_skip_if_larger_percent"]  # noqa: Y015

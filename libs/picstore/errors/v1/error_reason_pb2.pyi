@@ -411,6 +411,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
     """
+    ERROR_REASON_WOULD_FREEZE: _ErrorReason.ValueType  # 100
+    """The picture moves and the output would not, although pages prefer its format to one that does:
+    browsers would show a still.
+
+        {"reason": "WOULD_FREEZE", "domain": "picstore", "metadata": {}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors, and of outputs that failed or were skipped. In an ErrorInfo the reason is
@@ -805,5 +811,11 @@ ERROR_REASON_LARGER_THAN_BETTER: ErrorReason.ValueType  # 90
 format that always stays.
 
     {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_WOULD_FREEZE: ErrorReason.ValueType  # 100
+"""The picture moves and the output would not, although pages prefer its format to one that does:
+browsers would show a still.
+
+    {"reason": "WOULD_FREEZE", "domain": "picstore", "metadata": {}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
