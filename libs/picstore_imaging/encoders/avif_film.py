@@ -67,14 +67,12 @@ def decode_some(encoded: bytes) -> pyvips.Image:
     try:
         decoder = svt.open_decoder(encoded)
         width, height, count, mode, *_ = decoder.get_info()
-        return _strip(
-            [
-                pyvips.Image.new_from_memory(
-                    decoder.get_frame(index)[0], width, height, len(mode), "uchar"
-                ).copy(interpretation="srgb")
-                for index in _looked_at(count)
-            ]
-        )
+        # libvips reads them where they lie, so they have to outlive the strip's making.
+        pixels = [decoder.get_frame(index)[0] for index in _looked_at(count)]
+        frames = [
+            pyvips.Image.new_from_memory(data, width, height, len(mode), "uchar") for data in pixels
+        ]
+        return _strip([frame.copy(interpretation="srgb") for frame in frames])
     except (RuntimeError, ValueError) as error:
         raise pyvips.Error("libavif cannot decode it") from error
 
@@ -86,6 +84,8 @@ def _looked_at(count: int) -> list[int]:
 def _strip(frames: Sequence[pyvips.Image]) -> pyvips.Image:
     strip = pyvips.Image.arrayjoin(list(frames), across=1).copy()
     strip.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
+    # Not the times of all the frames, which the first one may carry: those here follow each other.
+    strip.set_type(pyvips.GValue.array_int_type, "delay", [1] * len(frames))
     return strip.copy_memory()
 
 

@@ -215,22 +215,24 @@ def test_animations_are_searched_and_still_move(
     frames = [drawn.rotate(90 * number).resize((200, 160)) for number in range(4)]
     data = animation(frames, "WEBP", duration=[100] * 4, loop=0, lossless=True)
     (path := tmp_path / "a").write_bytes(data)
-    made = convert(path, formats=(rule(WEBP, target=75), rule(JPEG, target=75)))
+    made = convert(path, formats=tuple(rule(format, target=75) for format in (WEBP, AVIF, JPEG)))
     for recipe in recipes(made):
         assert recipe.score is not None
         assert recipe.score >= 75 - TOLERANCE
-    with Image.open(made.paths[0]) as opened:
-        assert getattr(opened, "n_frames", 1) == 4
+    for path, count in zip(made.paths, (4, 4, 1), strict=True):
+        with Image.open(path) as opened:
+            assert getattr(opened, "n_frames", 1) == count
 
 
+@pytest.mark.parametrize("format", [WEBP, AVIF])
 def test_an_animation_whose_frames_an_encoder_joins_is_searched_all_the_same(
-    photo: Photo, convert: Convert, tmp_path: Path
+    photo: Photo, convert: Convert, tmp_path: Path, format: Format
 ) -> None:
     one, other = photo(160, 120), photo(161, 120).resize((160, 120))
     frames = [one, one, one, other, other, other]
     data = animation(frames, "GIF", duration=[100] * 6, loop=0)
     (path := tmp_path / "a").write_bytes(data)
-    (recipe,) = recipes(convert(path, formats=(rule(WEBP, target=75),)))
+    (recipe,) = recipes(convert(path, formats=(rule(format, target=75),)))
     assert recipe.score is not None
     assert recipe.score >= 75 - TOLERANCE
 
