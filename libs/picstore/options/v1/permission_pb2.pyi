@@ -50,6 +50,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """`storage_location:write`. Make, change and test storage locations."""
     PERMISSION_AUDIT_READ: _Permission.ValueType  # 13
     """`audit:read`. See who did what in the team."""
+    PERMISSION_OVERLAY_TEMPLATE_WRITE: _Permission.ValueType  # 15
+    """`overlay_template:write`. Make and change overlay templates."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do. People write them as `image:create`: the part after `PERMISSION_`, with the
@@ -84,4 +86,6 @@ PERMISSION_STORAGE_LOCATION_WRITE: Permission.ValueType  # 12
 """`storage_location:write`. Make, change and test storage locations."""
 PERMISSION_AUDIT_READ: Permission.ValueType  # 13
 """`audit:read`. See who did what in the team."""
+PERMISSION_OVERLAY_TEMPLATE_WRITE: Permission.ValueType  # 15
+"""`overlay_template:write`. Make and change overlay templates."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
