@@ -163,7 +163,7 @@ def servicers(
         ),
         (
             image_pb2_grpc.add_ImageServiceServicer_to_server,
-            ImageServicer(work, pager, GatheredLookups(work), watching),
+            ImageServicer(work, pager, GatheredLookups(work), watching, grace=sweeper.interval),
             "picstore.catalog.v1.ImageService",
         ),
         (
@@ -173,7 +173,7 @@ def servicers(
         ),
         (
             job_pb2_grpc.add_JobServiceServicer_to_server,
-            JobServicer(work, on_retry=sweeper.wake),
+            JobServicer(work, on_retry=sweeper.wake, grace=sweeper.interval),
             "picstore.jobs.v1.JobService",
         ),
         (

@@ -43,12 +43,13 @@ def overlay_message(overlay: Overlay) -> overlay_pb2.Overlay:
     return message
 
 
-def _read(kind: type, message: Message, violations: Violations, path: str) -> Any:
+def _read(kind: Any, message: Message, violations: Violations, path: str) -> Any:
     hints = _kinds(kind)
     values: dict[str, Any] = {}
     for field in fields(kind):
         described = message.DESCRIPTOR.fields_by_name[field.name]
-        hint, at = hints[field.name], f"{path}.{field.name}"
+        hint: Any = hints[field.name]
+        at = f"{path}.{field.name}"
         given = getattr(message, field.name)
         if get_origin(hint) is tuple:
             item = get_args(hint)[0]

@@ -6,9 +6,9 @@ from google.protobuf.empty_pb2 import Empty
 
 from picstore.catalog.v1 import overlay_template_pb2, overlay_template_pb2_grpc
 from picstore_catalog.mapping.overlay_template import (
+    new_overlay_template,
     overlay_template_change,
     overlay_template_message,
-    new_overlay_template,
     revision_message,
 )
 from picstore_catalog.model.names import short_name_fault
@@ -72,7 +72,9 @@ class OverlayTemplateServicer(overlay_template_pb2_grpc.OverlayTemplateServiceSe
             violations.add("revision", "must not be negative" if request.revision < 0 else None)
         async with self._work.begin(access.team_id) as transaction:
             return overlay_template_message(
-                await repo.fetch(transaction, access, template_id, revision=request.revision or None)
+                await repo.fetch(
+                    transaction, access, template_id, revision=request.revision or None
+                )
             )
 
     async def ListOverlayTemplates(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from picstore_catalog.model.image import Placeholder
-from picstore_catalog.model.job import FINISHED, REPLACED, Failure, JobState, check_attempt
+from picstore_catalog.model.job import FINISHED, REPLACED, Failure, JobKind, JobState, check_attempt
 from picstore_catalog.model.job import claim as claimed
 from picstore_catalog.model.job import extend as extended
 from picstore_catalog.model.job import fail as failed
@@ -36,10 +36,15 @@ async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> 
     job = await jobs.lock(transaction, job_id)
     job = claimed(job, worker=worker, now=await jobs.clock(transaction))
     await jobs.save(transaction, job)
-    order = await work.fetch(transaction, job.id)
+    drawing = None
+    if job.kind is JobKind.RENDER:
+        order, drawing = await work.begin_drawing(transaction, job)
+    else:
+        order = await work.fetch(transaction, job.id)
     if order.is_stale:
         raise FailedPrecondition(Reason.JOB_FINISHED, REPLACED)
-    return Claim(job=job, order=order, outputs=tuple(await outputs.begin(transaction, job.id)))
+    wanted = () if drawing else tuple(await outputs.begin(transaction, job.id))
+    return Claim(job=job, order=order, outputs=wanted, drawing=drawing)
 
 
 async def extend_job(transaction: Transaction, *, job_id: JobId, attempt: int) -> datetime:

@@ -119,7 +119,11 @@ async def _change(
         return seen
     updated = await repo.update(transaction, access, seen, wanted)
     await _record(
-        transaction, access, updated.value, describe_overlay_template(seen.value), describe_overlay_template(updated.value)
+        transaction,
+        access,
+        updated.value,
+        describe_overlay_template(seen.value),
+        describe_overlay_template(updated.value),
     )
     return updated
 
