@@ -75,6 +75,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         children=children,
         shared_dir=shared_dir,
         private_dir=private_dir,
+        memory_bytes=settings.conversion.memory_bytes,
     )
     # No job may come before a child can take it, or where none can be had.
     await children.started()

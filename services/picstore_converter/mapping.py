@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
-from picstore.catalog.v1 import conversion_pb2, picture_pb2
+from picstore.catalog.v1 import conversion_pb2, ingest_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
     Claim,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
+    LayerSource,
     Placeholder,
+    Rendering,
     UselessOutput,
     WantedOutput,
 )
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
+from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.plan import OutputSpec
 from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
@@ -28,7 +33,6 @@ def claim_from(message: job_pb2.Claim) -> Claim:
     Raises:
         LookupError, ValueError: It names a value that this converter does not know.
     """
-    facts = message.facts
     return Claim(
         job_id=JobId(message.job_id),
         attempt=message.attempt,
@@ -37,13 +41,7 @@ def claim_from(message: job_pb2.Claim) -> Claim:
         generation=message.generation,
         source_location=LocationId(message.originals_location_id),
         source_key=message.object_key,
-        facts=SourceFacts(
-            format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
-            width=facts.width,
-            height=facts.height,
-            has_alpha=facts.has_alpha,
-            frames=facts.frames,
-        ),
+        facts=_facts_from(message.facts),
         outputs_location=LocationId(message.outputs_location_id),
         output_key_prefix=message.output_key_prefix,
         cache_control=message.cache_control,
@@ -58,6 +56,49 @@ def claim_from(message: job_pb2.Claim) -> Claim:
             for wanted in message.outputs
         ),
         wants_placeholder=message.wants_placeholder,
+        rendering=_rendering_from(message.render) if message.HasField("render") else None,
+    )
+
+
+def _rendering_from(message: job_pb2.Render) -> Rendering:
+    point = message.focal_point
+    return Rendering(
+        overlay=Overlay.from_json(json.loads(message.overlay)),
+        focal_point=Point(point.x, point.y) if message.HasField("focal_point") else None,
+        images=tuple(
+            LayerSource(
+                id=ImageId(image.image_id),
+                location=LocationId(image.originals_location_id),
+                key=image.object_key,
+                facts=_facts_from(image.facts),
+            )
+            for image in message.images
+        ),
+        object_key=message.object_key,
+        abandoned_keys=tuple(message.abandoned_object_keys),
+    )
+
+
+def _facts_from(facts: ingest_pb2.SourceFacts) -> SourceFacts:
+    return SourceFacts(
+        format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
+        width=facts.width,
+        height=facts.height,
+        has_alpha=facts.has_alpha,
+        frames=facts.frames,
+    )
+
+
+def drawn_to(original: DrawnOriginal) -> ingest_pb2.SourceFacts:
+    """Write what is known of an original that was drawn."""
+    return ingest_pb2.SourceFacts(
+        format=conversion_pb2.FORMAT_PNG,
+        width=original.width,
+        height=original.height,
+        frames=1,
+        has_alpha=original.has_alpha,
+        size_bytes=original.size_bytes,
+        sha256=original.sha256,
     )
 
 
