@@ -120,6 +120,8 @@ class Reason(StrEnum):
     REMOTE_REDIRECTS = "REMOTE_REDIRECTS"
     REMOTE_STATUS = "REMOTE_STATUS"
     LARGER_THAN_BETTER = "LARGER_THAN_BETTER"
+    FONT_UNKNOWN = "FONT_UNKNOWN"
+    TEXT_OVERFLOWS = "TEXT_OVERFLOWS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ MAX_OUTLINE: Final = 100.0
 """Width of an outline, in pixels."""
 MAX_BLUR: Final = 100.0
 """Standard deviation of a shadow's blur, in pixels."""
+MAX_SHADOW: Final = 200.0
+"""How far a shadow is from its letters, in pixels on each axis."""
 MAX_LINES: Final = 200
 MIN_LINE_HEIGHT: Final = 0.5
 MAX_LINE_HEIGHT: Final = 5.0
@@ -174,7 +176,7 @@ def _text(path: str, text: TextLayer, declared: set[str]) -> _Found:
         shadow, at = text.shadow, f"{path}.shadow"
         yield from _colour(f"{at}.colour", shadow.colour)
         for name, place in (("x", shadow.x), ("y", shadow.y)):
-            yield from _length(f"{at}.{name}", place, least=-MAX_SIDE, most=MAX_SIDE)
+            yield from _length(f"{at}.{name}", place, least=-MAX_SHADOW, most=MAX_SHADOW)
         yield from _length(f"{at}.blur", shadow.blur, least=0, most=MAX_BLUR)
 
 
