@@ -61,7 +61,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
     children = await lifecycle.enter(
         ChildPool(
-            target="picstore_imaging.sandboxed:convert",
+            target="picstore_imaging.sandboxed:work",
             size=settings.conversion.children,
             env=CHILD_ENVIRONMENT,
             limits=limits_of(settings.conversion),

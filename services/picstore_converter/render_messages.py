@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from picstore_converter.messages import ChildMisbehaved
 from picstore_converter.model import Claim, DrawnOriginal, Rendering
-from picstore_imaging.facts import SourceFacts
 from picstore_imaging.limits import Limits
 from picstore_kit.ids import ImageId
 
@@ -31,17 +30,32 @@ def canvas_of(claim: Claim, rendering: Rendering) -> tuple[int, int]:
 def render_request(
     claim: Claim, rendering: Rendering, source: Path, sizes: Mapping[Path, int]
 ) -> dict[str, Any]:
-    """Ask for the overlay to be drawn over the file `source`; `sizes` are those of all files."""
+    """Ask for the overlay to be drawn over the file `source`; `sizes` are those of all files
+    in bytes."""
     directory, point = source.parent, rendering.focal_point
+    facts = [claim.facts, *(layer.facts for layer in rendering.images)]
+    # What was admitted when it was uploaded is drawn; what is now larger is something else.
+    admitted = Limits(
+        bytes=max(sizes.values()),
+        pixels=max(one.pixels for one in facts),
+        pixels_whole_decode=max(one.pixels for one in facts),
+        side=max(max(one.width, one.height) for one in facts),
+        frames=max(one.frames for one in facts),
+    )
     return {
         "overlay": rendering.overlay.to_json(),
-        "base": _source(source, claim.facts, sizes),
-        "focal_point": None if point is None else [point.x, point.y],
+        "path": str(source),
+        "format": claim.facts.format.value,
         "images": {
-            layer.id: _source(layer_path(directory, layer.id), layer.facts, sizes)
+            layer.id: {
+                "path": str(layer_path(directory, layer.id)),
+                "format": layer.facts.format.value,
+            }
             for layer in rendering.images
         },
-        "target": str(directory / _DRAWN),
+        "focal_point": None if point is None else [point.x, point.y],
+        "limits": admitted.to_json(),
+        "output": str(directory / _DRAWN),
     }
 
 
@@ -72,15 +86,3 @@ def parse_drawn(
         size_bytes=size,
         sha256=digest,
     )
-
-
-def _source(path: Path, facts: SourceFacts, sizes: Mapping[Path, int]) -> dict[str, Any]:
-    # What was admitted when it was uploaded is drawn; what is now larger is something else.
-    admitted = Limits(
-        bytes=sizes[path],
-        pixels=facts.pixels,
-        pixels_whole_decode=facts.pixels,
-        side=max(facts.width, facts.height),
-        frames=facts.frames,
-    )
-    return {"path": str(path), "format": facts.format.value, "limits": admitted.to_json()}
