@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import pytest
 from PIL import Image as Pillow
@@ -14,13 +15,14 @@ from picstore.catalog.v1.overlay_template_pb2 import (
     DeleteOverlayTemplateRequest,
     OverlayTemplate,
 )
+from picstore.upload.v1 import upload_pb2
 from picstore_kit.errors import Reason
 from tests.integration.converter.conftest import (
     Factory,
     KilledAtWork,
     StartConverter,
 )
-from tests.integration.upload.pictures import jpeg, quick
+from tests.integration.upload.pictures import chunks, jpeg
 
 WIDTH, HEIGHT = 400, 210
 TITLE = overlay_pb2.Box(
@@ -206,10 +208,15 @@ async def test_an_uploaded_original_takes_the_place_of_one_that_was_drawn(
     factory: Factory, converter: StartConverter
 ) -> None:
     made = await derive(factory, card())
-    replaced = await factory.installed.uploads.QuickUpload(
-        quick(jpeg(), image_id=made.id, project_id="")
-    )
-    assert replaced.id == made.id
+
+    def messages() -> Iterator[upload_pb2.UploadImageRequest]:
+        header = upload_pb2.UploadImageHeader(image_id=made.id)
+        yield upload_pb2.UploadImageRequest(header=header)
+        for chunk in chunks(jpeg(seed=2)):
+            yield upload_pb2.UploadImageRequest(chunk=chunk)
+        yield upload_pb2.UploadImageRequest(end=upload_pb2.End())
+
+    await factory.installed.uploads.UploadImage(messages())
 
     async with converter():
         image = await factory.settled(made.id)
