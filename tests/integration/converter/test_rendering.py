@@ -212,7 +212,7 @@ async def test_an_uploaded_original_takes_the_place_of_one_that_was_drawn(
     def messages() -> Iterator[upload_pb2.UploadImageRequest]:
         header = upload_pb2.UploadImageHeader(image_id=made.id)
         yield upload_pb2.UploadImageRequest(header=header)
-        for chunk in chunks(jpeg(seed=2)):
+        for chunk in chunks(jpeg(100, 60)):
             yield upload_pb2.UploadImageRequest(chunk=chunk)
         yield upload_pb2.UploadImageRequest(end=upload_pb2.End())
 
