@@ -69,6 +69,8 @@ def parse_drawn(
     """
     try:
         size, digest, alpha = message["bytes"], message["sha256"], message["has_alpha"]
+        if message["path"] != str(directory / _DRAWN):
+            raise ValueError("not the place that was asked for")
         if (message["width"], message["height"]) != canvas:
             raise ValueError("not the size that was asked for")
         if type(size) is not int or size < 1 or type(alpha) is not bool:

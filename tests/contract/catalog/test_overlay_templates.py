@@ -171,7 +171,7 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
     wrong.overlay.layers[0].fill.colour = "white"
     wrong.overlay.layers[1].text.size.ClearField("px")
     wrong.overlay.layers[1].text.text = "{{nobody}}"
-    wrong.overlay.layers.add(blend=99, box=overlay_pb2.Box(anchor=conversion_pb2.GRAVITY_ATTENTION))  # type: ignore[arg-type]  # what a newer client might send
+    wrong.overlay.layers.add(blend=99, box=overlay_pb2.Box(anchor=conversion_pb2.GRAVITY_ATTENTION))
     wrong.overlay.layers.add(image=overlay_pb2.ImageLayer(image_id="logo"), opacity=float("nan"))
 
     with pytest.raises(InvalidFields) as refused:

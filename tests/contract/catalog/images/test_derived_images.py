@@ -25,7 +25,7 @@ from picstore_kit.errors import (
     PermissionDenied,
     Reason,
 )
-from picstore_kit.ids import ImageId, TeamId, UserId, new_id
+from picstore_kit.ids import ImageId, ProjectId, TeamId, UserId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.auth import Grant, Principal
 from tests.contract.catalog.callers import ADMIN
@@ -217,7 +217,7 @@ async def test_what_is_not_there_is_not_found_and_leaves_nothing(
         (image.id, {"overlay_template": "logo", "variables": {"logo": new_id(ImageId)}}, "Image"),
     ):
         with pytest.raises(NotFound) as missing:
-            await derive(user, image_id, **fields)  # type: ignore[arg-type]  # for brevity
+            await derive(user, image_id, **fields)
         assert missing.value.metadata["resource_type"] == kind
     with pytest.raises(NotFound):
         await derive(stranger, image.id)
@@ -264,8 +264,10 @@ async def test_what_the_caller_must_not_see_is_not_drawn(
     logo = {"overlay_template": "logo", "variables": {"logo": image.id}}
     creating = Grant(permission="image:create")
     creator = await callers.user(team_id, [creating])
-    reader = await callers.user(team_id, [Grant(permission="image:read", project_id=project.id)])
-    in_project = await callers.user(team_id, [replace(creating, project_id=project.id)])
+    reader = await callers.user(
+        team_id, [Grant(permission="image:read", project_id=ProjectId(project.id))]
+    )
+    in_project = await callers.user(team_id, [replace(creating, project_id=ProjectId(project.id))])
 
     for client, fields, permission in (
         (creator, logo, "image:read"),

@@ -21,8 +21,6 @@ TABLES = (
     "storage_locations",
     "conversion_profiles",
     "conversion_profile_revisions",
-    "overlay_templates",
-    "overlay_template_revisions",
     "upload_profiles",
 )
 
