@@ -24,6 +24,7 @@ from picstore_imaging.overlay.template import (
     Overlay,
 )
 from picstore_kit.errors import InvalidArgument, Reason
+from tests.profiles import DISPLAY_P3
 from tests.unit.imaging.overlay.conftest import Draw, Extent, Pixels, answer_of
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -234,7 +235,7 @@ def test_pictures_are_upright_and_in_srgb(
     exif: Callable[..., bytes],
     matrix_profile: Callable[..., bytes],
 ) -> None:
-    p3 = matrix_profile("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)))
+    p3 = matrix_profile("Display P3", DISPLAY_P3)
     buffer = io.BytesIO()
     halves((200, 100, 100), (100, 100, 200), (80, 40)).save(
         buffer, "JPEG", quality=95, subsampling=0, exif=exif(orientation=6), icc_profile=p3
