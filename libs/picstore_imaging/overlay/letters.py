@@ -105,6 +105,7 @@ class Letters:
         factor = layer.line_height or _own_line_height(layer.font, layer.weight, layer.italic)
         attributes = _attributes(layer.font, layer.weight, layer.italic, size) + (
             f' foreground="{self._colour}" lang="{_language(text)}"'
+            ' insert_hyphens="false"'
             f' line_height="{max(_UNITS, round(factor * size * _UNITS))}"'
         )
         return pyvips.Image.text(
