@@ -12,7 +12,7 @@ from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.settings import ConversionSettings, ConverterSettings
-from picstore_imaging.fonts import CHILD_ENVIRONMENT
+from picstore_imaging.fonts import child_environment
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
@@ -59,13 +59,15 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     )
     shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
+    fonts_dir = settings.conversion.fonts_dir
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:work",
             size=settings.conversion.children,
-            env=CHILD_ENVIRONMENT,
+            env=child_environment(fonts_dir),
             limits=limits_of(settings.conversion),
             work_dir=shared_dir,
+            readable=() if fonts_dir is None else (fonts_dir,),
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )

@@ -68,14 +68,16 @@ def of_text(layer: TextLayer, box: Rect, canvas: Size) -> Placed | None:
     return Placed(picture, box.left + edge + left - around, box.top + edge + top - around)
 
 
-def of_image(layer: ImageLayer, picture: Picture, box: Rect, anchor: Gravity) -> Placed:
+def of_image(
+    layer: ImageLayer, picture: Picture, box: Rect, anchor: Gravity, canvas: Size
+) -> Placed:
     """Fit a picture to its box, in which it stands at the anchor of that.
 
     It is enlarged where the box is larger. Raises what `Picture.decode` raises.
     """
     room = Size(box.width, box.height)
     if layer.tile:
-        return Placed(_tiled(layer, picture, room), box.left, box.top)
+        return Placed(_tiled(layer, picture, room, canvas), box.left, box.top)
     # Without a background, what CONTAIN puts around a picture is nothing.
     fit = Fit.CONTAIN if layer.fit is Fit.INSIDE else layer.fit
     image = picture.decode(scaled_size(fit, room, picture.size))
@@ -144,12 +146,12 @@ def _shade(shadow: Shadow | None, canvas: Size) -> Shade | None:
     )
 
 
-def _tiled(layer: ImageLayer, picture: Picture, room: Size) -> pyvips.Image:
+def _tiled(layer: ImageLayer, picture: Picture, room: Size, canvas: Size) -> pyvips.Image:
     own = picture.size
-    width = own.width if layer.tile_width is None else layer.tile_width.of(room.width)
+    width = own.width if layer.tile_width is None else layer.tile_width.of(canvas.width)
     size = Size(round_side(width), round_side(own.height * width / own.width))
     tile = picture.decode(size)
-    gap = round(pixels(layer.tile_gap, room.width))
+    gap = round(pixels(layer.tile_gap, canvas.width))
     if not tile.hasalpha():
         tile = tile.bandjoin(255)
     step = Size(tile.width + gap, tile.height + gap)

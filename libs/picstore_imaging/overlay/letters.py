@@ -28,11 +28,13 @@ _ALIGN: Final = {
 _LAST: Final = "|"
 """Put into a line of its own below a text, it tells how many lines are above."""
 _NOTHING: Final = "no text to render"
+_TOO_LARGE: Final = "too big"
+"""As libvips and cairo put it, which draws no more than 32,767 pixels in either direction."""
 _REFERENCE: Final = 100.0
 """A size at which a font's own distance of lines is measured."""
 
-_MAX_EXTENT: Final = 500_000
-"""Pixels; Pango counts up to 2,097,151."""
+_MAX_EXTENT: Final = 100_000
+"""Pixels; Pango counts up to 2,097,151, where letters may be ten times as wide as estimated."""
 _MAX_PIXELS: Final = 64_000_000
 """What is measured is rasterised, so what can't fit is to be known before."""
 _MIN_PIXELS: Final = 1_000_000
@@ -72,12 +74,14 @@ class Letters:
             return ENDLESS
         try:
             image = self._set(text, size, break_words)
+            below = self._set(f"{text}\n{_LAST}", size, break_words)
         except pyvips.Error as error:
             if _NOTHING in error.detail:
                 return None
+            if _TOO_LARGE in error.detail:
+                return ENDLESS
             raise
         line = self._line(size)
-        below = self._set(f"{text}\n{_LAST}", size, break_words)
         lines = round((below.yoffset + below.height - line.bottom) / line.pitch)
         return Ink(
             left=image.xoffset,
@@ -101,6 +105,7 @@ class Letters:
         factor = layer.line_height or _own_line_height(layer.font, layer.weight, layer.italic)
         attributes = _attributes(layer.font, layer.weight, layer.italic, size) + (
             f' foreground="{self._colour}" lang="{_language(text)}"'
+            ' insert_hyphens="false"'
             f' line_height="{max(_UNITS, round(factor * size * _UNITS))}"'
         )
         return pyvips.Image.text(

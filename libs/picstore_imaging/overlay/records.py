@@ -5,7 +5,7 @@ So a template that was stored before a field came reads as it always did. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -37,7 +37,7 @@ def from_json(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Hashable) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

@@ -54,7 +54,8 @@ def _placed(layer: Layer, canvas: Size, images: Open) -> Placed | None:
     if layer.text is not None:
         return layers.of_text(layer.text, box, canvas)
     if layer.image is not None:
-        return layers.of_image(layer.image, images(layer.image.image_id), box, layer.box.anchor)
+        picture = images(layer.image.image_id)
+        return layers.of_image(layer.image, picture, box, layer.box.anchor, canvas)
     if layer.fill is not None:
         return layers.of_fill(layer.fill, box, canvas)
     return None
