@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from picstore_kit.blobs.keys import stem_of
 from picstore_kit.ids import ImageId, OverlayTemplateId
 
 
@@ -39,8 +38,3 @@ class DeriveRequest:
     """Empty for one that is made of the base picture's and the template's."""
     alt_text: str
     tags: tuple[str, ...]
-
-
-def derived_filename(base: str, template: str) -> str:
-    """Name the original of a derived picture by its base's file and the template."""
-    return f"{stem_of(base)}-{template}.png"

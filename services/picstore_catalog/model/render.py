@@ -10,7 +10,6 @@ from picstore_catalog.model.image import Original
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Point
 from picstore_imaging.overlay.template import Overlay
-from picstore_kit.blobs.keys import original_key
 from picstore_kit.ids import ImageId, LocationId
 
 
@@ -38,16 +37,6 @@ class Render:
     """The upload profile's: what it goes on with."""
     filename: str
     """Of the new original."""
-
-    def new_key(self, image_id: ImageId, generation: int) -> str:
-        """Return a key for what is drawn, which no other attempt gets."""
-        return original_key(
-            project=self.base_path,
-            path=self.originals_path,
-            image=image_id,
-            generation=generation,
-            filename=self.filename,
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is stored."""

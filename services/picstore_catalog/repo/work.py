@@ -12,6 +12,7 @@ from picstore_catalog.model.job import Job
 from picstore_catalog.model.render import Drawing, Render
 from picstore_catalog.model.work import WorkOrder
 from picstore_imaging.formats import SourceFormat
+from picstore_kit.blobs.keys import original_key
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import JobId
 
@@ -64,7 +65,13 @@ async def begin_drawing(conn: AsyncConnection[TupleRow], job: Job) -> tuple[Work
         raise NotFound.of("Job", job.id)
     stored, keys, is_stale = row
     render = Render.from_json(stored)
-    key = render.new_key(job.image_id, job.generation)
+    key = original_key(
+        project=render.base_path,
+        path=render.originals_path,
+        image=job.image_id,
+        generation=job.generation,
+        filename=render.filename,
+    )
     await conn.execute(
         "UPDATE jobs SET render_keys = render_keys || %s::text WHERE id = %s", (key, job.id)
     )

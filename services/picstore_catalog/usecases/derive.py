@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from picstore_catalog.model.derived import DerivedFrom, DeriveRequest, derived_filename
+from picstore_catalog.model.derived import DerivedFrom, DeriveRequest
 from picstore_catalog.model.description import Description
 from picstore_catalog.model.image import Image, ImageState, Original
 from picstore_catalog.model.ingest import NewJob
@@ -29,7 +29,7 @@ from picstore_imaging.limits import Limits, check_pixels, check_side
 from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.overlay.variables import fill, images_of
 from picstore_kit.audit import record
-from picstore_kit.blobs.keys import sanitise_filename
+from picstore_kit.blobs.keys import sanitise_filename, stem_of
 from picstore_kit.changes import differences
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import ImageId, JobId, new_id
@@ -78,7 +78,7 @@ async def derive_image(
     )
     _check_outcome(target, overlay, original)
     filename = sanitise_filename(
-        request.filename or derived_filename(base.filename, template.short_name)
+        request.filename or f"{stem_of(base.filename)}-{template.short_name}.png"
     )
     new = NewImage(
         id=new_id(ImageId),
