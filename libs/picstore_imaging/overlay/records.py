@@ -27,12 +27,10 @@ def to_json(record: Any) -> dict[str, Any]:
 
 def from_json(kind: type[RecordT], document: Mapping[str, Any]) -> RecordT:
     """Read what `to_json` wrote of a `kind`; fields that it does not know are passed over."""
+    key: Any = kind
+    hints = _hints(key)
     return kind(
-        **{
-            name: _read(hint, document[name])
-            for name, hint in _hints(kind).items()
-            if name in document
-        }
+        **{name: _read(hint, document[name]) for name, hint in hints.items() if name in document}
     )
 
 
