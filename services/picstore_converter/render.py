@@ -24,9 +24,12 @@ from picstore_converter.render_messages import (
     render_request,
 )
 from picstore_imaging.formats import Format
+from picstore_imaging.geometry import Size
+from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import LocationId
+from picstore_kit.sandbox.errors import ChildMemory
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
@@ -67,6 +70,7 @@ class RenderOverlay:
         Raises:
             PicstoreError: It can't be drawn or stored, or is not to be reported.
         """
+        self._admit(claim, rendering)
         target = await self._stores.open(claim.outputs_location)
         for key in rendering.abandoned_keys:
             await target.discard(key)
@@ -82,6 +86,14 @@ class RenderOverlay:
             await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
             await self._store(target, rendering.object_key, path, drawn)
         await self._report(claim, rendering.object_key, drawn, target)
+
+    def _admit(self, claim: Claim, rendering: Rendering) -> None:
+        needed = estimate_overlay_memory_bytes(
+            rendering.overlay, claim.facts, {layer.id: layer.facts for layer in rendering.images}
+        )
+        if needed > self._memory_bytes:
+            log.warning("render.too_large", job=claim.job_id, estimated_bytes=needed)
+            raise ChildMemory(self._memory_bytes)
 
     async def _fetch_all(
         self, claim: Claim, rendering: Rendering, source: Path, directory: Path
@@ -106,9 +118,7 @@ class RenderOverlay:
                 group.create_task(fetch(layer.location, layer.key, path))
         return sizes
 
-    async def _draw(
-        self, request: dict[str, Any], canvas: tuple[int, int], source: Path
-    ) -> DrawnOriginal:
+    async def _draw(self, request: dict[str, Any], canvas: Size, source: Path) -> DrawnOriginal:
         last: Mapping[str, Any] = {}
         async for message in self._children.call(request):
             last = message

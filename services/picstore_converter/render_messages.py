@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from picstore_converter.messages import ChildMisbehaved
 from picstore_converter.model import Claim, DrawnOriginal, Rendering
+from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
+from picstore_imaging.overlay.boxes import canvas_size
 from picstore_kit.ids import ImageId
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -21,10 +23,9 @@ def layer_path(directory: Path, image_id: ImageId) -> Path:
     return directory / f"layer-{image_id}"
 
 
-def canvas_of(claim: Claim, rendering: Rendering) -> tuple[int, int]:
+def canvas_of(claim: Claim, rendering: Rendering) -> Size:
     """Return the width and the height of what is to be drawn."""
-    canvas = rendering.overlay.canvas
-    return canvas.width or claim.facts.width, canvas.height or claim.facts.height
+    return canvas_size(rendering.overlay.canvas, Size(claim.facts.width, claim.facts.height))
 
 
 def render_request(
@@ -59,9 +60,7 @@ def render_request(
     }
 
 
-def parse_drawn(
-    message: Mapping[str, Any], *, canvas: tuple[int, int], directory: Path
-) -> DrawnOriginal:
+def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) -> DrawnOriginal:
     """Read the child's answer.
 
     Raises:

@@ -24,8 +24,9 @@ from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.begin_generation import lay_out_generation
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import MAX_SIDE, SourceFormat
-from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Point
+from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Point, Size
 from picstore_imaging.limits import Limits, check_pixels, check_side
+from picstore_imaging.overlay.boxes import canvas_size
 from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.overlay.variables import fill, images_of
 from picstore_kit.audit import record
@@ -131,8 +132,7 @@ def _original_of(image: Image) -> Original:
 
 def _check_outcome(target: UploadTarget, overlay: Overlay, base: Original) -> None:
     """Refuse what would be too large, or come to nothing."""
-    width = overlay.canvas.width or base.width
-    height = overlay.canvas.height or base.height
+    width, height = canvas_size(overlay.canvas, Size(base.width, base.height))
     limits = Limits(
         side=MAX_SIDE, pixels=min(target.max_pixels or MAX_OUTPUT_PIXELS, MAX_OUTPUT_PIXELS)
     )

@@ -328,3 +328,15 @@ async def test_a_store_that_fails_keeps_no_part_of_it(tmp_path: Path) -> None:
     (verdict,) = bench.ledger.verdicts
     assert (verdict.reason, verdict.retryable) == (Reason.STORAGE_UNAVAILABLE, True)
     assert await bench.drawn() == []
+
+
+async def test_what_no_child_has_the_memory_for_is_not_begun(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    assert bench.claim.rendering is not None
+    large = replace(bench.claim.rendering.overlay, canvas=Canvas(width=16_000, height=6_000))
+    rendering = replace(bench.claim.rendering, overlay=large)
+    bench.ledger.claimed = replace(bench.claim, rendering=rendering)
+    await bench.run()
+
+    assert [verdict.reason for verdict in bench.ledger.verdicts] == [Reason.CHILD_MEMORY]
+    assert bench.child.request == {}

@@ -143,6 +143,17 @@ async def test_another_picture_is_drawn_over_it(
     assert ink(drawn, (0, 100, WIDTH - 60, HEIGHT)) == 0
 
 
+async def test_a_canvas_that_the_picture_is_put_inside_is_no_larger_than_it(
+    factory: Factory, converter: StartConverter
+) -> None:
+    overlay = card()
+    overlay.canvas.fit = conversion_pb2.FIT_INSIDE
+    async with converter():
+        image = await factory.settled((await derive(factory, overlay)).id)
+
+    assert (image.state, image.width, image.height) == (Image.STATE_READY, 120, 80)
+
+
 @pytest.mark.parametrize(
     ("overlay", "title", "reason"),
     [
