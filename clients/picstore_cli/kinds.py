@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from picstore.auth.v1.api_key_pb2 import ApiKey
     from picstore.catalog.v1.conversion_profile_pb2 import ConversionProfile
+    from picstore.catalog.v1.overlay_template_pb2 import OverlayTemplate
     from picstore.catalog.v1.storage_location_pb2 import StorageLocation
 
 
@@ -36,6 +37,11 @@ def _location_place(location: StorageLocation) -> str:
 def _profile_makes(profile: ConversionProfile) -> str:
     formats = ", ".join(format_name(rule.format) for rule in profile.formats)
     return f"{formats} in {len(profile.sizes)} sizes"
+
+
+def _canvas(template: OverlayTemplate) -> str:
+    canvas = template.overlay.canvas
+    return f"{canvas.width}×{canvas.height}" if canvas.width else "as the picture"
 
 
 def _key_grants(key: ApiKey) -> str:
@@ -123,6 +129,25 @@ CONVERSION_PROFILE: Final = Noun(
         ("project", lambda p: p.project_id or "all"),
         ("revision", lambda p: str(p.revision)),
         ("makes", _profile_makes),
+    ],
+)
+OVERLAY_TEMPLATE: Final = Noun(
+    title="overlay template",
+    type="OverlayTemplate",
+    prefix="ovt_",
+    id_field="overlay_template_id",
+    get=methods.GET_OVERLAY_TEMPLATE,
+    list=methods.LIST_OVERLAY_TEMPLATES,
+    delete=methods.DELETE_OVERLAY_TEMPLATE,
+    key="short_name",
+    columns=[
+        ("id", lambda t: t.id),
+        ("short name", lambda t: t.short_name),
+        ("name", lambda t: t.display_name),
+        ("project", lambda t: t.project_id or "all"),
+        ("revision", lambda t: str(t.revision)),
+        ("canvas", _canvas),
+        ("variables", lambda t: ", ".join(v.name for v in t.overlay.variables)),
     ],
 )
 UPLOAD_PROFILE: Final = Noun(

@@ -46,6 +46,9 @@ class Commands(LazyGroup):
         "upload-profiles": Entry(
             module="upload_profiles", help="What an upload needs to know.", panel=_ADMINISTER
         ),
+        "overlay-templates": Entry(
+            module="overlay_templates", help="What is drawn over pictures.", panel=_ADMINISTER
+        ),
         "users": Entry(module="users", help="People, and how they are invited.", panel=_ADMINISTER),
         "roles": Entry(module="roles", help="What users may do.", panel=_ADMINISTER),
         "keys": Entry(module="keys", help="API keys of programs.", panel=_ADMINISTER),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.auth.v1.authentication_pb2 import GetPrincipalRequest, Principal
 from picstore.catalog.v1.image_pb2 import (
+    CreateDerivedImageRequest,
     GetImageRequest,
     GetPictureRequest,
     Image,
@@ -28,6 +30,7 @@ from picstore.upload.v1.upload_pb2 import DeleteUploadRequest
 from picstore_client.connection import Connection
 from picstore_client.meter import Meter, Progress
 from picstore_client.methods import (
+    CREATE_DERIVED_IMAGE,
     DELETE_UPLOAD,
     GET_IMAGE,
     GET_PICTURE,
@@ -253,6 +256,42 @@ class PicStoreClient(Connection):
     async def get_image(self, image_id: str) -> Image:
         """Return a picture with its outputs."""
         return await self.call(GET_IMAGE, GetImageRequest(image_id=image_id))
+
+    async def derive(
+        self,
+        image_id: str,
+        template: str,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        upload_profile: str = "",
+        filename: str = "",
+        alt_text: str = "",
+        tags: Iterable[str] = (),
+        wait: bool | float = False,
+    ) -> Image:
+        """Make a new picture of one that is there, by an overlay template (id or short name).
+
+        Repeated after a lost answer, it makes one all the same. `wait` is whether to wait until
+        pages can show it; seconds, or True for five minutes.
+
+        Raises:
+            NotFound: The picture, the template, or one that is drawn over it is not there.
+            InvalidArgument: A variable is missing or wrong, or it would be too large.
+            FailedPrecondition: A picture has no original yet, or the new one could not be made.
+        """
+        request = CreateDerivedImageRequest(
+            image_id=image_id,
+            overlay_template=template,
+            variables=dict(variables),
+            upload_profile=upload_profile,
+            filename=filename,
+            alt_text=alt_text,
+            tags=tags,
+        )
+        image = await self.call(CREATE_DERIVED_IMAGE, request)
+        if wait is False:
+            return image
+        return await self.wait_ready(image.id, timeout_s=_WAIT_S if wait is True else wait)
 
     async def wait_ready(
         self,

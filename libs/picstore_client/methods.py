@@ -88,6 +88,7 @@ from picstore.catalog.v1.conversion_profile_pb2 import (
     UpdateConversionProfileRequest,
 )
 from picstore.catalog.v1.image_pb2 import (
+    CreateDerivedImageRequest,
     CreateImageRequest,
     ExplainImageRequest,
     ExplainImageResponse,
@@ -102,6 +103,18 @@ from picstore.catalog.v1.image_pb2 import (
     SignOriginalRequest,
     SignOriginalResponse,
     UpdateImageRequest,
+)
+from picstore.catalog.v1.overlay_template_pb2 import (
+    CreateOverlayTemplateRequest,
+    DeleteOverlayTemplateRequest,
+    GetOverlayTemplateRequest,
+    ListOverlayTemplateRevisionsRequest,
+    ListOverlayTemplateRevisionsResponse,
+    ListOverlayTemplatesRequest,
+    ListOverlayTemplatesResponse,
+    OverlayTemplate,
+    RollbackOverlayTemplateRequest,
+    UpdateOverlayTemplateRequest,
 )
 from picstore.catalog.v1.picture_pb2 import (
     Picture,
@@ -320,6 +333,43 @@ ROLLBACK_CONVERSION_PROFILE = _unary(
     RollbackConversionProfileRequest,
     ConversionProfile,
 )
+CREATE_OVERLAY_TEMPLATE = _unary(
+    "catalog.v1.OverlayTemplateService.CreateOverlayTemplate",
+    CreateOverlayTemplateRequest,
+    OverlayTemplate,
+)
+GET_OVERLAY_TEMPLATE = _unary(
+    "catalog.v1.OverlayTemplateService.GetOverlayTemplate",
+    GetOverlayTemplateRequest,
+    OverlayTemplate,
+)
+LIST_OVERLAY_TEMPLATES = _paged(
+    "catalog.v1.OverlayTemplateService.ListOverlayTemplates",
+    ListOverlayTemplatesRequest,
+    ListOverlayTemplatesResponse,
+    lambda page: page.overlay_templates,
+)
+UPDATE_OVERLAY_TEMPLATE = _unary(
+    "catalog.v1.OverlayTemplateService.UpdateOverlayTemplate",
+    UpdateOverlayTemplateRequest,
+    OverlayTemplate,
+)
+DELETE_OVERLAY_TEMPLATE = _unary(
+    "catalog.v1.OverlayTemplateService.DeleteOverlayTemplate",
+    DeleteOverlayTemplateRequest,
+    Empty,
+)
+LIST_OVERLAY_TEMPLATE_REVISIONS = _paged(
+    "catalog.v1.OverlayTemplateService.ListOverlayTemplateRevisions",
+    ListOverlayTemplateRevisionsRequest,
+    ListOverlayTemplateRevisionsResponse,
+    lambda page: page.revisions,
+)
+ROLLBACK_OVERLAY_TEMPLATE = _unary(
+    "catalog.v1.OverlayTemplateService.RollbackOverlayTemplate",
+    RollbackOverlayTemplateRequest,
+    OverlayTemplate,
+)
 CREATE_UPLOAD_PROFILE = _unary(
     "catalog.v1.UploadProfileService.CreateUploadProfile", CreateUploadProfileRequest, UploadProfile
 )
@@ -339,6 +389,9 @@ DELETE_UPLOAD_PROFILE = _unary(
     "catalog.v1.UploadProfileService.DeleteUploadProfile", DeleteUploadProfileRequest, Empty
 )
 CREATE_IMAGE = _unary("catalog.v1.ImageService.CreateImage", CreateImageRequest, Image)
+CREATE_DERIVED_IMAGE = _unary(
+    "catalog.v1.ImageService.CreateDerivedImage", CreateDerivedImageRequest, Image
+)
 GET_IMAGE = _unary("catalog.v1.ImageService.GetImage", GetImageRequest, Image)
 LIST_IMAGES = _paged(
     "catalog.v1.ImageService.ListImages",

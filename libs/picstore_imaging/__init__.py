@@ -4,7 +4,7 @@ Pure, for any process: `formats`, `sniff`, `integrity`, `facts`, `limits`, `rule
 `profile`, `geometry`, `spec`, `avif`, `cost` and `plan`.
 
 With libvips, for a sandboxed child: `vips` and what builds on it (`probe`, `pipeline`, `steps`,
-`encoders`, `placeholder`). The child runs the two functions of `sandboxed`.
+`encoders`, `placeholder`). The child runs the functions of `sandboxed`. `overlay` has both.
 """
 
 from __future__ import annotations

@@ -121,6 +121,8 @@ class Reason(StrEnum):
     REMOTE_STATUS = "REMOTE_STATUS"
     LARGER_THAN_BETTER = "LARGER_THAN_BETTER"
     WOULD_FREEZE = "WOULD_FREEZE"
+    FONT_UNKNOWN = "FONT_UNKNOWN"
+    TEXT_OVERFLOWS = "TEXT_OVERFLOWS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

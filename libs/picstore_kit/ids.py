@@ -31,6 +31,7 @@ SessionId = NewType("SessionId", str)
 InvitationId = NewType("InvitationId", str)
 AuditEventId = NewType("AuditEventId", str)
 ImportJobId = NewType("ImportJobId", str)
+OverlayTemplateId = NewType("OverlayTemplateId", str)
 
 _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     TeamId: "tem",
@@ -49,6 +50,7 @@ _PREFIXES: Final[dict[Callable[[str], str], str]] = {
     InvitationId: "inv",
     AuditEventId: "aud",
     ImportJobId: "imp",
+    OverlayTemplateId: "ovt",
 }
 
 IdT = TypeVar("IdT", bound=str)

@@ -14,6 +14,7 @@ from picstore.catalog.v1 import (
     conversion_profile_pb2_grpc,
     image_pb2_grpc,
     ingest_pb2_grpc,
+    overlay_template_pb2_grpc,
     project_pb2_grpc,
     reference_pb2_grpc,
     storage_location_pb2_grpc,
@@ -27,6 +28,7 @@ from picstore_catalog.servicer.conversion_profile import ConversionProfileServic
 from picstore_catalog.servicer.image import ImageServicer
 from picstore_catalog.servicer.ingest import IngestServicer
 from picstore_catalog.servicer.job import JobServicer
+from picstore_catalog.servicer.overlay_template import OverlayTemplateServicer
 from picstore_catalog.servicer.project import ProjectServicer
 from picstore_catalog.servicer.reference import ReferenceServicer
 from picstore_catalog.servicer.storage_location import StorageLocationServicer
@@ -155,8 +157,15 @@ def servicers(
             "picstore.catalog.v1.UploadProfileService",
         ),
         (
+            overlay_template_pb2_grpc.add_OverlayTemplateServiceServicer_to_server,
+            OverlayTemplateServicer(work, pager),
+            "picstore.catalog.v1.OverlayTemplateService",
+        ),
+        (
             image_pb2_grpc.add_ImageServiceServicer_to_server,
-            ImageServicer(work, pager, GatheredLookups(work), watching, reach),
+            ImageServicer(
+                work, pager, GatheredLookups(work), watching, reach, grace=sweeper.interval
+            ),
             "picstore.catalog.v1.ImageService",
         ),
         (
@@ -166,7 +175,7 @@ def servicers(
         ),
         (
             job_pb2_grpc.add_JobServiceServicer_to_server,
-            JobServicer(work, on_retry=sweeper.wake),
+            JobServicer(work, on_retry=sweeper.wake, grace=sweeper.interval),
             "picstore.jobs.v1.JobService",
         ),
         (

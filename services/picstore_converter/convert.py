@@ -1,4 +1,4 @@
-"""The one use-case: make what is missing of a picture, and report each output as it is stored."""
+"""The use-case: make what is missing of a picture, and report each output as it is stored."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ from picstore_converter.model import (
     verdict_of,
 )
 from picstore_converter.ports import Children, Ledger, Stores
+from picstore_converter.render import RenderOverlay
 from picstore_imaging.cost import estimate_memory_bytes
 from picstore_kit.blobs import keys
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
 from picstore_kit.ids import JobId, OutputId
+from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
@@ -45,12 +47,14 @@ log = structlog.get_logger(__name__)
 _MAX_STORING: Final = 4
 """Outputs of one job on their way to the store at once; the child goes on encoding meanwhile."""
 
+_MEMORY_BYTES: Final = SandboxLimits().memory_bytes
+
 
 class ConvertImage:
     """Makes the outputs of one job: one download, one decode, every output stored as it is done.
 
     The children can write in `shared_dir`, and must not be able to in `private_dir`, which is on
-    the same file system: what is in there is what was checked.
+    the same file system: what is in there is what was checked. A child may use `memory_bytes`.
     """
 
     def __init__(
@@ -63,10 +67,12 @@ class ConvertImage:
         private_dir: Path,
         setup: Callable[[], Setup] | None = None,
         budget: MemoryBudget | None = None,
+        memory_bytes: int = _MEMORY_BYTES,
     ) -> None:
         """`setup` says what the children are, for reports of their deaths.
 
-        What a job is expected to take it waits for in the `budget`.
+        What a job is expected to take it waits for in the `budget`. `memory_bytes` is what one child
+        may use.
         """
         self._ledger = ledger
         self._stores = stores
@@ -75,6 +81,15 @@ class ConvertImage:
         self._private_dir = private_dir
         self._setup = setup
         self._budget = budget or MemoryBudget(sys.maxsize)
+        self._render = RenderOverlay(
+            ledger=ledger,
+            stores=stores,
+            children=children,
+            shared_dir=shared_dir,
+            private_dir=private_dir,
+            memory_bytes=memory_bytes,
+            budget=self._budget,
+        )
 
     async def run(self, job_id: JobId) -> None:
         """Claim the job and work on it until nothing is left, or report why that can't be.
@@ -118,7 +133,10 @@ class ConvertImage:
         try:
             with ungrouped(rather=Reason.LEASE_LOST):
                 async with self._lease_kept(claim):
-                    await self._convert(claim, left)
+                    if claim.rendering is None:
+                        await self._convert(claim, left)
+                    else:
+                        await self._render.run(claim, claim.rendering)
         except PicstoreError as error:
             return error
         return None
@@ -205,7 +223,7 @@ class ConvertImage:
         self, claim: Claim, output: EncodedOutput, private: Path, store: BlobStore
     ) -> None:
         path = private / output.id
-        await asyncio.to_thread(take_over, output, path)
+        await asyncio.to_thread(take_over, output.path, output.size_bytes, path)
         key = keys.output_key(
             claim.output_key_prefix,
             width=output.width,

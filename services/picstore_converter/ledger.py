@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
@@ -14,6 +14,7 @@ from picstore.jobs.v1 import job_pb2
 from picstore_converter import mapping
 from picstore_converter.model import (
     Claim,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -26,6 +27,8 @@ from picstore_kit.ids import JobId, LocationId
 if TYPE_CHECKING:  # they exist for type checkers only
     from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceAsyncStub
     from picstore.jobs.v1.job_pb2_grpc import JobServiceAsyncStub
+
+AnswerT = TypeVar("AnswerT")
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +95,17 @@ class RPCLedger:
         )
         await _patiently(lambda: self._jobs.RecordPlaceholder(request))
 
+    async def complete_render(self, claim: Claim, original: DrawnOriginal, object_key: str) -> bool:
+        """Report an original that is stored; return whether it is kept."""
+        request = job_pb2.CompleteRenderRequest(
+            job_id=claim.job_id,
+            attempt=claim.attempt,
+            object_key=object_key,
+            facts=mapping.drawn_to(original),
+        )
+        answer = await _patiently(lambda: self._jobs.CompleteRender(request))
+        return answer.original_kept
+
     async def fail(self, claim: Claim, verdict: Verdict) -> None:
         """End the attempt."""
         request = job_pb2.FailJobRequest(
@@ -105,18 +119,16 @@ class RPCLedger:
         await _patiently(lambda: self._jobs.FailJob(request))
 
 
-async def _patiently(send: Callable[[], Awaitable[object]]) -> None:
+async def _patiently(send: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
     """Send a report that may be repeated, again where the catalog does not answer."""
     give_up_at = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            await send()
+            return await send()
         except PicstoreError as error:
             if error.code not in _NO_ANSWER or time.monotonic() > give_up_at:
                 raise
             log.warning("ledger.no_answer", reason=error.reason)
-        else:
-            return
         await asyncio.sleep(_PAUSE_S)
 
 

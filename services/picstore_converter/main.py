@@ -14,7 +14,7 @@ from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.model import Setup
 from picstore_converter.settings import ConverterSettings, limits_of
-from picstore_imaging.fonts import CHILD_ENVIRONMENT
+from picstore_imaging.fonts import child_environment
 from picstore_imaging.versions import installed
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
@@ -62,13 +62,15 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
     limits = limits_of(settings.conversion)
+    fonts_dir = settings.conversion.fonts_dir
     children = await lifecycle.enter(
         ChildPool(
-            target="picstore_imaging.sandboxed:convert",
+            target="picstore_imaging.sandboxed:work",
             size=settings.conversion.children,
-            env=CHILD_ENVIRONMENT,
+            env=child_environment(fonts_dir),
             limits=limits,
             work_dir=shared_dir,
+            readable=() if fonts_dir is None else (fonts_dir,),
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )
@@ -85,6 +87,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         private_dir=private_dir,
         setup=setup,
         budget=MemoryBudget(settings.conversion.memory_budget_bytes or usual_budget()),
+        memory_bytes=settings.conversion.memory_bytes,
     )
     # No job may come before a child can take it, or where none can be had.
     await children.started()

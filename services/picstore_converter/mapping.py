@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from picstore.catalog.v1 import conversion_pb2, picture_pb2
@@ -9,15 +10,19 @@ from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
     Claim,
     Crash,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
+    LayerSource,
     Placeholder,
+    Rendering,
     UselessOutput,
     WantedOutput,
 )
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
+from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.plan import OutputSpec
 from picstore_imaging.recipe import Recipe
 from picstore_imaging.rules import (
@@ -65,6 +70,39 @@ def claim_from(message: job_pb2.Claim) -> Claim:
             for wanted in message.outputs
         ),
         wants_placeholder=message.wants_placeholder,
+        rendering=_rendering_from(message.render) if message.HasField("render") else None,
+    )
+
+
+def _rendering_from(message: job_pb2.Render) -> Rendering:
+    point = message.focal_point
+    return Rendering(
+        overlay=Overlay.from_json(json.loads(message.overlay)),
+        focal_point=Point(point.x, point.y) if message.HasField("focal_point") else None,
+        images=tuple(
+            LayerSource(
+                id=ImageId(image.image_id),
+                location=LocationId(image.originals_location_id),
+                key=image.object_key,
+                facts=facts_from(image.facts),
+            )
+            for image in message.images
+        ),
+        object_key=message.object_key,
+        abandoned_keys=tuple(message.abandoned_object_keys),
+    )
+
+
+def drawn_to(original: DrawnOriginal) -> conversion_pb2.SourceFacts:
+    """Write what is known of an original that was drawn."""
+    return conversion_pb2.SourceFacts(
+        format=conversion_pb2.FORMAT_PNG,
+        width=original.width,
+        height=original.height,
+        frames=1,
+        has_alpha=original.has_alpha,
+        size_bytes=original.size_bytes,
+        sha256=original.sha256,
     )
 
 

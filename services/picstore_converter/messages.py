@@ -132,8 +132,8 @@ def parse_message(
         raise ChildMisbehaved from error
 
 
-def take_over(output: EncodedOutput, path: Path) -> None:
-    """Move the file of an output to `path`, out of the child's reach, and see that it is one.
+def take_over(written: Path, size_bytes: int, path: Path) -> None:
+    """Move what a child has written to `path`, out of its reach, and see that it is a file.
 
     A link in its place would publish a file that is not the child's. Blocks.
 
@@ -143,12 +143,12 @@ def take_over(output: EncodedOutput, path: Path) -> None:
     """
     with scratch_errors():
         try:
-            os.rename(output.path, path)
+            os.rename(written, path)
         except FileNotFoundError:
             raise ChildMisbehaved from None
         found = path.lstat()
     plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-    if not plain or found.st_size != output.size_bytes:
+    if not plain or found.st_size != size_bytes:
         raise ChildMisbehaved
 
 

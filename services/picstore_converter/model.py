@@ -8,6 +8,8 @@ from pathlib import Path
 
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format
+from picstore_imaging.geometry import Point
+from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.plan import OutputSpec
 from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Code, NotFound, PicstoreError, Reason
@@ -32,6 +34,30 @@ class WantedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSource:
+    """The original of a picture that is drawn over another."""
+
+    id: ImageId
+    location: LocationId
+    key: str
+    facts: SourceFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What is to be drawn over the original of a claim."""
+
+    overlay: Overlay
+    """Filled in."""
+    focal_point: Point | None
+    images: tuple[LayerSource, ...]
+    object_key: str
+    """Of the new original, in the location of the claim's outputs."""
+    abandoned_keys: tuple[str, ...]
+    """What attempts that are over may have left there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A job that is ours until its lease ends, or until another attempt begins."""
 
@@ -51,6 +77,20 @@ class Claim:
     outputs: tuple[WantedOutput, ...]
     """Cheap ones first."""
     wants_placeholder: bool
+    rendering: Rendering | None = None
+    """What is to be drawn; None where outputs are to be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnOriginal:
+    """The original of a derived picture as the child wrote it, a PNG on the local disk."""
+
+    path: Path
+    width: int
+    height: int
+    has_alpha: bool
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

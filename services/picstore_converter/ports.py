@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from picstore_converter.model import (
     Claim,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -51,6 +52,10 @@ class Ledger(Protocol):
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:
         """Report what pages show until the picture is there."""
+        ...
+
+    async def complete_render(self, claim: Claim, original: DrawnOriginal, object_key: str) -> bool:
+        """Report an original that is stored under `object_key`; return whether it is kept."""
         ...
 
     async def fail(self, claim: Claim, verdict: Verdict) -> None:

@@ -122,7 +122,7 @@ async def replay(
 def _taken(output: EncodedOutput, private: Path, keep: Path | None) -> Made:
     """Take a file out of the child's reach, and believe nothing of it that can be seen here."""
     path = private / output.id
-    take_over(output, path)
+    take_over(output.path, output.size_bytes, path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if keep is None:

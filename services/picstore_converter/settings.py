@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import DirectoryPath, Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.bus.lanes import Lane
@@ -45,6 +45,9 @@ class ConversionSettings(SettingsGroup):
     require_sandbox: bool = False
     """Refuse to start where a layer of the children's sandbox is not to be had; the log says which
     are."""
+    fonts_dir: DirectoryPath | None = None
+    """TrueType and OpenType fonts for overlays, in this directory and beneath it, beside those that
+    come with the converter and those of the system."""
     max_rss_bytes: PositiveInt = 768 * 1024**2
     """Resident memory after a job from which on a child is replaced by a fresh one."""
 

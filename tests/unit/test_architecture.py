@@ -36,9 +36,11 @@ def test_there_are_sources_to_look_at() -> None:
     assert len(SERVICES) == 5
 
 
-# Each of these hands an environment on to a child process, or is itself what a person starts.
+# Each of these hands an environment on to a child process, or is itself what a person or a parent
+# starts.
 MAY_READ_THE_ENVIRONMENT = {
     "clients/picstore_cli",
+    "libs/picstore_imaging/sandboxed.py",
     "libs/picstore_local",
     "libs/picstore_kit/sandbox",
 }

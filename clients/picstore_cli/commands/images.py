@@ -24,6 +24,7 @@ from picstore.catalog.v1.image_pb2 import (
 from picstore_cli.commands.explain import explain_image, replay_image
 from picstore_cli.completion import names_of
 from picstore_cli.console import json_text, out, print_outputs, table, write
+from picstore_cli.deriving import add_derive
 from picstore_cli.instants import past
 from picstore_cli.kinds import CONVERSION_PROFILE, IMAGE, UPLOAD_PROFILE
 from picstore_cli.lazy import group
@@ -46,6 +47,7 @@ from picstore_client.methods import GET_IMAGE, LIST_IMAGES, UPDATE_IMAGE
 from picstore_client.watching import failure_of, is_settled
 
 app = group("The pictures of a project.")
+add_derive(app)
 
 ImageArgument = Annotated[str, typer.Argument(help="Such as img_…", metavar="IMAGE")]
 

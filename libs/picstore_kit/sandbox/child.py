@@ -1,8 +1,8 @@
 """The sandboxed process: `python -m picstore_kit.sandbox.child module:function START`.
 
 START is JSON that `process.Child` writes: the descriptor to talk over, the parent's process id,
-the limits and the work directory. The protocol is one JSON object per line, over a socket of its
-own, so that whatever a library prints cannot corrupt it:
+the limits, the work directory and what else may be read. The protocol is one JSON object per line,
+over a socket of its own, so that whatever a library prints cannot corrupt it:
 
     parent: the request
     child:  {"ready": report}, once; then per request any number of {"progress": …} and one of
@@ -42,7 +42,7 @@ def main(target: str, start: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(told["fd"], False)
     with socket.socket(fileno=told["fd"]) as channel:
-        report = confine(limits, work_dir)
+        report = confine(limits, work_dir, [Path(path) for path in told["readable"]])
         die_with_parent(told["parent"])
         function = _load(target)
         _send(channel, {"ready": seal(report).to_json()})

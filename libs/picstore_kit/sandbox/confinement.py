@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +31,12 @@ _READABLE: Final = (
 """What libraries look at, beside Python itself. Not /etc: it tells about the machine and users."""
 
 
-def confine(limits: SandboxLimits, work_dir: Path | None) -> SandboxReport:
+def confine(
+    limits: SandboxLimits, work_dir: Path | None, readable: Iterable[Path] = ()
+) -> SandboxReport:
     """Take every step that can be taken while this process has a single thread.
+
+    It may write in `work_dir`, and read what is beneath `readable`.
 
     Raises:
         OSError, ValueError: Resource limits or no_new_privs were refused; nothing works without.
@@ -46,7 +50,7 @@ def confine(limits: SandboxLimits, work_dir: Path | None) -> SandboxReport:
             Layer.NETWORK_NAMESPACE: _attempt(_leave_network),
             # After the namespace, which may need capabilities and may grant new ones.
             Layer.CAPABILITIES: _attempt(_drop_capabilities),
-            Layer.LANDLOCK: _attempt(lambda: _restrict_files(work_dir)),
+            Layer.LANDLOCK: _attempt(lambda: _restrict_files(work_dir, readable)),
         }
     )
 
@@ -82,13 +86,14 @@ def _drop_capabilities() -> str:
     return "none left"
 
 
-def _restrict_files(work_dir: Path | None) -> str:
+def _restrict_files(work_dir: Path | None, readable: Iterable[Path]) -> str:
     interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path}
     abi = landlock.restrict(
         readable=[
             *(Path(path) for path in sorted(interpreter) if path),
             *(Path(path) for path in _READABLE),
             Path("/proc", str(os.getpid())),
+            *readable,
         ],
         writable=[] if work_dir is None else [work_dir],
     )

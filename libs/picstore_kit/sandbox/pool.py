@@ -51,8 +51,9 @@ class ChildPool:
 
     Up to `size` calls run at once, on as many processes and `spares` more, which are warm so that
     a call does not wait for the replacement of a worn or dead one. Children may write only in
-    `work_dir`, and find nothing in their environment but a path, a language and `env`. If a layer
-    of `required` cannot be had, `started` raises and no call is ever served.
+    `work_dir`, read beside the system's libraries only there and beneath `readable`, and find
+    nothing in their environment but a path, a language and `env`. If a layer of `required` cannot
+    be had, `started` raises and no call is ever served.
 
     The kernel kills the children when the thread dies that runs the event loop.
     """
@@ -65,6 +66,7 @@ class ChildPool:
         limits: SandboxLimits,
         env: Mapping[str, str] = _NO_ENV,
         work_dir: Path | None = None,
+        readable: Collection[Path] = (),
         required: Collection[Layer] = (),
         spares: int = 1,
         start_s: float = 60.0,
@@ -74,6 +76,7 @@ class ChildPool:
         self._limits = limits
         self._env = dict(env)
         self._work_dir = work_dir
+        self._readable = readable
         self._required = required
         self._seats = size + spares
         self._start_s = start_s
@@ -198,6 +201,7 @@ class ChildPool:
                     limits=self._limits,
                     env=self._env,
                     work_dir=self._work_dir,
+                    readable=self._readable,
                 )
             except OSError as error:
                 self._start_failed(ChildUnavailable(str(error)))

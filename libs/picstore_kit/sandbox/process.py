@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -67,7 +67,13 @@ class Child:
 
     @classmethod
     async def spawn(
-        cls, *, target: str, limits: SandboxLimits, env: Mapping[str, str], work_dir: Path | None
+        cls,
+        *,
+        target: str,
+        limits: SandboxLimits,
+        env: Mapping[str, str],
+        work_dir: Path | None,
+        readable: Iterable[Path] = (),
     ) -> Child:
         """Start a process; it is of no use before `warm`.
 
@@ -86,6 +92,7 @@ class Child:
                 "parent": os.getpid(),
                 "limits": asdict(limits),
                 "work_dir": None if work_dir is None else str(work_dir),
+                "readable": [str(path) for path in readable],
             }
             try:
                 process = await asyncio.create_subprocess_exec(

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     STORAGE_LOCATION_WRITE = "storage_location:write"
     AUDIT_READ = "audit:read"
     IMAGE_ORIGINAL = "image:original"
+    OVERLAY_TEMPLATE_WRITE = "overlay_template:write"
 
 
 TEAM_LEVEL: Final = frozenset(

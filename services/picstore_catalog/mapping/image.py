@@ -20,6 +20,7 @@ from picstore_catalog.mapping.conversion import (
 )
 from picstore_catalog.mapping.description import describe
 from picstore_catalog.mapping.timestamps import timestamp
+from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.image import Image, ImageState, Original, Placeholder
 from picstore_catalog.model.output import Output
 from picstore_catalog.model.picture import (
@@ -69,6 +70,8 @@ def image_message(stored: Stored[Image]) -> image_pb2.Image:
         message.failure_message = image.failure.message
     if image.original is not None:
         _describe_original(message, image.original)
+    if image.derived_from is not None:
+        message.derived_from.CopyFrom(_derived_from_message(image.derived_from))
     if image.placeholder is not None:
         message.placeholder.CopyFrom(placeholder_message(image.placeholder))
     return message
@@ -188,6 +191,17 @@ def picture_message(image: Image, picture: Picture) -> picture_pb2.Picture:
 def optional_timestamp(moment: datetime | None) -> Timestamp | None:
     """Return a time that may not have come yet."""
     return None if moment is None else timestamp(moment)
+
+
+def _derived_from_message(derived_from: DerivedFrom) -> image_pb2.DerivedFrom:
+    return image_pb2.DerivedFrom(
+        image_id=derived_from.image_id,
+        generation=derived_from.generation,
+        sha256=derived_from.sha256.hex(),
+        overlay_template_id=derived_from.overlay_template_id,
+        overlay_template_revision=derived_from.overlay_template_revision,
+        variables=derived_from.variables,
+    )
 
 
 def _describe_original(message: image_pb2.Image, original: Original) -> None:

@@ -93,7 +93,13 @@ def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:
             location=request.location,
         ),
         alt_text=request.alt_text,
-        original=_original(request),
+        original=read_original(
+            request.facts,
+            location_id=parse_id(
+                LocationId, request.originals_location_id, field="originals_location_id"
+            ),
+            object_key=request.object_key,
+        ),
         on_duplicate=_on_duplicate(request.on_duplicate),
     )
 
@@ -128,8 +134,14 @@ def read_sha256(text: str, *, field: str) -> bytes:
     return digest
 
 
-def _original(request: ingest_pb2.CommitImageRequest) -> Original:
-    facts = request.facts
+def read_original(
+    facts: conversion_pb2.SourceFacts, *, location_id: LocationId, object_key: str
+) -> Original:
+    """Read what is known of an original that is stored.
+
+    Raises:
+        InvalidField: A hash or a measure is impossible.
+    """
     for field in ("width", "height", "frames", "size_bytes"):
         if getattr(facts, field) < 1:
             raise InvalidField(f"facts.{field}", "must be at least 1")
@@ -137,13 +149,11 @@ def _original(request: ingest_pb2.CommitImageRequest) -> Original:
         raise InvalidField("facts.trailing_bytes", "must not be negative")
     if facts.format not in SOURCE_FORMATS:
         raise InvalidField("facts.format", "must be a format that is accepted")
-    if not request.object_key:
+    if not object_key:
         raise InvalidField("object_key", "must be given")
     return Original(
-        location_id=parse_id(
-            LocationId, request.originals_location_id, field="originals_location_id"
-        ),
-        object_key=request.object_key,
+        location_id=location_id,
+        object_key=object_key,
         format=SOURCE_FORMATS[facts.format],
         width=facts.width,
         height=facts.height,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from typing import Final
 
-from picstore.catalog.v1 import picture_pb2
+from picstore.catalog.v1 import image_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_catalog.mapping.image import optional_timestamp, spec_message
 from picstore_catalog.mapping.ingest import facts_message, read_sha256
@@ -15,6 +16,7 @@ from picstore_catalog.mapping.recipe import read_recipe
 from picstore_catalog.model.image import Placeholder
 from picstore_catalog.model.job import LEASE, Failure
 from picstore_catalog.model.output import StoredFile, Useless
+from picstore_catalog.model.render import Drawing
 from picstore_catalog.model.storage_location import DEFAULT_CACHE_CONTROL
 from picstore_catalog.model.work import Claim
 from picstore_kit.errors import InvalidField, Reason
@@ -55,6 +57,27 @@ def claim_message(claim: Claim) -> job_pb2.Claim:
             for wanted in claim.outputs
         ],
         wants_placeholder=order.wants_placeholder,
+        render=None if claim.drawing is None else _render_message(claim.drawing),
+    )
+
+
+def _render_message(drawing: Drawing) -> job_pb2.Render:
+    render = drawing.render
+    point = render.focal_point
+    return job_pb2.Render(
+        overlay=json.dumps(render.overlay.to_json(), ensure_ascii=False),
+        focal_point=None if point is None else image_pb2.FocalPoint(x=point.x, y=point.y),
+        images=[
+            job_pb2.LayerSource(
+                image_id=layer.image_id,
+                originals_location_id=layer.original.location_id,
+                object_key=layer.original.object_key,
+                facts=facts_message(layer.original),
+            )
+            for layer in render.images
+        ],
+        object_key=drawing.object_key,
+        abandoned_object_keys=drawing.abandoned_keys,
     )
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.description import Description
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import Output
@@ -99,6 +100,8 @@ class Image:
     commit_time: datetime | None
     ready_time: datetime | None
     outputs: tuple[Output, ...] = ()
+    derived_from: DerivedFrom | None = None
+    """What its first original was drawn from; None where it was uploaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +130,11 @@ class Settled:
         return self.state is ImageState.READY and self.failure is not None
 
 
-def settle(tally: Tally, *, serves: bool) -> Settled | None:
+def settle(tally: Tally, *, serves: bool, otherwise: Failure | None = None) -> Settled | None:
     """Judge the pending generation by its outputs; None while it is too early to say.
 
-    `serves` is whether pages have another generation of the picture.
+    `serves` is whether pages have another generation of the picture, `otherwise` why it fails if no
+    output says so.
     """
     if tally.ready and not tally.awaited_open:
         return Settled(state=ImageState.READY)
@@ -139,5 +143,6 @@ def settle(tally: Tally, *, serves: bool) -> Settled | None:
     return Settled(
         state=ImageState.READY if serves else ImageState.FAILED,
         failure=tally.first_failure
+        or otherwise
         or Failure(reason=Reason.ENCODE_FAILED, message="no output could be made"),
     )

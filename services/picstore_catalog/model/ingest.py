@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from picstore_catalog.model.job import Lane
+from picstore_catalog.model.render import Render
 from picstore_imaging.cost import estimate_cpu_ms, is_dear
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.plan import OutputSpec, PlannedOutput
@@ -35,6 +36,8 @@ class NewJob:
 
     id: JobId
     lane: Lane
+    render: Render | None = None
+    """What it draws; None where it makes outputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

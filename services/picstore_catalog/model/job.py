@@ -56,13 +56,23 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
+class JobKind(StrEnum):
+    """What a job does."""
+
+    CONVERT = "convert"
+    """It makes the outputs that name it."""
+    RENDER = "render"
+    """It draws the original of a derived picture."""
+
+
 class JobState(StrEnum):
     """How far a job is."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     DONE = "DONE"
-    """Each of its outputs is READY or FAILED for good, or of no use any more."""
+    """Each of its outputs is READY or FAILED for good, or of no use any more; or what it drew is
+    an original."""
     FAILED = "FAILED"
     """Given up; its outputs that were left are FAILED."""
 
@@ -81,15 +91,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the ledger: a work order for the outputs that name it."""
+    """One row of the ledger: a work order for the outputs that name it, or for an original."""
 
     id: JobId
     team_id: TeamId
     image_id: ImageId
     generation: int
     lane: Lane
+    kind: JobKind
     outputs_location_id: LocationId
+    """Where what it makes goes."""
     output_key_prefix: str
+    """Empty where it draws: its original has a key for each attempt."""
     state: JobState
     attempt: int
     """Number of the newest attempt; 0 before the first."""
@@ -157,8 +170,18 @@ def extend(job: Job, *, attempt: int, now: datetime) -> Job:
     return replace(job, lease_until=now + LEASE, sweep_at=now + LEASE)
 
 
+def check_running(job: Job) -> None:
+    """Refuse a report that only an attempt that is not over may make.
+
+    Raises:
+        Aborted: It has failed, or the job is closed (LEASE_LOST).
+    """
+    if job.state is not JobState.RUNNING:
+        raise _lease_lost(job, job.attempt)
+
+
 def finish(job: Job) -> Job:
-    """Close a job whose outputs are all READY or FAILED, or of no use any more."""
+    """Close a job that has done everything, or that is of no use any more."""
     return replace(job, state=JobState.DONE, lease_until=None, sweep_at=None)
 
 

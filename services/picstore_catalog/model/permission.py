@@ -18,6 +18,7 @@ class Permission(StrEnum):
     CONVERSION_PROFILE_WRITE = "conversion_profile:write"
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
     STORAGE_LOCATION_WRITE = "storage_location:write"
+    OVERLAY_TEMPLATE_WRITE = "overlay_template:write"
 
     @property
     def reads(self) -> bool:

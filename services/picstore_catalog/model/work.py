@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from picstore_catalog.model.image import Original
 from picstore_catalog.model.job import Job
+from picstore_catalog.model.render import Drawing
 from picstore_imaging.plan import OutputSpec
 from picstore_kit.ids import OutputId
 
@@ -45,3 +46,5 @@ class Claim:
     order: WorkOrder
     outputs: tuple[WantedOutput, ...]
     """Still to be made, cheap ones first."""
+    drawing: Drawing | None = None
+    """What is to be drawn over the original; None where outputs are to be made of it."""

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
 from psycopg.types.json import Jsonb
 
+from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.description import Description, comparable
 from picstore_catalog.model.image import (
     Image,
@@ -20,7 +21,7 @@ from picstore_catalog.model.image import (
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import FIRST_GENERATION
 from picstore_catalog.repo.access import Access, fetch_one
-from picstore_catalog.repo.image_row import selecting, stored
+from picstore_catalog.repo.image_row import DERIVED_COLUMNS, selecting, stored
 from picstore_imaging.geometry import Point
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import (
@@ -40,6 +41,7 @@ class LockedImage:
     project_id: ProjectId
     upload_profile_id: UploadProfileId
     filename: str
+    location: str
     alt_text: str
     state: ImageState
     generation: int
@@ -82,6 +84,7 @@ class NewImage:
     filename: str
     location: str
     description: Description
+    derived_from: DerivedFrom | None = None
 
 
 def resource(image_id: str) -> Resource:
@@ -109,10 +112,14 @@ async def insert(
     cursor = await conn.execute(
         """
         INSERT INTO images (id, team_id, project_id, upload_profile_id, filename, filename_key,
-                            location, alt_text, alt_texts, tags, metadata, focal_x, focal_y, state)
+                            location, alt_text, alt_texts, tags, metadata, focal_x, focal_y, state,
+                            base_image_id, base_generation, base_sha256, overlay_template_id,
+                            overlay_template_revision, overlay_variables)
         SELECT %(id)s, p.team_id, p.id, %(upload_profile_id)s, %(filename)s, %(filename_key)s,
                %(location)s, %(alt_text)s, %(alt_texts)s, %(tags)s, %(metadata)s, %(focal_x)s,
-               %(focal_y)s, 'AWAITING_UPLOAD'
+               %(focal_y)s, 'AWAITING_UPLOAD', %(base_image_id)s, %(base_generation)s,
+               %(base_sha256)s, %(overlay_template_id)s, %(overlay_template_revision)s,
+               %(overlay_variables)s
         FROM projects p
         WHERE p.team_id = %(team_id)s AND p.id = %(project_id)s
           AND (%(allowed_everywhere)s OR p.id = ANY(%(allowed_on)s))
@@ -127,6 +134,7 @@ async def insert(
             "filename_key": comparable(new.filename),
             "location": new.location,
             **_described(new.description),
+            **_derived(new.derived_from),
         },
     )
     if cursor.rowcount == 0:
@@ -225,8 +233,8 @@ async def find_locked(conn: AsyncConnection[TupleRow], image_id: ImageId) -> Loc
     async with conn.cursor(row_factory=kwargs_row(_locked)) as cursor:
         await cursor.execute(
             """
-            SELECT id, team_id, project_id, upload_profile_id, filename, alt_text, state,
-                   generation, pending_generation, last_generation, focal_x, focal_y
+            SELECT id, team_id, project_id, upload_profile_id, filename, location, alt_text,
+                   state, generation, pending_generation, last_generation, focal_x, focal_y
             FROM images
             WHERE id = %s
             FOR NO KEY UPDATE
@@ -383,6 +391,20 @@ def _described(description: Description) -> dict[str, Any]:
         "metadata": Jsonb(dict(description.metadata)),
         "focal_x": None if point is None else point.x,
         "focal_y": None if point is None else point.y,
+    }
+
+
+def _derived(derived_from: DerivedFrom | None) -> dict[str, Any]:
+    """Return what a picture was derived from as the parameters of a statement."""
+    if derived_from is None:
+        return dict.fromkeys(DERIVED_COLUMNS)
+    return {
+        "base_image_id": derived_from.image_id,
+        "base_generation": derived_from.generation,
+        "base_sha256": derived_from.sha256,
+        "overlay_template_id": derived_from.overlay_template_id,
+        "overlay_template_revision": derived_from.overlay_template_revision,
+        "overlay_variables": Jsonb(dict(derived_from.variables)),
     }
 
 

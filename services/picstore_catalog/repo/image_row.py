@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
+from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.description import Description, FocalPoint
 from picstore_catalog.model.image import Image, ImageState, Original, Placeholder
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.stored import Stored
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import Reason
-from picstore_kit.ids import LocationId
+from picstore_kit.ids import ImageId, LocationId
 
 _COLUMNS: Final[LiteralString] = """
     i.id, i.project_id, i.upload_profile_id, i.filename, i.location, i.alt_text, i.alt_texts,
@@ -21,6 +22,8 @@ _COLUMNS: Final[LiteralString] = """
     i.has_gps, i.trailing_bytes, i.size_bytes, i.sha256, i.thumbhash, i.dominant_colour,
     i.palette, i.preview,
     i.generation, i.pending_generation, i.conversion_profile_id, i.conversion_profile_revision,
+    i.base_image_id, i.base_generation, i.base_sha256, i.overlay_template_id,
+    i.overlay_template_revision, i.overlay_variables,
     i.version, i.created_at, i.updated_at, i.committed_at, i.ready_at
 """
 
@@ -37,6 +40,15 @@ _ORIGINAL_COLUMNS: Final = (
     "size_bytes",
     "sha256",
 )
+DERIVED_COLUMNS: Final = (
+    "base_image_id",
+    "base_generation",
+    "base_sha256",
+    "overlay_template_id",
+    "overlay_template_revision",
+    "overlay_variables",
+)
+"""What a picture was derived from."""
 
 
 def selecting(rest: LiteralString) -> LiteralString:
@@ -68,6 +80,7 @@ def stored(
 ) -> Stored[Image]:
     """Make the value of the columns that every statement on pictures selects."""
     facts = {name: columns.pop(name) for name in _ORIGINAL_COLUMNS}
+    derived = {name: columns.pop(name) for name in DERIVED_COLUMNS}
     return Stored(
         value=Image(
             description=Description(
@@ -88,6 +101,7 @@ def stored(
                 else None
             ),
             original=_original(**facts) if committed_at else None,
+            derived_from=_derived_from(**derived) if derived["base_image_id"] else None,
             placeholder=(
                 Placeholder(
                     thumbhash=thumbhash,
@@ -115,5 +129,22 @@ def _original(
         location_id=originals_location_id,
         object_key=original_key,
         format=SourceFormat(format),
+        **columns,
+    )
+
+
+def _derived_from(
+    *,
+    base_image_id: ImageId,
+    base_generation: int,
+    base_sha256: bytes,
+    overlay_variables: Mapping[str, str],
+    **columns: Any,
+) -> DerivedFrom:
+    return DerivedFrom(
+        image_id=base_image_id,
+        generation=base_generation,
+        sha256=base_sha256,
+        variables=overlay_variables,
         **columns,
     )

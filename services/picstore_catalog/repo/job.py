@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.child_death import ChildDeath
 from picstore_catalog.model.ingest import NewJob
-from picstore_catalog.model.job import Failure, Job, JobState, Lane
+from picstore_catalog.model.job import Failure, Job, JobKind, JobState, Lane
 from picstore_kit.errors import NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, TeamId
 
@@ -44,10 +44,10 @@ async def insert(
     async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
         await cursor.execute(
             """
-            INSERT INTO jobs (id, team_id, image_id, generation, lane, outputs_location_id,
-                              output_key_prefix, sweep_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() + %s)
-            RETURNING id, team_id, image_id, generation, lane, outputs_location_id,
+            INSERT INTO jobs (id, team_id, image_id, generation, lane, kind, render,
+                              outputs_location_id, output_key_prefix, sweep_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() + %s)
+            RETURNING id, team_id, image_id, generation, lane, kind, outputs_location_id,
                       output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
                       sweep_at, sweeps, failure_reason, failure_message
             """,
@@ -57,6 +57,8 @@ async def insert(
                 image_id,
                 generation,
                 new.lane.value,
+                (JobKind.RENDER if new.render else JobKind.CONVERT).value,
+                Jsonb(new.render.to_json()) if new.render else None,
                 outputs_location_id,
                 output_key_prefix,
                 grace,
@@ -76,7 +78,7 @@ async def lock(conn: AsyncConnection[TupleRow], job_id: JobId) -> Job:
     async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
         await cursor.execute(
             """
-            SELECT id, team_id, image_id, generation, lane, outputs_location_id,
+            SELECT id, team_id, image_id, generation, lane, kind, outputs_location_id,
                    output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
                    sweep_at, sweeps, failure_reason, failure_message
             FROM jobs
@@ -99,7 +101,7 @@ async def lock_next_to_sweep(conn: AsyncConnection[TupleRow]) -> Job | None:
     async with conn.cursor(row_factory=kwargs_row(_job)) as cursor:
         await cursor.execute(
             """
-            SELECT id, team_id, image_id, generation, lane, outputs_location_id,
+            SELECT id, team_id, image_id, generation, lane, kind, outputs_location_id,
                    output_key_prefix, state, attempt, child_deaths, worker, run_at, lease_until,
                    sweep_at, sweeps, failure_reason, failure_message
             FROM jobs
@@ -203,6 +205,7 @@ async def close_stale(conn: AsyncConnection[TupleRow], image_id: ImageId) -> lis
 def _job(
     *,
     lane: str,
+    kind: str,
     state: str,
     failure_reason: str | None,
     failure_message: str | None,
@@ -210,6 +213,7 @@ def _job(
 ) -> Job:
     return Job(
         lane=Lane(lane),
+        kind=JobKind(kind),
         state=JobState(state),
         failure=(
             Failure(reason=Reason(failure_reason), message=failure_message or "")

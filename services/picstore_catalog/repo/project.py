@@ -180,6 +180,13 @@ async def find_usages(
                    (SELECT count(*) FROM conversion_profiles c
                     WHERE c.team_id = %(team_id)s AND c.project_id = %(project_id)s)
             UNION ALL
+            SELECT 'overlay templates',
+                   ARRAY(SELECT t.id FROM overlay_templates t
+                         WHERE t.team_id = %(team_id)s AND t.project_id = %(project_id)s
+                         ORDER BY t.id LIMIT %(named)s),
+                   (SELECT count(*) FROM overlay_templates t
+                    WHERE t.team_id = %(team_id)s AND t.project_id = %(project_id)s)
+            UNION ALL
             SELECT 'storage locations',
                    ARRAY(SELECT l.id FROM storage_locations l
                          WHERE l.team_id = %(team_id)s AND l.project_id = %(project_id)s

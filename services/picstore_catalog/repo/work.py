@@ -8,8 +8,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
 
 from picstore_catalog.model.image import Original
+from picstore_catalog.model.job import Job
+from picstore_catalog.model.render import Drawing, Render
 from picstore_catalog.model.work import WorkOrder
 from picstore_imaging.formats import SourceFormat
+from picstore_kit.blobs.keys import original_key
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import JobId
 
@@ -40,6 +43,42 @@ async def fetch(conn: AsyncConnection[TupleRow], job_id: JobId) -> WorkOrder:
     if order is None:
         raise NotFound.of("Job", job_id)
     return order
+
+
+async def begin_drawing(conn: AsyncConnection[TupleRow], job: Job) -> tuple[WorkOrder, Drawing]:
+    """Give an attempt at a job that draws the key for what it draws, and what it is to draw.
+
+    Raises:
+        NotFound: There is no such job within the transaction's reach.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT j.render, j.render_keys, j.generation NOT IN (i.generation, i.pending_generation)
+        FROM jobs j
+        JOIN images i ON i.team_id = j.team_id AND i.id = j.image_id
+        WHERE j.id = %s AND j.kind = 'render'
+        """,
+        (job.id,),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound.of("Job", job.id)
+    stored, keys, is_stale = row
+    render = Render.from_json(stored)
+    key = original_key(
+        project=render.base_path,
+        path=render.originals_path,
+        image=job.image_id,
+        generation=job.generation,
+        filename=render.filename,
+    )
+    await conn.execute(
+        "UPDATE jobs SET render_keys = render_keys || %s::text WHERE id = %s", (key, job.id)
+    )
+    order = WorkOrder(
+        original=render.base, cache_control="", wants_placeholder=False, is_stale=is_stale
+    )
+    return order, Drawing(render=render, object_key=key, abandoned_keys=tuple(keys))
 
 
 def _order(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import timedelta
 
 from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
+from picstore_catalog.mapping.derived import read_derivation
 from picstore_catalog.mapping.description import read_change, read_locale
 from picstore_catalog.mapping.explanation import explanation_message, signed_message
 from picstore_catalog.mapping.image import image_message, picture_message, read_options
@@ -25,6 +27,7 @@ from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
+from picstore_catalog.usecases.derive import derive_image
 from picstore_catalog.usecases.explain import explain_image, sign_original
 from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.ingest import announce_image
@@ -47,8 +50,12 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         lookups: GatheredLookups,
         watching: Watching,
         reach: Reach,
+        *,
+        grace: timedelta,
     ) -> None:
+        """`grace` is how long the bus gets to bring a job to a worker before it is swept."""
         self._work = work
+        self._grace = grace
         self._pager = pager
         self._lookups = lookups
         self._watching = watching
@@ -73,6 +80,28 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             request=request,
             answer=image_pb2.Image,
             work=create,
+        )
+
+    async def CreateDerivedImage(
+        self, request: image_pb2.CreateDerivedImageRequest, context: Context
+    ) -> image_pb2.Image:
+        """See the contract."""
+        principal = require_principal()
+        access = Access.of(principal, Permission.IMAGE_CREATE)
+        reading = Access.of(principal, Permission.IMAGE_READ)
+        derivation = read_derivation(request)
+
+        async def derive(transaction: Transaction) -> image_pb2.Image:
+            return image_message(
+                await derive_image(transaction, access, reading, derivation, grace=self._grace)
+            )
+
+        return await self._work.once(
+            access,
+            method="CreateDerivedImage",
+            request=request,
+            answer=image_pb2.Image,
+            work=derive,
         )
 
     async def GetImage(

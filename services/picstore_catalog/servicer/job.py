@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from picstore.jobs.v1 import job_pb2, job_pb2_grpc
 from picstore_catalog.mapping.explanation import read_crash
 from picstore_catalog.mapping.image import optional_timestamp, state_number
+from picstore_catalog.mapping.ingest import read_original
 from picstore_catalog.mapping.job import (
     claim_message,
     read_failure,
@@ -19,8 +21,9 @@ from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases import jobs as cases
 from picstore_catalog.usecases.complete_output import complete_output
+from picstore_catalog.usecases.complete_render import complete_render
 from picstore_kit.errors import InvalidField
-from picstore_kit.ids import JobId, OutputId, parse_id
+from picstore_kit.ids import JobId, LocationId, OutputId, parse_id
 from picstore_kit.rpc.call import Context
 
 _MAX_WORKER: Final = 200
@@ -29,10 +32,14 @@ _MAX_WORKER: Final = 200
 class JobServicer(job_pb2_grpc.JobServiceServicer):
     """Keeps the ledger; a worker reaches a job of any team by its id."""
 
-    def __init__(self, work: UnitOfWork, *, on_retry: Callable[[], None]) -> None:
-        """`on_retry` is called when a job has become due earlier than the sweeper knows."""
+    def __init__(self, work: UnitOfWork, *, on_retry: Callable[[], None], grace: timedelta) -> None:
+        """`on_retry` is called when a job has become due earlier than the sweeper knows.
+
+        `grace` is how long the bus gets to bring a job to a worker before it is swept.
+        """
         self._work = work
         self._on_retry = on_retry
+        self._grace = grace
 
     async def ClaimJob(self, request: job_pb2.ClaimJobRequest, context: Context) -> job_pb2.Claim:
         """See the contract."""
@@ -84,6 +91,26 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 transaction, job_id=job_id, attempt=request.attempt, placeholder=placeholder
             )
         return job_pb2.RecordPlaceholderResponse()
+
+    async def CompleteRender(
+        self, request: job_pb2.CompleteRenderRequest, context: Context
+    ) -> job_pb2.CompleteRenderResponse:
+        """See the contract."""
+        job_id = parse_id(JobId, request.job_id, field="job_id")
+        original = read_original(
+            request.facts, location_id=LocationId(""), object_key=request.object_key
+        )
+        async with self._work.begin_for_all_teams() as transaction:
+            rendered = await complete_render(
+                transaction,
+                job_id=job_id,
+                attempt=request.attempt,
+                original=original,
+                grace=self._grace,
+            )
+        return job_pb2.CompleteRenderResponse(
+            image_state=state_number(rendered.image_state), original_kept=rendered.original_kept
+        )
 
     async def FailJob(
         self, request: job_pb2.FailJobRequest, context: Context

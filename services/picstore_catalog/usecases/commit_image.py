@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from picstore.events.v1.event_pb2 import ImageCommitted
 from picstore_catalog.model.description import Description
 from picstore_catalog.model.image import Image, ImageState, Original
-from picstore_catalog.model.ingest import Layout, lay_out
+from picstore_catalog.model.ingest import Layout
 from picstore_catalog.model.upload import (
     FIRST_GENERATION,
     Commit,
@@ -17,22 +16,20 @@ from picstore_catalog.model.upload import (
     check_texts,
 )
 from picstore_catalog.repo import image as images
-from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import original as originals
-from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import upload_target
 from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import LockedImage, NewImage
-from picstore_catalog.repo.messages import announce_job, tell
 from picstore_catalog.repo.original import CommittedOriginal, Upload
 from picstore_catalog.uow import Transaction
-from picstore_catalog.usecases.settle import end_stale
-from picstore_imaging.facts import SourceFacts
-from picstore_imaging.plan import plan_outputs
+from picstore_catalog.usecases.begin_generation import (
+    begin_generation,
+    facts_of,
+    lay_out_generation,
+)
 from picstore_kit.audit import record
 from picstore_kit.blobs.keys import (
     is_original_of,
-    output_prefix,
     sanitise_filename,
     sanitise_location,
 )
@@ -80,12 +77,7 @@ async def commit_image(
             return await _answer_duplicate(transaction, access, commit, image, existing)
     if image is None:
         image = await _add(transaction, access, commit, target)
-    facts = _facts(commit.original)
-    layout = lay_out(
-        plan_outputs(target.profile, facts, focal_point=image.focal_point),
-        source=facts.format,
-        frames=facts.frames if facts.animated else 1,
-    )
+    layout = lay_out_generation(target, facts_of(commit.original), focal_point=image.focal_point)
     return await _begin(transaction, access, commit, target, image, layout, grace=grace)
 
 
@@ -197,48 +189,10 @@ async def _begin(
         conversion_profile_id=target.conversion_profile_id,
         conversion_profile_revision=target.conversion_profile_revision,
     )
-    await originals.insert(transaction, original, team_id=image.team_id, image_id=image.id)
-    if not image.serves:
-        await images.show_original(transaction, image.id, generation)
-    await images.begin_generation(transaction, image.id, generation, alt_text=commit.alt_text)
-    await end_stale(transaction, image.id)
+    await begin_generation(
+        transaction, image, target, original, layout, alt_text=commit.alt_text, grace=grace
+    )
     committed = await images.fetch(transaction, access, image.id)
-    prefix = output_prefix(
-        project=target.base_path,
-        path=f"{target.outputs_path}/{committed.value.location}",
-        image=image.id,
-        filename=original.filename,
-    )
-    queued = [
-        await jobs.insert(
-            transaction,
-            new,
-            team_id=image.team_id,
-            image_id=image.id,
-            generation=generation,
-            outputs_location_id=target.outputs_location_id,
-            output_key_prefix=prefix,
-            grace=grace,
-        )
-        for new in layout.jobs
-    ]
-    await outputs.insert(
-        transaction,
-        layout.outputs,
-        team_id=image.team_id,
-        image_id=image.id,
-        generation=generation,
-        location_id=target.outputs_location_id,
-        skip_if_larger_percent=target.profile.skip_if_larger_percent,
-    )
-    for job in queued:
-        await announce_job(transaction, job)
-    await tell(
-        transaction,
-        ImageCommitted(image_id=image.id, generation=generation),
-        team_id=image.team_id,
-        project_id=image.project_id,
-    )
     await record(
         transaction,
         team_id=access.team_id,
@@ -285,13 +239,3 @@ def _check_as_resolved(commit: Commit, image: LockedImage | None, target: Upload
         raise InvalidField("upload_profile_id", "must be the picture's")
     if commit.generation > image.next_generation:
         raise InvalidField("generation", "must be as resolved")
-
-
-def _facts(original: Original) -> SourceFacts:
-    return SourceFacts(
-        format=original.format,
-        width=original.width,
-        height=original.height,
-        has_alpha=original.has_alpha,
-        frames=original.frames,
-    )

@@ -19,6 +19,7 @@ from picstore_catalog.model.job import (
     REPLACED,
     Failure,
     Job,
+    JobKind,
     JobState,
     check_attempt,
 )
@@ -49,11 +50,16 @@ async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> 
     job = await jobs.lock(transaction, job_id)
     job = claimed(job, worker=worker, now=await jobs.clock(transaction))
     await jobs.save(transaction, job)
-    order = await work.fetch(transaction, job.id)
+    drawing = None
+    if job.kind is JobKind.RENDER:
+        order, drawing = await work.begin_drawing(transaction, job)
+    else:
+        order = await work.fetch(transaction, job.id)
     if order.is_stale:
         raise FailedPrecondition(Reason.JOB_FINISHED, REPLACED)
-    wanted = await outputs.begin(transaction, job.id)
-    return Claim(job=job, order=order, outputs=await _with_starts(transaction, job, wanted))
+    wanted = () if drawing else tuple(await outputs.begin(transaction, job.id))
+    outputs_wanted = await _with_starts(transaction, job, wanted)
+    return Claim(job=job, order=order, outputs=outputs_wanted, drawing=drawing)
 
 
 async def _with_starts(

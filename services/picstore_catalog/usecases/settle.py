@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from picstore.events.v1.event_pb2 import ImageFailed, ImageReady
 from picstore_catalog.model.image import ImageState, settle
-from picstore_catalog.model.job import Job, finish
+from picstore_catalog.model.job import Failure, Job, finish
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import output as outputs
@@ -15,7 +15,11 @@ from picstore_kit.ids import ImageId
 
 
 async def settle_generation(
-    transaction: Transaction, image: LockedImage, generation: int
+    transaction: Transaction,
+    image: LockedImage,
+    generation: int,
+    *,
+    otherwise: Failure | None = None,
 ) -> ImageState:
     """Flip a locked picture to its pending generation if that one is whole; return its state.
 
@@ -23,12 +27,12 @@ async def settle_generation(
     have a generation already, they keep that one.
 
     A generation that is not pending changes nothing: it was flipped already, and this output joins
-    it, or it is stale.
+    it, or it is stale. `otherwise` is why it fails if none of its outputs says so.
     """
     if generation != image.pending_generation:
         return image.state
     tally = await outputs.tally(transaction, image.id, generation)
-    settled = settle(tally, serves=image.serves)
+    settled = settle(tally, serves=image.serves, otherwise=otherwise)
     if settled is None:
         return image.state
     if settled.failure is None:
@@ -51,7 +55,7 @@ async def give_up(transaction: Transaction, job: Job) -> None:
         raise ValueError(f"{job.id} did not fail")
     image = await images.lock(transaction, job.image_id)
     await outputs.fail_rest(transaction, job.id, job.failure)
-    await settle_generation(transaction, image, job.generation)
+    await settle_generation(transaction, image, job.generation, otherwise=job.failure)
 
 
 async def end_stale(transaction: Transaction, image_id: ImageId) -> None:

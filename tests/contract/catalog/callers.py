@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
+from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
 from picstore.catalog.v1.reference_pb2_grpc import ReferenceServiceStub
 from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
@@ -33,6 +34,7 @@ class Client:
         self.locations = StorageLocationServiceStub(channel)
         self.conversion_profiles = ConversionProfileServiceStub(channel)
         self.upload_profiles = UploadProfileServiceStub(channel)
+        self.overlay_templates = OverlayTemplateServiceStub(channel)
         self.images = ImageServiceStub(channel)
         self.references = ReferenceServiceStub(channel)
         self.bootstrap = BootstrapServiceStub(channel)

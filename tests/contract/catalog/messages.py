@@ -6,6 +6,8 @@ from picstore.catalog.v1 import (
     bootstrap_pb2,
     conversion_pb2,
     conversion_profile_pb2,
+    overlay_pb2,
+    overlay_template_pb2,
     project_pb2,
     storage_location_pb2,
     upload_profile_pb2,
@@ -54,6 +56,30 @@ def conversion_profile(
             conversion_pb2.FormatRule(format=conversion_pb2.FORMAT_JPEG),
         ],
         sizes=[conversion_pb2.SizeRule(width=width) for width in widths],
+    )
+
+
+def overlay() -> overlay_pb2.Overlay:
+    """A title on a dark surface."""
+    return overlay_pb2.Overlay(
+        canvas=overlay_pb2.Canvas(width=1200, height=630),
+        layers=[
+            overlay_pb2.Layer(fill=overlay_pb2.FillLayer(colour="#00000080")),
+            overlay_pb2.Layer(
+                text=overlay_pb2.TextLayer(
+                    text="{{title}}", font="Inter", size=overlay_pb2.Length(px=64)
+                )
+            ),
+        ],
+        variables=[overlay_pb2.Variable(name="title")],
+    )
+
+
+def overlay_template(
+    short_name: str = "card", *, project: str = ""
+) -> overlay_template_pb2.OverlayTemplate:
+    return overlay_template_pb2.OverlayTemplate(
+        short_name=short_name, project_id=project, overlay=overlay()
     )
 
 

@@ -20,7 +20,7 @@ from picstore_kit.errors import Code
 from picstore_kit.ids import ImageId, JobId, OutputId, UploadId, new_id
 from tests.e2e.matrix.callers import Bound
 from tests.e2e.matrix.row import CATALOG, row
-from tests.e2e.matrix.rows_projects import new_upload_profile
+from tests.e2e.matrix.rows_projects import new_upload_profile, overlay_template_of
 from tests.e2e.matrix.world import (
     Team,
     World,
@@ -48,6 +48,13 @@ async def _awaited_image(team: Team) -> str:
 @row(f"{CATALOG}ImageService.CreateImage", Bound.PROJECT)
 async def _create_image(world: World, team: Team) -> Message:
     return image_pb2.CreateImageRequest(image=_new_image(team))
+
+
+@row(f"{CATALOG}ImageService.CreateDerivedImage", Bound.PROJECT)
+async def _create_derived_image(world: World, team: Team) -> Message:
+    return image_pb2.CreateDerivedImageRequest(
+        image_id=team.image_id, overlay_template=await overlay_template_of(team)
+    )
 
 
 @row(f"{CATALOG}ImageService.GetImage", Bound.PROJECT)
@@ -197,6 +204,11 @@ async def _complete_output(world: World, team: Team) -> Message:
     return job_pb2.CompleteOutputRequest(
         job_id=new_id(JobId), attempt=1, output_id=new_id(OutputId)
     )
+
+
+@row("picstore.jobs.v1.JobService.CompleteRender", ends=(*_GONE, Code.INVALID_ARGUMENT))
+async def _complete_render(world: World, team: Team) -> Message:
+    return job_pb2.CompleteRenderRequest(job_id=new_id(JobId), attempt=1, object_key="x")
 
 
 @row("picstore.jobs.v1.JobService.RecordPlaceholder", ends=(*_GONE, Code.INVALID_ARGUMENT))

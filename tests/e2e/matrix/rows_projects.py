@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from picstore.catalog.v1 import (
     conversion_profile_pb2,
+    overlay_template_pb2,
     project_pb2,
     reference_pb2,
     storage_location_pb2,
@@ -20,6 +21,7 @@ from tests.e2e.matrix.world import (
     World,
     conversion_profile,
     location,
+    overlay_template,
     unique,
 )
 
@@ -180,6 +182,68 @@ async def _list_conversion_profile_revisions(world: World, team: Team) -> Messag
 async def _rollback_conversion_profile(world: World, team: Team) -> Message:
     return conversion_profile_pb2.RollbackConversionProfileRequest(
         conversion_profile_id=await _conversion_profile(team), revision=1
+    )
+
+
+# ---- overlay templates
+
+
+async def overlay_template_of(team: Team) -> str:
+    created = await team.admin.CreateOverlayTemplate(
+        overlay_template_pb2.CreateOverlayTemplateRequest(
+            overlay_template=overlay_template(unique("template"), team.project_id)
+        )
+    )
+    return str(created.id)
+
+
+@row(f"{CATALOG}OverlayTemplateService.CreateOverlayTemplate", Bound.PROJECT)
+async def _create_overlay_template(world: World, team: Team) -> Message:
+    return overlay_template_pb2.CreateOverlayTemplateRequest(
+        overlay_template=overlay_template(unique("template"), team.project_id)
+    )
+
+
+@row(f"{CATALOG}OverlayTemplateService.GetOverlayTemplate", Bound.PROJECT)
+async def _get_overlay_template(world: World, team: Team) -> Message:
+    return overlay_template_pb2.GetOverlayTemplateRequest(
+        overlay_template_id=await overlay_template_of(team)
+    )
+
+
+@row(f"{CATALOG}OverlayTemplateService.ListOverlayTemplates")
+async def _list_overlay_templates(world: World, team: Team) -> Message:
+    return overlay_template_pb2.ListOverlayTemplatesRequest(page_size=1)
+
+
+@row(f"{CATALOG}OverlayTemplateService.UpdateOverlayTemplate", Bound.PROJECT)
+async def _update_overlay_template(world: World, team: Team) -> Message:
+    template = overlay_template("x", team.project_id)
+    template.id = await overlay_template_of(team)
+    template.display_name = "Renamed"
+    return overlay_template_pb2.UpdateOverlayTemplateRequest(
+        overlay_template=template, update_mask=FieldMask(paths=["display_name"])
+    )
+
+
+@row(f"{CATALOG}OverlayTemplateService.DeleteOverlayTemplate", Bound.PROJECT)
+async def _delete_overlay_template(world: World, team: Team) -> Message:
+    return overlay_template_pb2.DeleteOverlayTemplateRequest(
+        overlay_template_id=await overlay_template_of(team)
+    )
+
+
+@row(f"{CATALOG}OverlayTemplateService.ListOverlayTemplateRevisions", Bound.PROJECT)
+async def _list_overlay_template_revisions(world: World, team: Team) -> Message:
+    return overlay_template_pb2.ListOverlayTemplateRevisionsRequest(
+        overlay_template_id=await overlay_template_of(team)
+    )
+
+
+@row(f"{CATALOG}OverlayTemplateService.RollbackOverlayTemplate", Bound.PROJECT)
+async def _rollback_overlay_template(world: World, team: Team) -> Message:
+    return overlay_template_pb2.RollbackOverlayTemplateRequest(
+        overlay_template_id=await overlay_template_of(team), revision=1
     )
 
 

@@ -18,6 +18,8 @@ from picstore.catalog.v1 import (
     conversion_pb2,
     conversion_profile_pb2,
     image_pb2,
+    overlay_pb2,
+    overlay_template_pb2,
     project_pb2,
     storage_location_pb2,
     upload_profile_pb2,
@@ -48,6 +50,7 @@ PROJECT_LEVEL: Final = frozenset(
         "image:edit",
         "image:original",
         "conversion_profile:write",
+        "overlay_template:write",
         "upload_profile:write",
         "storage_location:write",
     }
@@ -297,6 +300,17 @@ def conversion_profile(
         project_id=project_id,
         formats=[conversion_pb2.FormatRule(format=conversion_pb2.FORMAT_JPEG)],
         sizes=[conversion_pb2.SizeRule(width=32)],
+    )
+
+
+def overlay_template(short_name: str, project_id: str) -> overlay_template_pb2.OverlayTemplate:
+    """Return a template that lays a shade over a picture."""
+    return overlay_template_pb2.OverlayTemplate(
+        short_name=short_name,
+        project_id=project_id,
+        overlay=overlay_pb2.Overlay(
+            layers=[overlay_pb2.Layer(fill=overlay_pb2.FillLayer(colour="#00000080"))]
+        ),
     )
 
 

@@ -133,7 +133,7 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 RPCLocations(IngestServiceStub(channel)).get, EgressPolicy(EgressSettings())
             ) as stores,
             ChildPool(
-                target="picstore_imaging.sandboxed:convert",
+                target="picstore_imaging.sandboxed:work",
                 size=1,
                 limits=SandboxLimits(),
                 work_dir=shared_dir,

@@ -15,6 +15,7 @@ import pytest
 from picstore_converter.convert import ConvertImage
 from picstore_converter.model import (
     Claim,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -64,6 +65,9 @@ class Ledger:
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None:
         self.placeholders.append(placeholder)
+
+    async def complete_render(self, claim: Claim, original: DrawnOriginal, object_key: str) -> bool:
+        raise AssertionError("nothing is drawn here")
 
     async def fail(self, claim: Claim, verdict: Verdict) -> None:
         self.verdicts.append(verdict)

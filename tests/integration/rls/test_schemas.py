@@ -28,6 +28,7 @@ OUR_IDS: Final = {
     "key_id",
     "location_id",
     "output_id",
+    "overlay_template_id",
     "role_id",
     "upload_id",
     "user_id",

@@ -26,6 +26,7 @@ from picstore.catalog.v1 import (
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
+from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.upload.v1.upload_pb2_grpc import (
     UploadServiceStub,
     add_UploadServiceServicer_to_server,
@@ -72,6 +73,7 @@ from tests.contract.catalog.callers import ADMIN, KnownKeys, TokenAuthority
 
 if TYPE_CHECKING:  # they exist for type checkers only
     from picstore.catalog.v1.image_pb2_grpc import ImageServiceAsyncStub
+    from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceAsyncStub
     from picstore.upload.v1.upload_pb2_grpc import UploadServiceAsyncStub
 
 PASSWORD = "not a secret"
@@ -107,6 +109,8 @@ class Installation:
     uploads: UploadServiceAsyncStub
     """As a user who may do everything in the team."""
     images: ImageServiceAsyncStub
+    """As the same user."""
+    overlay_templates: OverlayTemplateServiceAsyncStub
     """As the same user."""
     other_replica: UploadServiceAsyncStub
     """Another process of the service, as the same user."""
@@ -327,6 +331,7 @@ async def installation(
             authority=authority,
             uploads=UploadServiceStub(await dial(upload_server.address, user)),
             images=ImageServiceStub(await dial(catalog_server.address, user)),
+            overlay_templates=OverlayTemplateServiceStub(await dial(catalog_server.address, user)),
             stranger=UploadServiceStub(await dial(upload_server.address, stranger)),
             store=store,
             other_replica=UploadServiceStub(await dial(replicas[1][0].address, user)),

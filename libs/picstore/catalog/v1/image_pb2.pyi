@@ -163,6 +163,7 @@ class Image(_message.Message):
     CONVERSION_PROFILE_REVISION_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
     TRAILING_BYTES_FIELD_NUMBER: _builtins.int
+    DERIVED_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `img_…`."""
     project_id: _builtins.str
@@ -258,6 +259,10 @@ class Image(_message.Message):
         anew.
         """
 
+    @_builtins.property
+    def derived_from(self) -> Global___DerivedFrom:
+        """What its first original was drawn from; absent for a picture that was uploaded."""
+
     def __init__(
         self,
         *,
@@ -293,14 +298,79 @@ class Image(_message.Message):
         conversion_profile_revision: _builtins.int = ...,
         frames: _builtins.int = ...,
         trailing_bytes: _builtins.int = ...,
+        derived_from: Global___DerivedFrom | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "create_time", b"create_time", "focal_point", b"focal_point", "placeholder", b"placeholder", "ready_time", b"ready_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "create_time", b"create_time", "derived_from", b"derived_from", "focal_point", b"focal_point", "placeholder", b"placeholder", "ready_time", b"ready_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "alt_texts", b"alt_texts", "commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "create_time", b"create_time", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "focal_point", b"focal_point", "format", b"format", "frames", b"frames", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "metadata", b"metadata", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "tags", b"tags", "trailing_bytes", b"trailing_bytes", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "alt_texts", b"alt_texts", "commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "create_time", b"create_time", "derived_from", b"derived_from", "etag", b"etag", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "filename", b"filename", "focal_point", b"focal_point", "format", b"format", "frames", b"frames", "generation", b"generation", "has_gps", b"has_gps", "height", b"height", "id", b"id", "location", b"location", "metadata", b"metadata", "outputs", b"outputs", "pending_generation", b"pending_generation", "placeholder", b"placeholder", "project_id", b"project_id", "ready_time", b"ready_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "tags", b"tags", "trailing_bytes", b"trailing_bytes", "update_time", b"update_time", "upload_profile", b"upload_profile", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class DerivedFrom(_message.Message):
+    """What a derived picture was drawn from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class VariablesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    OVERLAY_TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    OVERLAY_TEMPLATE_REVISION_FIELD_NUMBER: _builtins.int
+    VARIABLES_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The base picture; it may be gone."""
+    generation: _builtins.int
+    """The base picture's generation whose original was taken."""
+    sha256: _builtins.str
+    """Of that original, in hexadecimal."""
+    overlay_template_id: _builtins.str
+    """The overlay template; it may be gone."""
+    overlay_template_revision: _builtins.int
+    """The template's revision."""
+    @_builtins.property
+    def variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the caller filled in."""
+
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        overlay_template_id: _builtins.str = ...,
+        overlay_template_revision: _builtins.int = ...,
+        variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "image_id", b"image_id", "overlay_template_id", b"overlay_template_id", "overlay_template_revision", b"overlay_template_revision", "sha256", b"sha256", "variables", b"variables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DerivedFrom: _TypeAlias = DerivedFrom  # noqa: Y015
 
 @_typing.final
 class FocalPoint(_message.Message):
@@ -491,6 +561,80 @@ class CreateImageRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateImageRequest: _TypeAlias = CreateImageRequest  # noqa: Y015
+
+@_typing.final
+class CreateDerivedImageRequest(_message.Message):
+    """The request of CreateDerivedImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class VariablesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    OVERLAY_TEMPLATE_FIELD_NUMBER: _builtins.int
+    VARIABLES_FIELD_NUMBER: _builtins.int
+    UPLOAD_PROFILE_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    ALT_TEXT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The base picture."""
+    overlay_template: _builtins.str
+    """The overlay template: an id, or a short name."""
+    upload_profile: _builtins.str
+    """An id or a short name; empty for the base picture's."""
+    filename: _builtins.str
+    """The name of the new original's file; empty for that of the base picture and the template."""
+    alt_text: _builtins.str
+    """What the new picture shows, for those who do not see it."""
+    request_id: _builtins.str
+    """A UUID of the caller's; repeating the call with it returns the first answer."""
+    @_builtins.property
+    def variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the template's variables stand for, by name."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 50 words of up to 64 characters, without order or repetition."""
+
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        overlay_template: _builtins.str = ...,
+        variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        upload_profile: _builtins.str = ...,
+        filename: _builtins.str = ...,
+        alt_text: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alt_text", b"alt_text", "filename", b"filename", "image_id", b"image_id", "overlay_template", b"overlay_template", "request_id", b"request_id", "tags", b"tags", "upload_profile", b"upload_profile", "variables", b"variables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateDerivedImageRequest: _TypeAlias = CreateDerivedImageRequest  # noqa: Y015
 
 @_typing.final
 class GetImageRequest(_message.Message):

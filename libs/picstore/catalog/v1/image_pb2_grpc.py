@@ -41,6 +41,11 @@ class ImageServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
+        self.CreateDerivedImage = channel.unary_unary(
+                '/picstore.catalog.v1.ImageService/CreateDerivedImage',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+                _registered_method=True)
         self.GetImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/GetImage',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetImageRequest.SerializeToString,
@@ -100,6 +105,17 @@ class ImageServiceServicer:
     def CreateImage(self, request, context):
         """Announces a picture that is uploaded next, in state AWAITING_UPLOAD: the first of two steps,
         for callers who need the id first. `QuickUpload` does both in one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateDerivedImage(self, request, context):
+        """Makes a new picture of one that is there, by an overlay template: a social card, say. It is
+        CONVERTING until its original is drawn and its outputs are made, and then like any other. It is
+        in the base picture's project.
+
+        Fails with STATE_WRONG while the base picture or one that is drawn over it has no original.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +215,11 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
+            'CreateDerivedImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDerivedImage,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
+            ),
             'GetImage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetImage,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetImageRequest.FromString,
@@ -277,6 +298,33 @@ class ImageService:
             target,
             '/picstore.catalog.v1.ImageService/CreateImage',
             picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateDerivedImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/CreateDerivedImage',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,

@@ -38,6 +38,13 @@ class ImageServiceStub:
     """Announces a picture that is uploaded next, in state AWAITING_UPLOAD: the first of two steps,
     for callers who need the id first. `QuickUpload` does both in one.
     """
+    CreateDerivedImage: _grpc.UnaryUnaryMultiCallable[_image_pb2.CreateDerivedImageRequest, _image_pb2.Image]
+    """Makes a new picture of one that is there, by an overlay template: a social card, say. It is
+    CONVERTING until its original is drawn and its outputs are made, and then like any other. It is
+    in the base picture's project.
+
+    Fails with STATE_WRONG while the base picture or one that is drawn over it has no original.
+    """
     GetImage: _grpc.UnaryUnaryMultiCallable[_image_pb2.GetImageRequest, _image_pb2.Image]
     """Returns a picture with the outputs of its served generation, or of the pending one while none
     is served yet.
@@ -91,6 +98,13 @@ class ImageServiceAsyncStub(ImageServiceStub):
     CreateImage: _aio.UnaryUnaryMultiCallable[_image_pb2.CreateImageRequest, _image_pb2.Image]  # type: ignore[assignment]
     """Announces a picture that is uploaded next, in state AWAITING_UPLOAD: the first of two steps,
     for callers who need the id first. `QuickUpload` does both in one.
+    """
+    CreateDerivedImage: _aio.UnaryUnaryMultiCallable[_image_pb2.CreateDerivedImageRequest, _image_pb2.Image]  # type: ignore[assignment]
+    """Makes a new picture of one that is there, by an overlay template: a social card, say. It is
+    CONVERTING until its original is drawn and its outputs are made, and then like any other. It is
+    in the base picture's project.
+
+    Fails with STATE_WRONG while the base picture or one that is drawn over it has no original.
     """
     GetImage: _aio.UnaryUnaryMultiCallable[_image_pb2.GetImageRequest, _image_pb2.Image]  # type: ignore[assignment]
     """Returns a picture with the outputs of its served generation, or of the pending one while none
@@ -148,6 +162,19 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
         """Announces a picture that is uploaded next, in state AWAITING_UPLOAD: the first of two steps,
         for callers who need the id first. `QuickUpload` does both in one.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateDerivedImage(
+        self,
+        request: _image_pb2.CreateDerivedImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.Image, _abc.Awaitable[_image_pb2.Image]]:
+        """Makes a new picture of one that is there, by an overlay template: a social card, say. It is
+        CONVERTING until its original is drawn and its outputs are made, and then like any other. It is
+        in the base picture's project.
+
+        Fails with STATE_WRONG while the base picture or one that is drawn over it has no original.
         """
 
     @_abc_1.abstractmethod

@@ -411,11 +411,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
     """
-    ERROR_REASON_WOULD_FREEZE: _ErrorReason.ValueType  # 100
+    ERROR_REASON_WOULD_FREEZE: _ErrorReason.ValueType  # 91
     """The picture moves and the output would not, although pages prefer its format to one that does:
     browsers would show a still.
 
         {"reason": "WOULD_FREEZE", "domain": "picstore", "metadata": {}}
+    """
+    ERROR_REASON_FONT_UNKNOWN: _ErrorReason.ValueType  # 100
+    """The overlay names a font that the installation does not have. `known` is a part of what it has,
+    the names most alike first.
+
+        {"reason": "FONT_UNKNOWN", "domain": "picstore", "metadata": {"font": "Noto Sanz", "known": "Noto Sans, Noto Sans Thai, Inter"}}
+    """
+    ERROR_REASON_TEXT_OVERFLOWS: _ErrorReason.ValueType  # 101
+    """A text of the overlay is too long for its box, and its template says to make no picture then.
+
+        {"reason": "TEXT_OVERFLOWS", "domain": "picstore", "metadata": {"layer": "2"}}
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -812,10 +823,21 @@ format that always stays.
 
     {"reason": "LARGER_THAN_BETTER", "domain": "picstore", "metadata": {}}
 """
-ERROR_REASON_WOULD_FREEZE: ErrorReason.ValueType  # 100
+ERROR_REASON_WOULD_FREEZE: ErrorReason.ValueType  # 91
 """The picture moves and the output would not, although pages prefer its format to one that does:
 browsers would show a still.
 
     {"reason": "WOULD_FREEZE", "domain": "picstore", "metadata": {}}
+"""
+ERROR_REASON_FONT_UNKNOWN: ErrorReason.ValueType  # 100
+"""The overlay names a font that the installation does not have. `known` is a part of what it has,
+the names most alike first.
+
+    {"reason": "FONT_UNKNOWN", "domain": "picstore", "metadata": {"font": "Noto Sanz", "known": "Noto Sans, Noto Sans Thai, Inter"}}
+"""
+ERROR_REASON_TEXT_OVERFLOWS: ErrorReason.ValueType  # 101
+"""A text of the overlay is too long for its box, and its template says to make no picture then.
+
+    {"reason": "TEXT_OVERFLOWS", "domain": "picstore", "metadata": {"layer": "2"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -141,6 +141,7 @@ class Claim(_message.Message):
     CACHE_CONTROL_FIELD_NUMBER: _builtins.int
     OUTPUTS_FIELD_NUMBER: _builtins.int
     WANTS_PLACEHOLDER_FIELD_NUMBER: _builtins.int
+    RENDER_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     attempt: _builtins.int
@@ -175,6 +176,13 @@ class Claim(_message.Message):
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___WantedOutput]:
         """The outputs that are still to be made, cheap ones first."""
 
+    @_builtins.property
+    def render(self) -> Global___Render:
+        """Where the job is to draw an original: it is of a picture that is derived from the one whose
+        original and facts stand here, there are no outputs, and `outputs_location_id` is where the new
+        original goes.
+        """
+
     def __init__(
         self,
         *,
@@ -192,14 +200,95 @@ class Claim(_message.Message):
         cache_control: _builtins.str = ...,
         outputs: _abc.Iterable[Global___WantedOutput] | None = ...,
         wants_placeholder: _builtins.bool = ...,
+        render: Global___Render | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "lease_expire_time", b"lease_expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "lease_expire_time", b"lease_expire_time", "render", b"render"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cache_control", b"cache_control", "facts", b"facts", "generation", b"generation", "image_id", b"image_id", "job_id", b"job_id", "lease_expire_time", b"lease_expire_time", "lease_seconds", b"lease_seconds", "object_key", b"object_key", "originals_location_id", b"originals_location_id", "output_key_prefix", b"output_key_prefix", "outputs", b"outputs", "outputs_location_id", b"outputs_location_id", "wants_placeholder", b"wants_placeholder"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cache_control", b"cache_control", "facts", b"facts", "generation", b"generation", "image_id", b"image_id", "job_id", b"job_id", "lease_expire_time", b"lease_expire_time", "lease_seconds", b"lease_seconds", "object_key", b"object_key", "originals_location_id", b"originals_location_id", "output_key_prefix", b"output_key_prefix", "outputs", b"outputs", "outputs_location_id", b"outputs_location_id", "render", b"render", "wants_placeholder", b"wants_placeholder"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Claim: _TypeAlias = Claim  # noqa: Y015
+
+@_typing.final
+class Render(_message.Message):
+    """An original that is to be drawn over another picture's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OVERLAY_FIELD_NUMBER: _builtins.int
+    FOCAL_POINT_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    ABANDONED_OBJECT_KEYS_FIELD_NUMBER: _builtins.int
+    overlay: _builtins.str
+    """What is drawn, all variables filled in, as JSON of the imaging library."""
+    object_key: _builtins.str
+    """The key that the new original gets, in this attempt only."""
+    @_builtins.property
+    def focal_point(self) -> _image_pb2.FocalPoint:
+        """The base picture's, for a canvas that names no gravity; absent for its centre."""
+
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayerSource]:
+        """The pictures that are drawn over it."""
+
+    @_builtins.property
+    def abandoned_object_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What attempts that are over may have left in the same location; it is to be deleted."""
+
+    def __init__(
+        self,
+        *,
+        overlay: _builtins.str = ...,
+        focal_point: _image_pb2.FocalPoint | None = ...,
+        images: _abc.Iterable[Global___LayerSource] | None = ...,
+        object_key: _builtins.str = ...,
+        abandoned_object_keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["focal_point", b"focal_point"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned_object_keys", b"abandoned_object_keys", "focal_point", b"focal_point", "images", b"images", "object_key", b"object_key", "overlay", b"overlay"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Render: _TypeAlias = Render  # noqa: Y015
+
+@_typing.final
+class LayerSource(_message.Message):
+    """A picture that is drawn over another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    ORIGINALS_LOCATION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    originals_location_id: _builtins.str
+    """Where its original is."""
+    object_key: _builtins.str
+    """The original's key there."""
+    @_builtins.property
+    def facts(self) -> _conversion_pb2.SourceFacts:
+        """What is known of the original."""
+
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        originals_location_id: _builtins.str = ...,
+        object_key: _builtins.str = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "image_id", b"image_id", "object_key", b"object_key", "originals_location_id", b"originals_location_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LayerSource: _TypeAlias = LayerSource  # noqa: Y015
 
 @_typing.final
 class WantedOutput(_message.Message):
@@ -474,6 +563,68 @@ class CompleteOutputResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompleteOutputResponse: _TypeAlias = CompleteOutputResponse  # noqa: Y015
+
+@_typing.final
+class CompleteRenderRequest(_message.Message):
+    """The request of CompleteRender."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    attempt: _builtins.int
+    """As claimed."""
+    object_key: _builtins.str
+    """The key under which the original is stored, as claimed."""
+    @_builtins.property
+    def facts(self) -> _conversion_pb2.SourceFacts:
+        """What is known of the original."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        object_key: _builtins.str = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "facts", b"facts", "job_id", b"job_id", "object_key", b"object_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteRenderRequest: _TypeAlias = CompleteRenderRequest  # noqa: Y015
+
+@_typing.final
+class CompleteRenderResponse(_message.Message):
+    """The response of CompleteRender."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_STATE_FIELD_NUMBER: _builtins.int
+    ORIGINAL_KEPT_FIELD_NUMBER: _builtins.int
+    image_state: _image_pb2.Image.State.ValueType
+    """The picture's state now."""
+    original_kept: _builtins.bool
+    """Whether the object is an original now; delete it if not."""
+    def __init__(
+        self,
+        *,
+        image_state: _image_pb2.Image.State.ValueType = ...,
+        original_kept: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_state", b"image_state", "original_kept", b"original_kept"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteRenderResponse: _TypeAlias = CompleteRenderResponse  # noqa: Y015
 
 @_typing.final
 class RecordPlaceholderRequest(_message.Message):

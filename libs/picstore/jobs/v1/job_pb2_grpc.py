@@ -56,6 +56,11 @@ class JobServiceStub:
                 request_serializer=picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderRequest.SerializeToString,
                 response_deserializer=picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderResponse.FromString,
                 _registered_method=True)
+        self.CompleteRender = channel.unary_unary(
+                '/picstore.jobs.v1.JobService/CompleteRender',
+                request_serializer=picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderRequest.SerializeToString,
+                response_deserializer=picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderResponse.FromString,
+                _registered_method=True)
         self.FailJob = channel.unary_unary(
                 '/picstore.jobs.v1.JobService/FailJob',
                 request_serializer=picstore_dot_jobs_dot_v1_dot_job__pb2.FailJobRequest.SerializeToString,
@@ -102,6 +107,17 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompleteRender(self, request, context):
+        """Records the original that a job has drawn, and in the same transaction what is to be made of it;
+        the job is done. Repeating it changes nothing. An original that is of no use any more is not
+        kept: the worker deletes it then, as it does where the call is refused.
+
+        Fails with LEASE_LOST if the attempt is over, or another has begun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FailJob(self, request, context):
         """Ends an attempt that could not finish. The catalog decides by the reason and the number of
         attempts whether there will be another, and when.
@@ -134,6 +150,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.RecordPlaceholder,
                     request_deserializer=picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderRequest.FromString,
                     response_serializer=picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderResponse.SerializeToString,
+            ),
+            'CompleteRender': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteRender,
+                    request_deserializer=picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderRequest.FromString,
+                    response_serializer=picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderResponse.SerializeToString,
             ),
             'FailJob': grpc.unary_unary_rpc_method_handler(
                     servicer.FailJob,
@@ -251,6 +272,33 @@ class JobService:
             '/picstore.jobs.v1.JobService/RecordPlaceholder',
             picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderRequest.SerializeToString,
             picstore_dot_jobs_dot_v1_dot_job__pb2.RecordPlaceholderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteRender(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.jobs.v1.JobService/CompleteRender',
+            picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderRequest.SerializeToString,
+            picstore_dot_jobs_dot_v1_dot_job__pb2.CompleteRenderResponse.FromString,
             options,
             channel_credentials,
             insecure,

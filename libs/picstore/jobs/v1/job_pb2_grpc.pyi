@@ -51,6 +51,13 @@ class JobServiceStub:
     """
     RecordPlaceholder: _grpc.UnaryUnaryMultiCallable[_job_pb2.RecordPlaceholderRequest, _job_pb2.RecordPlaceholderResponse]
     """Records the placeholder of a picture. Fails with LEASE_LOST if another attempt has begun."""
+    CompleteRender: _grpc.UnaryUnaryMultiCallable[_job_pb2.CompleteRenderRequest, _job_pb2.CompleteRenderResponse]
+    """Records the original that a job has drawn, and in the same transaction what is to be made of it;
+    the job is done. Repeating it changes nothing. An original that is of no use any more is not
+    kept: the worker deletes it then, as it does where the call is refused.
+
+    Fails with LEASE_LOST if the attempt is over, or another has begun.
+    """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.FailJobRequest, _job_pb2.FailJobResponse]
     """Ends an attempt that could not finish. The catalog decides by the reason and the number of
     attempts whether there will be another, and when.
@@ -81,6 +88,13 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     RecordPlaceholder: _aio.UnaryUnaryMultiCallable[_job_pb2.RecordPlaceholderRequest, _job_pb2.RecordPlaceholderResponse]  # type: ignore[assignment]
     """Records the placeholder of a picture. Fails with LEASE_LOST if another attempt has begun."""
+    CompleteRender: _aio.UnaryUnaryMultiCallable[_job_pb2.CompleteRenderRequest, _job_pb2.CompleteRenderResponse]  # type: ignore[assignment]
+    """Records the original that a job has drawn, and in the same transaction what is to be made of it;
+    the job is done. Repeating it changes nothing. An original that is of no use any more is not
+    kept: the worker deletes it then, as it does where the call is refused.
+
+    Fails with LEASE_LOST if the attempt is over, or another has begun.
+    """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_pb2.FailJobRequest, _job_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends an attempt that could not finish. The catalog decides by the reason and the number of
     attempts whether there will be another, and when.
@@ -132,6 +146,19 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.RecordPlaceholderResponse, _abc.Awaitable[_job_pb2.RecordPlaceholderResponse]]:
         """Records the placeholder of a picture. Fails with LEASE_LOST if another attempt has begun."""
+
+    @_abc_1.abstractmethod
+    def CompleteRender(
+        self,
+        request: _job_pb2.CompleteRenderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.CompleteRenderResponse, _abc.Awaitable[_job_pb2.CompleteRenderResponse]]:
+        """Records the original that a job has drawn, and in the same transaction what is to be made of it;
+        the job is done. Repeating it changes nothing. An original that is of no use any more is not
+        kept: the worker deletes it then, as it does where the call is refused.
+
+        Fails with LEASE_LOST if the attempt is over, or another has begun.
+        """
 
     @_abc_1.abstractmethod
     def FailJob(

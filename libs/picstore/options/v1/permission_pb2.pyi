@@ -52,6 +52,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """`audit:read`. See who did what in the team."""
     PERMISSION_IMAGE_ORIGINAL: _Permission.ValueType  # 14
     """`image:original`. Fetch the files that pictures came as, with all that is in them."""
+    PERMISSION_OVERLAY_TEMPLATE_WRITE: _Permission.ValueType  # 15
+    """`overlay_template:write`. Make and change overlay templates."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do. People write them as `image:create`: the part after `PERMISSION_`, with the
@@ -88,4 +90,6 @@ PERMISSION_AUDIT_READ: Permission.ValueType  # 13
 """`audit:read`. See who did what in the team."""
 PERMISSION_IMAGE_ORIGINAL: Permission.ValueType  # 14
 """`image:original`. Fetch the files that pictures came as, with all that is in them."""
+PERMISSION_OVERLAY_TEMPLATE_WRITE: Permission.ValueType  # 15
+"""`overlay_template:write`. Make and change overlay templates."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015

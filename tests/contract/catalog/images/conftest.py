@@ -12,9 +12,11 @@ import pytest
 
 from picstore.catalog.v1 import conversion_pb2, ingest_pb2, project_pb2, upload_profile_pb2
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
+from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
+from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
 from picstore.catalog.v1.storage_location_pb2_grpc import StorageLocationServiceStub
 from picstore.catalog.v1.upload_profile_pb2_grpc import UploadProfileServiceStub
@@ -54,6 +56,8 @@ class Client:
         self.jobs = JobServiceStub(channel)
         self.projects = ProjectServiceStub(channel)
         self.locations = StorageLocationServiceStub(channel)
+        self.conversion_profiles = ConversionProfileServiceStub(channel)
+        self.overlay_templates = OverlayTemplateServiceStub(channel)
         self.upload_profiles = UploadProfileServiceStub(channel)
         self.bootstrap = BootstrapServiceStub(channel)
 

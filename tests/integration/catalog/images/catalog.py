@@ -15,20 +15,25 @@ from picstore_catalog.model.conversion_profile import (
     policies_to_json,
     sizes_to_json,
 )
+from picstore_catalog.model.derived import DeriveRequest
 from picstore_catalog.model.image import Image
 from picstore_catalog.model.job import Failure
 from picstore_catalog.model.output import StoredFile, Useless
+from picstore_catalog.model.overlay_template import OverlayTemplate
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.upload import Commit, Committed
 from picstore_catalog.model.work import Claim, WantedOutput
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
+from picstore_catalog.repo import overlay_template as overlay_templates
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases import jobs as job_cases
 from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.complete_output import Completion, complete_output
+from picstore_catalog.usecases.derive import derive_image
 from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.overlay.template import Canvas, FillLayer, Layer, Overlay
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import FormatRule, SizeRule
 from picstore_kit.ids import (
@@ -37,6 +42,7 @@ from picstore_kit.ids import (
     JobId,
     LocationId,
     OutputId,
+    OverlayTemplateId,
     ProjectId,
     TeamId,
     UploadProfileId,
@@ -58,6 +64,10 @@ DEAR_TOO = Profile(
 NOTHING = replace(
     CHEAP,
     formats=(FormatRule(format=Format.WEBP, only_from=frozenset({SourceFormat.PNG})),),
+)
+
+CARD = Overlay(
+    canvas=Canvas(width=600, height=300), layers=(Layer(fill=FillLayer(colour="#000000")),)
 )
 
 MakeCommit: TypeAlias = Callable[..., Commit]
@@ -136,6 +146,37 @@ class Catalog:
                 ),
             )
         return upload_id
+
+    async def add_overlay_template(
+        self, team: Team, overlay: Overlay, *, name: str
+    ) -> OverlayTemplateId:
+        template = OverlayTemplate(
+            id=new_id(OverlayTemplateId),
+            project_id=None,
+            short_name=name,
+            display_name="",
+            revision=1,
+            overlay=overlay,
+        )
+        access = team.access(Permission.OVERLAY_TEMPLATE_WRITE)
+        async with self.uow.begin(team.id) as conn:
+            await overlay_templates.insert(conn, access, template)
+        return template.id
+
+    async def derive(self, team: Team, base_id: ImageId, template: str) -> Image:
+        request = DeriveRequest(
+            base_id=base_id,
+            template=template,
+            variables={},
+            upload_profile="",
+            filename="",
+            alt_text="",
+            tags=(),
+        )
+        reading = team.access(Permission.IMAGE_READ)
+        async with self.uow.begin(team.id) as conn:
+            made = await derive_image(conn, team.access(), reading, request, grace=GRACE)
+        return made.value
 
     async def commit(self, team: Team, commit: Commit) -> Image:
         return (await self.try_commit(team, commit)).image.value

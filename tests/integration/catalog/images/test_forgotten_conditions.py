@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from picstore_catalog.model.image import Image, Placeholder
 from picstore_catalog.model.image_list import ImageFilter, ImageOrder
+from picstore_catalog.model.job import Job
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import (
     conversion_profile,
@@ -22,16 +23,19 @@ from picstore_catalog.repo import (
     job,
     original,
     output,
+    overlay_template,
     project,
     storage_location,
     upload_profile,
+    work,
 )
 from picstore_catalog.repo.access import Access
-from picstore_kit.errors import PermissionDenied
+from picstore_kit.errors import NotFound, PermissionDenied
 from picstore_kit.ids import (
     ConversionProfileId,
     JobId,
     LocationId,
+    OverlayTemplateId,
     ProjectId,
     TeamId,
     UploadId,
@@ -40,7 +44,7 @@ from picstore_kit.ids import (
 )
 from picstore_kit.pg.database import Database
 from picstore_kit.usage import Usage
-from tests.integration.catalog.images.catalog import Catalog, Team
+from tests.integration.catalog.images.catalog import CARD, Catalog, Team
 from tests.integration.rls.forgetful import behind_the_wall, found, without_the_wall
 
 
@@ -52,8 +56,11 @@ class Victim:
     location_id: LocationId
     conversion_profile_id: ConversionProfileId
     upload_profile_id: UploadProfileId
+    overlay_template_id: OverlayTemplateId
     image: Image
     job_id: JobId
+    drawing: Job
+    """A job that draws a picture."""
     upload_id: UploadId
     object_key: str
     sha256: bytes
@@ -103,6 +110,19 @@ LOOKS: Final[dict[str, Look]] = {
     "image_references.find_upload_profiles": (
         lambda conn, me, it: image_references.find_upload_profiles(conn, me, None, "cheap")
     ),
+    "overlay_template.fetch": lambda conn, me, it: overlay_template.fetch(
+        conn, me, it.overlay_template_id
+    ),
+    "overlay_template.fetch_for": lambda conn, me, it: overlay_template.fetch_for(
+        conn, me, it.project_id, "card"
+    ),
+    "overlay_template.find_all": lambda conn, me, _: overlay_template.find_all(
+        conn, me, short_name="", after=None, limit=10
+    ),
+    "overlay_template.find_revisions": lambda conn, me, it: overlay_template.find_revisions(
+        conn, me, it.overlay_template_id, before=None, limit=10
+    ),
+    "work.begin_drawing": lambda conn, _, it: work.begin_drawing(conn, it.drawing),
     "image.fetch": lambda conn, me, it: image.fetch(conn, me, it.image.id),
     "image_list.find": lambda conn, me, it: image_list.find(
         conn,
@@ -152,6 +172,9 @@ async def victim(catalog: Catalog, team: Team, committed: Image) -> Victim:
         """,
         committed.id,
     )
+    template_id = await catalog.add_overlay_template(team, CARD, name="card")
+    derived = await catalog.derive(team, committed.id, "card")
+    claim = await catalog.claim((await catalog.job_ids(derived.id))["fast"])
     return Victim(
         project_id=team.project_id,
         location_id=team.location_id,
@@ -162,6 +185,8 @@ async def victim(catalog: Catalog, team: Team, committed: Image) -> Victim:
         upload_id=UploadId(upload_id),
         object_key=object_key,
         sha256=sha256,
+        overlay_template_id=template_id,
+        drawing=claim.job,
     )
 
 
@@ -192,10 +217,10 @@ async def test_writes_without_their_conditions_touch_no_other_team(
         return await catalog.rows(
             """
             SELECT to_jsonb(p), to_jsonb(l), to_jsonb(c), to_jsonb(u), to_jsonb(j), to_jsonb(o),
-                   to_jsonb(g), to_jsonb(i)
+                   to_jsonb(g), to_jsonb(i), to_jsonb(t)
             FROM projects p, storage_locations l, conversion_profiles c, upload_profiles u,
-                 jobs j, outputs o, originals g, images i
-            ORDER BY o.id
+                 jobs j, outputs o, originals g, images i, overlay_templates t
+            ORDER BY o.id, j.id, i.id
             """
         )
 
@@ -209,12 +234,15 @@ async def test_writes_without_their_conditions_touch_no_other_team(
         placeholder = Placeholder(thumbhash=b"mine", dominant_colour="#000000")
         await original.set_placeholder(conn, victim.image.id, 1, placeholder)
         await job.close_stale(conn, victim.image.id)
+        with pytest.raises(NotFound):
+            await work.begin_drawing(conn, victim.drawing)
         await output.skip_replaced(conn, [victim.job_id])
         for deleting in (
             project.delete(conn, stranger, victim.project_id),
             storage_location.delete(conn, stranger, victim.location_id),
             conversion_profile.delete(conn, stranger, victim.conversion_profile_id),
             upload_profile.delete(conn, stranger, victim.upload_profile_id),
+            overlay_template.delete(conn, stranger, victim.overlay_template_id),
         ):
             with pytest.raises(PermissionDenied):  # no row was there to delete
                 await deleting

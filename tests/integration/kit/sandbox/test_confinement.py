@@ -60,6 +60,21 @@ async def test_files_that_no_decoder_needs_cannot_be_read(pool: ChildPool, path:
     assert answer == {"refused": "Permission denied"}
 
 
+async def test_what_the_parent_names_can_be_read_and_not_written(
+    pool: ChildPool, open_pool: OpenPool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shelf = tmp_path_factory.mktemp("shelf")
+    path = shelf / "book"
+    path.write_text("a")
+    read = {"do": "read", "path": str(path)}
+    assert await pool.result(read) == {"refused": "Permission denied"}
+    reader = await open_pool(readable=[shelf])
+    assert await reader.result(read) == {"allowed": True}
+    write = {"do": "write", "path": str(path)}
+    assert await reader.result(write) == {"refused": "Permission denied"}
+    assert path.read_text() == "a"
+
+
 async def test_work_directory_can_be_read_and_written(pool: ChildPool, tmp_path: Path) -> None:
     path = str(tmp_path / "out")
     assert await pool.result({"do": "write", "path": path}) == {"allowed": True}

@@ -18,6 +18,7 @@ from picstore_catalog.model.job import (
     MAX_SWEEP_PAUSE,
     Failure,
     Job,
+    JobKind,
     JobState,
     Lane,
 )
@@ -35,6 +36,7 @@ QUEUED = Job(
     image_id=ImageId("img_1"),
     generation=1,
     lane=Lane.FAST,
+    kind=JobKind.CONVERT,
     outputs_location_id=LocationId("loc_1"),
     output_key_prefix="blog/web",
     state=JobState.QUEUED,

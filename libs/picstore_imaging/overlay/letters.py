@@ -1,0 +1,165 @@
+"""Sets texts with Pango: what they cover, and what they look like."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Final
+
+import pyvips
+
+from picstore_imaging.geometry import Size
+from picstore_imaging.overlay.fitting import ENDLESS, Ink, Setting
+from picstore_imaging.overlay.template import TextAlignment, TextLayer
+
+_DPI: Final = 72
+"""So that a point is a pixel."""
+_UNITS: Final = 1024
+"""Of Pango to a point."""
+_ALIGN: Final = {
+    TextAlignment.START: "low",
+    TextAlignment.CENTRE: "centre",
+    TextAlignment.END: "high",
+}
+"""Pango itself turns the sides around for a paragraph that runs from right to left."""
+
+_LAST: Final = "|"
+"""Put into a line of its own below a text, it tells how many lines are above."""
+_NOTHING: Final = "no text to render"
+_TOO_LARGE: Final = "too big"
+"""As libvips and cairo put it, which draws no more than 32,767 pixels in either direction."""
+_REFERENCE: Final = 100.0
+"""A size at which a font's own distance of lines is measured."""
+
+_MAX_EXTENT: Final = 100_000
+"""Pixels; Pango counts up to 2,097,151, where letters may be ten times as wide as estimated."""
+_MAX_PIXELS: Final = 64_000_000
+"""What is measured is rasterised, so what can't fit is to be known before."""
+_MIN_PIXELS: Final = 1_000_000
+_WASTE: Final = 8
+"""How many times its room a text may be estimated to cover before it is measured at all. The
+estimate takes a letter to be as wide as high, twice of what it is in most alphabets."""
+_LOOSEST: Final = 1.5
+"""Distance of lines in the loosest fonts, by the size."""
+
+
+class Letters:
+    """Sets texts in one style, in lines as wide as their room."""
+
+    def __init__(self, layer: TextLayer, room: Size) -> None:
+        self._layer = layer
+        self._room = room
+        self._colour = (layer.colour or "#000000")[:7]
+        self._inks: dict[tuple[str, float, bool], Ink | None] = {}
+        self._lines: dict[float, _Line] = {}
+
+    def measure(self, text: str, size: float, *, break_words: bool) -> Ink | None:
+        """Implement `Measure`."""
+        key = (text, size, break_words)
+        if key not in self._inks:
+            self._inks[key] = self._measured(text, size, break_words)
+        return self._inks[key]
+
+    def draw(self, setting: Setting) -> pyvips.Image:
+        """Draw what was measured: RGBA, exactly as large as its ink.
+
+        Letters are opaque and have their colour; emoji have their own.
+        """
+        return self._set(setting.text, setting.size, setting.break_words)
+
+    def _measured(self, text: str, size: float, break_words: bool) -> Ink | None:
+        if self._is_endless(text, size):
+            return ENDLESS
+        try:
+            image = self._set(text, size, break_words)
+            below = self._set(f"{text}\n{_LAST}", size, break_words)
+        except pyvips.Error as error:
+            if _NOTHING in error.detail:
+                return None
+            if _TOO_LARGE in error.detail:
+                return ENDLESS
+            raise
+        line = self._line(size)
+        lines = round((below.yoffset + below.height - line.bottom) / line.pitch)
+        return Ink(
+            left=image.xoffset,
+            top=image.yoffset,
+            width=image.width,
+            height=image.height,
+            lines=max(1, lines),
+            pitch=line.pitch,
+        )
+
+    def _line(self, size: float) -> _Line:
+        if size not in self._lines:
+            one, two = (self._set(text, size, False) for text in (_LAST, f"{_LAST}\n{_LAST}"))
+            bottom = one.yoffset + one.height
+            pitch = two.yoffset + two.height - bottom
+            self._lines[size] = _Line(bottom=bottom, pitch=max(1, pitch))
+        return self._lines[size]
+
+    def _set(self, text: str, size: float, break_words: bool) -> pyvips.Image:
+        layer = self._layer
+        factor = layer.line_height or _own_line_height(layer.font, layer.weight, layer.italic)
+        attributes = _attributes(layer.font, layer.weight, layer.italic, size) + (
+            f' foreground="{self._colour}" lang="{_language(text)}"'
+            ' insert_hyphens="false"'
+            f' line_height="{max(_UNITS, round(factor * size * _UNITS))}"'
+        )
+        return pyvips.Image.text(
+            f"<span{attributes}>{escape(text)}</span>",
+            font=f"{layer.font},",
+            dpi=_DPI,
+            rgba=True,
+            width=self._room.width,
+            align=_ALIGN[layer.alignment],
+            wrap="word-char" if break_words else "word",
+        )
+
+    def _is_endless(self, text: str, size: float) -> bool:
+        """Whether a text is much too large for its room, from the number of its letters."""
+        room = self._room
+        longest = max(map(len, text.split()), default=1)
+        width = max(min(len(text) * size, room.width), longest * size)
+        lines = 1 + text.count("\n") + len(text) * size / room.width
+        height = lines * (self._layer.line_height or _LOOSEST) * size
+        most = max(_MIN_PIXELS, min(_MAX_PIXELS, _WASTE * room.width * room.height))
+        return max(width, height) > _MAX_EXTENT or width * height > most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What `_LAST` tells at a size, in pixels."""
+
+    bottom: int
+    """From the top of its line's box to the lower end of its ink."""
+    pitch: int
+
+
+def _attributes(font: str, weight: int, italic: bool, size: float) -> str:
+    return (
+        f' font_family="{escape(font)}" weight="{weight}" size="{math.ceil(size * _UNITS)}"'
+        f' style="{"italic" if italic else "normal"}"'
+    )
+
+
+@cache
+def _own_line_height(font: str, weight: int, italic: bool) -> float:
+    """Measure a font's own distance of lines, by the size."""
+    attributes = _attributes(font, weight, italic, _REFERENCE)
+    one, two = (
+        pyvips.Image.text(f"<span{attributes}>{text}</span>", font=f"{font},", dpi=_DPI)
+        for text in (_LAST, f"{_LAST}\n{_LAST}")
+    )
+    return float((two.height - one.height) / _REFERENCE)
+
+
+def _language(text: str) -> str:
+    """Guess in whose way Han characters are to be drawn: the other letters of a text tell."""
+    if any("\u3040" <= c <= "\u30ff" for c in text):
+        return "ja"
+    if any("\uac00" <= c <= "\ud7a3" for c in text):
+        return "ko"
+    return "zh-cn" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"

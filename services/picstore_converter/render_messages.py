@@ -1,0 +1,89 @@
+"""What is said to a child that draws, and what is believed of its answer; see `messages`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from picstore_converter.messages import ChildMisbehaved
+from picstore_converter.model import Claim, DrawnOriginal, Rendering
+from picstore_imaging.geometry import Size
+from picstore_imaging.limits import Limits
+from picstore_imaging.overlay.boxes import canvas_size
+from picstore_kit.ids import ImageId
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_DRAWN: Final = "drawn.png"
+
+
+def layer_path(directory: Path, image_id: ImageId) -> Path:
+    """Return where the original of a layer is put for the child."""
+    return directory / f"layer-{image_id}"
+
+
+def canvas_of(claim: Claim, rendering: Rendering) -> Size:
+    """Return the width and the height of what is to be drawn."""
+    return canvas_size(rendering.overlay.canvas, Size(claim.facts.width, claim.facts.height))
+
+
+def render_request(
+    claim: Claim, rendering: Rendering, source: Path, sizes: Mapping[Path, int]
+) -> dict[str, Any]:
+    """Ask for the overlay to be drawn over the file `source`; `sizes` are those of all files
+    in bytes."""
+    directory, point = source.parent, rendering.focal_point
+    facts = [claim.facts, *(layer.facts for layer in rendering.images)]
+    # What was admitted when it was uploaded is drawn; what is now larger is something else.
+    admitted = Limits(
+        bytes=max(sizes.values()),
+        pixels=max(one.pixels for one in facts),
+        pixels_whole_decode=max(one.pixels for one in facts),
+        side=max(max(one.width, one.height) for one in facts),
+        frames=max(one.frames for one in facts),
+    )
+    return {
+        "overlay": rendering.overlay.to_json(),
+        "path": str(source),
+        "format": claim.facts.format.value,
+        "images": {
+            layer.id: {
+                "path": str(layer_path(directory, layer.id)),
+                "format": layer.facts.format.value,
+            }
+            for layer in rendering.images
+        },
+        "focal_point": None if point is None else [point.x, point.y],
+        "limits": admitted.to_json(),
+        "output": str(directory / _DRAWN),
+    }
+
+
+def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) -> DrawnOriginal:
+    """Read the child's answer.
+
+    Raises:
+        ChildMisbehaved: It makes no sense.
+    """
+    try:
+        size, digest, alpha = message["bytes"], message["sha256"], message["has_alpha"]
+        if message["path"] != str(directory / _DRAWN):
+            raise ValueError("not the place that was asked for")
+        if (message["width"], message["height"]) != canvas:
+            raise ValueError("not the size that was asked for")
+        if type(size) is not int or size < 1 or type(alpha) is not bool:
+            raise ValueError("not a length, or neither true nor false")
+        if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+            raise ValueError("not a digest")
+    except (KeyError, ValueError) as error:
+        raise ChildMisbehaved from error
+    width, height = canvas
+    return DrawnOriginal(
+        path=directory / _DRAWN,
+        width=width,
+        height=height,
+        has_alpha=alpha,
+        size_bytes=size,
+        sha256=digest,
+    )
