@@ -71,8 +71,8 @@ class ConvertImage:
     ) -> None:
         """`setup` says what the children are, for reports of their deaths.
 
-        What a job is expected to take it waits for in the `budget`. `memory_bytes` is what one child
-        may use.
+        What a job is expected to take it waits for in the `budget`. `memory_bytes` is what one
+        child may use.
         """
         self._ledger = ledger
         self._stores = stores
