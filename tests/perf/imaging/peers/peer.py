@@ -109,7 +109,7 @@ def recipes() -> list[Recipe]:
     thumbor = os.environ.get(THUMBOR_VARIABLE)
     return [
         Recipe(name="sharp", command=(str(_NODE), str(_HERE / "sharp.mjs")), absent=sharp),
-        Recipe(name="Pillow", command=(sys.executable, "-m", "tests.perf.imaging.peers.pillow_way")),
+        Recipe(name="Pillow", command=(sys.executable, str(_HERE / "pillow_way.py"))),
         Recipe(
             name="thumbor",
             command=(thumbor or "", str(_HERE / "thumbor_way.py")),
