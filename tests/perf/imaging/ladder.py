@@ -35,7 +35,7 @@ from tests.perf.photos import photos
 from tests.perf.tables import show
 
 WIDTHS: Final = (320, 640, 960, 1280, 1920, 2560)
-OUTPUTS: Final = len(WIDTHS) * 3
+ROUNDS: Final = 3
 
 OURS: Final = "Pic Store"
 DECODE: Final = "one bare decode"
@@ -51,8 +51,12 @@ class Ladder:
     suffix: str
     """Of the figures' names."""
     avif: FormatRule
+    naive: bool
+    """Whether to measure the naive way, too."""
     peers: Sequence[str]
-    rounds: int
+    """Those measured in every round."""
+    once: Sequence[str] = ()
+    """Those far behind, for whom one round is enough."""
 
     @property
     def profile(self) -> Profile:
@@ -67,22 +71,23 @@ QUICK: Final = Ladder(
     name="AVIF at effort 1, by SVT-AV1",
     suffix="",
     avif=FormatRule(format=Format.AVIF, effort=1),
+    naive=True,
     peers=("sharp",),
-    rounds=5,
 )
 DEFAULT: Final = Ladder(
     name="all at the default efforts, AVIF by SVT-AV1",
     suffix="_default",
     avif=FormatRule(format=Format.AVIF),
-    peers=("sharp", "Pillow", "thumbor"),
-    rounds=3,
+    naive=False,
+    peers=("sharp",),
+    once=("Pillow", "thumbor"),
 )
 SAME_ENCODER: Final = Ladder(
     name="AVIF at effort 0 and 4:4:4, which all make by libaom",
     suffix="_aom",
     avif=FormatRule(format=Format.AVIF, effort=0, options=EncoderOptions(chroma=Chroma.FULL)),
+    naive=False,
     peers=("sharp",),
-    rounds=3,
 )
 
 Seconds = Mapping[str, float]
@@ -121,24 +126,32 @@ def _measure(
 ) -> Seconds:
     total: dict[str, float] = {}
     for photo in planned:
-        ways = _ways(photo, work_dir)
-        for name in ladder.peers:
-            if name in peers:
-                ways[name] = _by_peer(peers[name], photo, work_dir)
-        samples = cpu_s_of_all(list(ways.values()), ladder.rounds)
-        for name, taken in zip(ways, samples, strict=True):
-            total[name] = total.get(name, 0.0) + median(taken)
+        ways = _ways(photo, work_dir, naive=ladder.naive)
+        ways |= _by_peers(ladder.peers, peers, photo, work_dir)
+        once = _by_peers(ladder.once, peers, photo, work_dir)
+        for group, rounds in ((ways, ROUNDS), (once, 1)):
+            samples = cpu_s_of_all(list(group.values()), rounds)
+            for name, taken in zip(group, samples, strict=True):
+                total[name] = total.get(name, 0.0) + median(taken)
     return total
 
 
-def _ways(photo: Photo, work_dir: Path) -> dict[str, Callable[[], float]]:
+def _ways(photo: Photo, work_dir: Path, *, naive: bool) -> dict[str, Callable[[], float]]:
     encode = encoders_alone(photo, work_dir)
-    return {
+    ways: dict[str, Callable[[], float]] = {
         OURS: lambda: cpu_s(lambda: as_child(photo, work_dir)),
         DECODE: lambda: cpu_s(lambda: bare_decode(photo)),
         ENCODERS: lambda: cpu_s(encode),
-        NAIVE: lambda: cpu_s(lambda: naively(photo, work_dir)),
     }
+    if naive:
+        ways[NAIVE] = lambda: cpu_s(lambda: naively(photo, work_dir))
+    return ways
+
+
+def _by_peers(
+    names: Sequence[str], peers: Mapping[str, Peer], photo: Photo, work_dir: Path
+) -> dict[str, Callable[[], float]]:
+    return {name: _by_peer(peers[name], photo, work_dir) for name in names if name in peers}
 
 
 def _by_peer(peer: Peer, photo: Photo, work_dir: Path) -> Callable[[], float]:
@@ -149,12 +162,12 @@ def _figures(ladder: Ladder, seconds: Seconds, count: int) -> dict[str, float]:
     ours = seconds[OURS]
     figures = {
         "ladder_cpu_ratio_codecs": ours / (seconds[DECODE] + seconds[ENCODERS]),
-        "ladder_cpu_ratio_naive": ours / seconds[NAIVE],
         "ladder_cpu_s": ours / count,
     }
-    for name in ladder.peers:
+    named = {NAIVE: "naive"} | {name: name.lower() for name in (*ladder.peers, *ladder.once)}
+    for name, short in named.items():
         if name in seconds:
-            figures[f"ladder_cpu_ratio_{name.lower()}"] = ours / seconds[name]
+            figures[f"ladder_cpu_ratio_{short}"] = ours / seconds[name]
     return {f"{name}{ladder.suffix}": value for name, value in figures.items()}
 
 
@@ -172,12 +185,12 @@ def _show(
     rows += [
         (f"{recipe.name} is absent: {recipe.absent}", "", "")
         for recipe in known
-        if recipe.name in ladder.peers and recipe.absent is not None
+        if recipe.name in (*ladder.peers, *ladder.once) and recipe.absent is not None
     ]
     sizes = ", ".join(f"{photo.megapixels:.0f}" for photo in planned)
     show(
         f"Ladder of {len(WIDTHS)} widths x 3 formats: {ladder.name}; photos of {sizes} MP, "
-        f"medians of {ladder.rounds} rounds",
+        f"medians of {ROUNDS} rounds",
         ("way", "CPU s a photo", "Pic Store to it"),
         rows,
     )

@@ -26,7 +26,7 @@ from tests.perf.imaging.ways import Photo, as_child, cpu_s, cpu_s_of_all
 from tests.perf.photos import task_photo
 from tests.perf.tables import show
 
-ROUNDS: Final = 31
+ROUNDS: Final = 25
 OURS: Final = "Pic Store"
 CHILD: Final = "Pic Store, with placeholders and digest"
 _BATCH: Final = 5
