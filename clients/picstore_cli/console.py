@@ -48,7 +48,7 @@ _HINTS: Final = {
     Reason.LAST_ADMIN: "give `team:admin` to somebody else first",
     Reason.UPLOAD_PROFILE_REQUIRED: "name one by --upload-profile",
     Reason.IMAGE_DUPLICATE: "take the picture that is there, or say --on-duplicate",
-    Reason.PRESIGN_UNSUPPORTED: "leave --via out: Pic Store passes the bytes on",
+    Reason.PRESIGN_UNSUPPORTED: "leave --via out, or name the file yourself by --file",
     Reason.DEPENDENCY_UNAVAILABLE: "run `picstore doctor`",
     Reason.OVERLOADED: "try again in a moment",
 }

@@ -89,6 +89,8 @@ from picstore.catalog.v1.conversion_profile_pb2 import (
 )
 from picstore.catalog.v1.image_pb2 import (
     CreateImageRequest,
+    ExplainImageRequest,
+    ExplainImageResponse,
     GetImageRequest,
     GetPictureRequest,
     Image,
@@ -97,6 +99,8 @@ from picstore.catalog.v1.image_pb2 import (
     LookupImageRequest,
     LookupImagesRequest,
     LookupImagesResponse,
+    SignOriginalRequest,
+    SignOriginalResponse,
     UpdateImageRequest,
 )
 from picstore.catalog.v1.picture_pb2 import (
@@ -347,6 +351,12 @@ LOOKUP_IMAGES = _unary(
 )
 LOOKUP_IMAGE = _unary("catalog.v1.ImageService.LookupImage", LookupImageRequest, Image)
 UPDATE_IMAGE = _unary("catalog.v1.ImageService.UpdateImage", UpdateImageRequest, Image)
+EXPLAIN_IMAGE = _unary(
+    "catalog.v1.ImageService.ExplainImage", ExplainImageRequest, ExplainImageResponse
+)
+SIGN_ORIGINAL = _unary(
+    "catalog.v1.ImageService.SignOriginal", SignOriginalRequest, SignOriginalResponse
+)
 GET_PICTURE = _unary("catalog.v1.ImageService.GetPicture", GetPictureRequest, Picture)
 CREATE_IMPORT_JOB = _unary(
     "upload.v1.ImportService.CreateImportJob", CreateImportJobRequest, ImportJob

@@ -22,7 +22,7 @@ from picstore_imaging.steps.flatten import flatten
 from picstore_imaging.steps.gamut import gamut
 from picstore_imaging.steps.orient import orient
 from picstore_imaging.steps.pad import pad
-from picstore_imaging.steps.scale import scale, scaled
+from picstore_imaging.steps.scale import described, scale, scaled
 from picstore_imaging.steps.settle import settle
 
 _FRAME_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (scale, colour, settle, orient)
@@ -41,6 +41,8 @@ class Film:
     """How long each is shown."""
     loop: int
     """How often they are shown; 0 for ever."""
+    steps: Sequence[str] = ()
+    """What was done to the first, and so to each of them."""
 
 
 def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) -> Film:
@@ -48,7 +50,8 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
     # Frames build on those before, so they are decoded once and in their order: as one tall strip.
     strip = vips.open_image(path, probe.format, n=-1).copy_memory()
     height = strip.get("page-height")
-    frames = []
+    frames: list[pyvips.Image] = []
+    steps: list[str] = [f"load {probe.format.value} {probe.width}x{probe.height}"]
     for top in range(0, strip.height, height):
         context = SourceContext(
             path=path,
@@ -59,20 +62,39 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
         )
         for step in _FRAME_STEPS:
             step(context)
+        if not frames:
+            steps.extend(context.done)
         frames.append(context.image)
     fields = frozenset(strip.get_fields())
     delays = list(strip.get("delay"))[: len(frames)] if "delay" in fields else []
     delays += [_DEFAULT_DELAY_MS] * (len(frames) - len(delays))
     loop = strip.get("loop") if "loop" in fields else 0
-    return Film(frames=frames, delays_ms=delays, loop=loop)
+    steps.insert(1, f"{len(frames)} frames")
+    return Film(frames=frames, delays_ms=delays, loop=loop, steps=steps)
 
 
-def make(film: Film, whole: Size, spec: OutputSpec, path: Path, blocks: Blocks) -> None:
-    """Make one output that moves, each frame scaled to `whole`; raises `ENCODE_FAILED`."""
-    context = OutputContext(spec=spec, path=path, image=None, blocks=blocks)
+def make(
+    film: Film,
+    whole: Size,
+    spec: OutputSpec,
+    path: Path,
+    blocks: Blocks,
+    *,
+    start_quality: int | None = None,
+) -> OutputContext:
+    """Make one output that moves, each frame scaled to `whole`, and return what was done to one.
+
+    Raises `ENCODE_FAILED`.
+    """
+    context = OutputContext(
+        spec=spec, path=path, image=None, blocks=blocks, start_quality=start_quality
+    )
     fitted = []
     with vips.encode_failed_on_error():
         for frame in film.frames:
+            size = Size(frame.width, frame.height)
+            # The same is done to every frame; the recipe has it once.
+            context.done = [described(size, whole)] if size != whole else []
             context.image = scaled(frame, whole)
             for step in _FITTING_STEPS:
                 step(context)
@@ -83,3 +105,4 @@ def make(film: Film, whole: Size, spec: OutputSpec, path: Path, blocks: Blocks) 
         strip.set_type(pyvips.GValue.gint_type, "loop", film.loop)
     context.image = strip
     encode(context)
+    return context

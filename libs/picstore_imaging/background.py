@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pyvips
 
 from picstore_imaging.blocks import ICC
+
+WHITE: Final = "#ffffff"
+"""What is taken where a profile names no background."""
 
 
 def pixel(colour: str | None, image: pyvips.Image) -> list[int]:
@@ -23,4 +28,4 @@ def pixel(colour: str | None, image: pyvips.Image) -> list[int]:
 
 def rgb(colour: str | None) -> list[int]:
     """Read `#rrggbb` as the three bands of a pixel; white where none is given."""
-    return list(bytes.fromhex((colour or "#ffffff").removeprefix("#")))
+    return list(bytes.fromhex((colour or WHITE).removeprefix("#")))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyvips
 
 from picstore_imaging.blocks import NO_BLOCKS, Blocks
+from picstore_imaging.encoders.automatic import Sought
+from picstore_imaging.encoders.used import EncoderUsed
 from picstore_imaging.facts import Probe
 from picstore_imaging.geometry import Size
 from picstore_imaging.spec import OutputSpec
@@ -29,6 +31,8 @@ class SourceContext:
     """Set by the step after that."""
     image: pyvips.Image = None
     """Set by the first step, replaced by each later one."""
+    done: list[str] = field(default_factory=list)
+    """What the steps did, for the recipe; a step that had nothing to do says nothing."""
 
     @property
     def sideways(self) -> bool:
@@ -54,3 +58,11 @@ class OutputContext:
     """The metadata of the source."""
     corner: tuple[int, int] | None = None
     """Where a crop begins, from the left and the top; set by the first frame for all."""
+    done: list[str] = field(default_factory=list)
+    """What the steps did, for the recipe."""
+    encoder: EncoderUsed | None = None
+    """Set by the last step."""
+    start_quality: int | None = None
+    """Where the search for an automatic quality begins; None where nothing is known."""
+    sought: Sought | None = None
+    """Set by the last step where the quality was searched for."""

@@ -13,6 +13,7 @@ from picstore_imaging.avif import AvifEncoder, settings
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
+from picstore_imaging.quality import SCORED_PIXELS
 from picstore_imaging.spec import OutputSpec
 
 DEAR_CPU_MS: Final = 1_500.0
@@ -54,6 +55,16 @@ _JPEG_SEARCHES: Final = 7
 _NEAR_LOSSLESS: Final = 4
 """How much dearer than lossless a WebP is that is nearly so."""
 
+_SEARCH_ENCODES: Final = 3
+"""How often an output is encoded whose quality is searched for; two are usual, five the most."""
+_LOOK_NS: Final = {Format.JPEG: 8, Format.PNG: 0, Format.WEBP: 25, Format.AVIF: 45}
+"""To decode what was encoded, for each pixel."""
+_SCORE_NS: Final = 70
+"""To score it, for each pixel that is looked at; as much again, once, for the original."""
+_FRAMES_SCORED: Final = 3
+_SCORE_BYTES: Final = 115
+"""What is held meanwhile for each of these."""
+
 # Bytes for each output pixel that the encoder takes beyond the pixels it is given.
 _LOSSY_BYTES: Final = {Format.JPEG: 6, Format.PNG: 25, Format.WEBP: 6, Format.AVIF: 26}
 _LOSSLESS_BYTES: Final = {Format.PNG: 4, Format.WEBP: 42, Format.AVIF: 38}
@@ -85,8 +96,20 @@ def estimate_cpu_ms(spec: OutputSpec, *, frames: int = 1) -> float:
 
     `frames` are those of an animation; an output that does not move shows one.
     """
-    still = _OVERHEAD_MS + spec.width * spec.height * _nanoseconds(spec) / 1e6
-    return frames * _TRIALS * still if frames > 1 and spec.format.moves else still
+    pixels = spec.width * spec.height
+    once = _OVERHEAD_MS + pixels * _nanoseconds(spec) / 1e6
+    moves = frames > 1 and spec.format.moves
+    once *= frames * _TRIALS if moves else 1
+    if spec.auto_quality is None:
+        return once
+    look = pixels * (frames if moves else 1) * _LOOK_NS[spec.format] / 1e6
+    score = _scored_pixels(spec, moves=moves) * _SCORE_NS / 1e6
+    return _SEARCH_ENCODES * (once + look + score) + score
+
+
+def _scored_pixels(spec: OutputSpec, *, moves: bool) -> int:
+    """Count what is looked at: of an animation three frames."""
+    return min(spec.width * spec.height, SCORED_PIXELS) * (_FRAMES_SCORED if moves else 1)
 
 
 def _nanoseconds(spec: OutputSpec) -> float:
@@ -126,6 +149,13 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
         exact = spec.lossless or spec.options.near_lossless is not None
         each = (_LOSSLESS_BYTES if exact else _LOSSY_BYTES)[spec.format]
         each += bands + (_ALPHA_BYTES if source.has_alpha else 0)
-        encoder = max(encoder, spec.width * spec.height * each)
+        needed = spec.width * spec.height * each
+        if spec.auto_quality is not None:
+            # A copy to encode from, what is decoded, and the scoring. Transparent pixels are looked
+            # at twice.
+            scored = _scored_pixels(spec, moves=source.animated and spec.format.moves)
+            needed += spec.width * spec.height * 2 * bands
+            needed += scored * _SCORE_BYTES * (2 if source.has_alpha else 1)
+        encoder = max(encoder, needed)
     ladder = sum(size.width * size.height * bands for size in rungs)
     return _BASE_BYTES + decoded + ladder + encoder

@@ -12,7 +12,7 @@ from typing import Final
 import pyvips
 
 from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Size, round_side
-from picstore_imaging.steps.scale import scaled
+from picstore_imaging.steps.scale import described, scaled
 
 _MARGIN: Final = 1.25
 """How much larger a rung is that another is made from: two filters of almost the same size, one
@@ -51,6 +51,7 @@ class Ladder:
         """Begin with the largest picture there is, which must be in memory."""
         self._top = top
         self._rungs = {Size(top.width, top.height): top}
+        self._steps: dict[Size, tuple[str, ...]] = {Size(top.width, top.height): ()}
 
     @property
     def top(self) -> pyvips.Image:
@@ -65,8 +66,15 @@ class Ladder:
     def rung(self, size: Size) -> pyvips.Image:
         """The whole picture, scaled to exactly `size`."""
         if size not in self._rungs:
-            self._rungs[size] = scaled(self._parent(size), size).copy_memory()
+            parent = self._parent(size)
+            found = Size(parent.width, parent.height)
+            self._rungs[size] = scaled(parent, size).copy_memory()
+            self._steps[size] = (*self._steps[found], described(found, size))
         return self._rungs[size]
+
+    def steps(self, size: Size) -> tuple[str, ...]:
+        """How a rung that is made came from the top."""
+        return self._steps[size]
 
     def _parent(self, size: Size) -> pyvips.Image:
         large_enough = [

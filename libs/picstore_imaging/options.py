@@ -1,4 +1,4 @@
-"""Which options of an encoder go with which format, and with each other.
+"""Which options of an encoder, and which quality, go with which format, and with each other.
 
 Pure: importable by every process.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from picstore_imaging.formats import Format
+from picstore_imaging.quality import AUTO_BOUNDS
 from picstore_imaging.rules import FormatRule
 
 _OF_FORMAT: Final = {
@@ -22,6 +23,33 @@ COLOURS: Final = (2, 4, 16, 256)
 """The palettes whose indexes fill one, two, four and eight bits."""
 BIT_DEPTHS: Final = (8, 10)
 MAX_NEAR_LOSSLESS: Final = 99
+
+
+AUTO_TARGETS: Final = (30.0, 95.0)
+"""Below is nothing that anybody would show, above what no encoder reaches with every picture."""
+AUTO_QUALITIES: Final = (1, 99)
+
+
+def auto_quality_violations(path: str, rule: FormatRule) -> Iterator[tuple[str, str]]:
+    """Name every wrong field of a rule's automatic quality, with what is wrong with it."""
+    wanted, at = rule.auto_quality, f"{path}.auto_quality"
+    if wanted is None:
+        return
+    if rule.format not in AUTO_BOUNDS:
+        yield at, f"must not be given for {rule.format}"
+    elif rule.quality is not None or rule.lossless:
+        yield at, f"must not be given beside {'lossless' if rule.lossless else 'quality'}"
+    elif rule.options.near_lossless is not None:
+        yield at, "must not be given beside near_lossless"
+    least, most = AUTO_TARGETS
+    if not least <= wanted.target <= most:
+        yield f"{at}.target", f"must be {least:g} to {most:g}"
+    lowest, highest = AUTO_QUALITIES
+    for name, bound in (("min_quality", wanted.min_quality), ("max_quality", wanted.max_quality)):
+        if bound is not None and not lowest <= bound <= highest:
+            yield f"{at}.{name}", f"must be {lowest} to {highest}"
+    if (wanted.min_quality or lowest) > (wanted.max_quality or highest):
+        yield f"{at}.min_quality", "must be no more than max_quality"
 
 
 def options_violations(path: str, rule: FormatRule) -> Iterator[tuple[str, str]]:

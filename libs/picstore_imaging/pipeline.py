@@ -6,7 +6,7 @@ Two lists of steps say all: what is done once to the source, and what is done to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.ladder import Ladder, top_of
 from picstore_imaging.placeholder import placeholder_size
+from picstore_imaging.recipe import MAX_STEP, MAX_STEPS, Recipe, printable
 from picstore_imaging.spec import OutputSpec
 from picstore_imaging.steps.colour import colour
 from picstore_imaging.steps.crop import crop
@@ -67,6 +68,8 @@ class Decoded:
     """Where it is an animation and an output moves."""
     blocks: Blocks
     """The metadata of the file."""
+    steps: tuple[str, ...] = ()
+    """What was done until the top of the ladder was there."""
 
     @property
     def frames(self) -> int:
@@ -102,20 +105,59 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
         film = None
         if moving:
             film = animation.decode(path, probe, top_of(moving, source), wide_gamut=wide)
-    return Decoded(ladder=ladder, film=film, blocks=context.blocks)
+    return Decoded(ladder=ladder, film=film, blocks=context.blocks, steps=tuple(context.done))
 
 
-def make(decoded: Decoded, source: Size, spec: OutputSpec, path: Path) -> None:
-    """Make one output and write it to `path`; raises `ENCODE_FAILED`."""
+def make(
+    decoded: Decoded,
+    source: Size,
+    spec: OutputSpec,
+    path: Path,
+    *,
+    start_quality: int | None = None,
+) -> Recipe:
+    """Make one output, write it to `path` and say how, but not what it cost.
+
+    Where its quality is searched for, that begins at `start_quality`. Raises `ENCODE_FAILED`.
+    """
     whole = whole_size(spec, source)
     if decoded.film is not None and spec.format.moves:
-        animation.make(decoded.film, whole, spec, path, decoded.blocks)
-        return
+        made = animation.make(
+            decoded.film, whole, spec, path, decoded.blocks, start_quality=start_quality
+        )
+        return recipe_of(made, decoded.film.steps)
     context = OutputContext(
-        spec=spec, path=path, image=decoded.ladder.rung(whole), blocks=decoded.blocks
+        spec=spec,
+        path=path,
+        image=decoded.ladder.rung(whole),
+        blocks=decoded.blocks,
+        start_quality=start_quality,
     )
     for step in OUTPUT_STEPS:
         step(context)
+    return recipe_of(context, (*decoded.steps, *decoded.ladder.steps(whole)))
+
+
+def recipe_of(made: OutputContext, before: Sequence[str]) -> Recipe:
+    """Return the recipe of an output that is written; `before` is what was done to its source."""
+    assert made.encoder is not None  # the last step has run
+    steps = (*before, *made.done)[:MAX_STEPS]
+    recipe = Recipe(
+        steps=tuple(printable(step, MAX_STEP) for step in steps),
+        encoder=printable(made.encoder.name),
+        encoder_version=printable(made.encoder.version),
+        quality=made.spec.quality,
+        effort=made.spec.effort,
+    )
+    if (sought := made.sought) is None:
+        return recipe
+    return replace(
+        recipe,
+        quality=sought.quality,
+        metric=sought.metric.value,
+        score=sought.score,
+        encodes=sought.encodes,
+    )
 
 
 def whole_size(spec: OutputSpec, source: Size) -> Size:

@@ -24,7 +24,12 @@ from picstore_imaging.geometry import (
     scaled_size,
 )
 from picstore_imaging.profile import Cell, Profile, expand
-from picstore_imaging.quality import encoder_effort, encoder_quality, keeps_pixels
+from picstore_imaging.quality import (
+    automatic_quality,
+    encoder_effort,
+    encoder_quality,
+    keeps_pixels,
+)
 from picstore_imaging.rules import ColourPolicy, Fit, Gravity, When
 from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import Reason
@@ -155,6 +160,7 @@ def _spec(
     placed = fit in (Fit.COVER, Fit.CONTAIN)
     density = _real_density(cell, source_size, target)
     quality = encoder_quality(cell.format, cell.density, ratio=density)
+    wanted = automatic_quality(cell.format, cell.density, ratio=density)
     point = None
     if placed and cell.size.gravity is None and focal_point is not None:
         point = Point(round(focal_point.x, _PLACES), round(focal_point.y, _PLACES))
@@ -167,7 +173,7 @@ def _spec(
         gravity=(cell.size.gravity if placed else None) or Gravity.CENTRE,
         density=density,
         quality=quality,
-        lossless=keeps_pixels(cell.format, quality),
+        lossless=wanted is None and keeps_pixels(cell.format, quality),
         effort=encoder_effort(cell.format),
         background=profile.background.lower() if shows_background else None,
         options=cell.format.options,
@@ -175,6 +181,7 @@ def _spec(
         metadata=profile.metadata,
         keep_gps=profile.keep_gps,
         wide_gamut=profile.colour is ColourPolicy.KEEP_WIDE,
+        auto_quality=wanted,
     )
 
 

@@ -13,21 +13,24 @@ from typing import Final
 
 from picstore_imaging.formats import MAX_SIDE, Format, SourceFormat
 from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, scale_box
-from picstore_imaging.options import options_violations
-from picstore_imaging.quality import encoder_effort, encoder_quality
+from picstore_imaging.options import auto_quality_violations, options_violations
+from picstore_imaging.quality import automatic_quality, encoder_effort, encoder_quality
 from picstore_imaging.rules import (
+    AutoQuality,
     ColourPolicy,
     Density,
     Fit,
     FormatRule,
     Gravity,
     MetadataPolicy,
+    Metric,
     SizeRule,
     When,
 )
 from picstore_kit.errors import FieldViolation, InvalidFields
 
 __all__ = [
+    "AutoQuality",
     "Cell",
     "ColourPolicy",
     "Density",
@@ -35,6 +38,7 @@ __all__ = [
     "FormatRule",
     "Gravity",
     "MetadataPolicy",
+    "Metric",
     "Profile",
     "SizeRule",
     "When",
@@ -137,6 +141,7 @@ def _format_violations(path: str, rule: FormatRule) -> Iterator[tuple[str, str]]
     elif rule.lossless and rule.quality not in (None, 100):
         yield f"{path}.quality", "must not be given beside lossless"
     yield from options_violations(path, rule)
+    yield from auto_quality_violations(path, rule)
     if rule.only_from and not rule.only_from - rule.not_from:
         yield f"{path}.not_from", "must leave a format that only_from names"
 
@@ -185,6 +190,7 @@ def _repetitions(profile: Profile) -> Iterator[tuple[str, str]]:
             encoder_quality(cell.format, cell.density, ratio=cell.density.ratio),
             encoder_effort(cell.format),
             cell.format.options,
+            automatic_quality(cell.format, cell.density, ratio=cell.density.ratio),
             scale_box(cell.size.width, cell.size.height, cell.density.ratio),
             cell.density.ratio,
             cell.size.fit,

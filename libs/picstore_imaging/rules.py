@@ -121,6 +121,41 @@ class EncoderOptions:
 NO_OPTIONS: Final = EncoderOptions()
 
 
+class Metric(StrEnum):
+    """How likeness to the original is measured."""
+
+    SSIMULACRA2 = "ssimulacra2"
+    """100 for the same; 90 is not to be told apart, 80 hardly, 70 is good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoQuality:
+    """The quality of each output is the smallest one that looks as good as is wanted."""
+
+    metric: Metric = Metric.SSIMULACRA2
+    target: float
+    """What it is to score."""
+    min_quality: int | None = None
+    """No lower one is tried, on the encoder's own scale; None for the format's default."""
+    max_quality: int | None = None
+    """No higher one is; an output that needs one is made with this. None for the default."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is given; 80 and 80.0 are the same."""
+        fields = asdict(self) | {"target": float(self.target)}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> AutoQuality:
+        """Read what `to_json` wrote."""
+        return cls(
+            metric=Metric(fields["metric"]),
+            target=float(fields["target"]),
+            min_quality=fields.get("min_quality"),
+            max_quality=fields.get("max_quality"),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatRule:
     """One format to write, and how."""
@@ -137,6 +172,8 @@ class FormatRule:
     not_from: frozenset[SourceFormat] = frozenset()
     """Never make it from these source formats."""
     options: EncoderOptions = NO_OPTIONS
+    auto_quality: AutoQuality | None = None
+    """In place of a quality."""
 
     def applies_to(self, source: SourceFormat) -> bool:
         """Whether the conditions let this format be made from `source`."""

@@ -10,11 +10,12 @@ import hashlib
 import resource
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from picstore_imaging import heic, pipeline, vips
-from picstore_imaging.encoders import svt
+from picstore_imaging.encoders import automatic, svt
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
@@ -34,6 +35,7 @@ def warm() -> None:
     vips.configure()
     vips.exercise()
     svt.exercise()
+    automatic.exercise()
     heic.configure()
 
 
@@ -56,12 +58,14 @@ def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
 def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """Make every output of `request["outputs"]`, each `{"id", "spec"}`, of the file at `path`.
 
-    An output may say, as `after`, which other one is to be told of before it.
+    An output may say, as `after`, which other one is to be told of before it; and, as
+    `start_quality`, where the search for an automatic quality is to begin. `only`, where it is
+    given, names those that are made; the others say no more than how far to decode.
     `format` is what the probe said; `limits` are optional, as for `probe_file`. Each output is
     written to `work_dir` and told at once: first a `placeholder` event, then for each output, cheap
-    ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms`) or
-    `output_failed` (`id, reason, message`). Answers with the totals,
-    where `peak_rss_bytes` is of the process since it began.
+    ones first, `output` (`id, path, format, width, height, bytes, sha256, wall_ms, cpu_ms` and a
+    `Recipe` as `recipe`) or `output_failed` (`id, reason, message`). Answers with the totals, where
+    `peak_rss_bytes` is of the process since it began, or since its parent had that forgotten.
 
     Raises `IMAGE_*` and `LIMIT_*` where no output can be made of the source at all.
     """
@@ -73,7 +77,7 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     ids = [output["id"] for output in request["outputs"]]
     specs = [OutputSpec.from_json(output["spec"]) for output in request["outputs"]]
     decoded = pipeline.decode(path, probed, specs)
-    decode_ms = clock.wall_ms()
+    decode_ms, decode_cpu_ms = clock.wall_ms(), clock.cpu_ms() / max(len(specs), 1)
     shown = placeholder(decoded.ladder, source)
     emit(
         {
@@ -84,25 +88,46 @@ def convert(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
             "preview": shown.preview,
         }
     )
+    starts = [output.get("start_quality") for output in request["outputs"]]
+    only = frozenset(request.get("only", ids))
     for index in pipeline.cheap_first(specs, decoded.frames, _after(request)):
-        emit(_output(decoded, source, ids[index], specs[index], work_dir))
+        if ids[index] not in only:
+            continue
+        emit(
+            _output(
+                decoded,
+                source,
+                ids[index],
+                specs[index],
+                work_dir,
+                decode_cpu_ms=decode_cpu_ms,
+                start_quality=starts[index],
+            )
+        )
     return {
         "decode_ms": decode_ms,
         "wall_ms": clock.wall_ms(),
         "cpu_ms": clock.cpu_ms(),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
+        "peak_rss_bytes": _peak_rss_bytes(),
         "libvips": ".".join(map(str, vips.version())),
     }
 
 
 def _output(
-    decoded: pipeline.Decoded, source: Size, output_id: str, spec: OutputSpec, work_dir: Path
+    decoded: pipeline.Decoded,
+    source: Size,
+    output_id: str,
+    spec: OutputSpec,
+    work_dir: Path,
+    *,
+    decode_cpu_ms: float,
+    start_quality: int | None,
 ) -> dict[str, Any]:
     """Make one output; that it failed is an event as well, for the others may succeed."""
     clock = _Clock()
     path = work_dir / f"{output_id}.{spec.format.extension}"
     try:
-        pipeline.make(decoded, source, spec, path)
+        recipe = pipeline.make(decoded, source, spec, path, start_quality=start_quality)
     except PicstoreError as error:
         return {
             "event": "output_failed",
@@ -123,7 +148,18 @@ def _output(
         "sha256": sha256,
         "wall_ms": clock.wall_ms(),
         "cpu_ms": clock.cpu_ms(),
+        "recipe": replace(
+            recipe,
+            cpu_ms=round(clock.cpu_ms()),
+            decode_cpu_ms=round(decode_cpu_ms),
+            peak_rss_bytes=_peak_rss_bytes(),
+        ).to_json(),
     }
+
+
+def _peak_rss_bytes() -> int:
+    """Of this process, since it began or its parent last had the kernel forget it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
 
 
 def _after(request: Mapping[str, Any]) -> dict[int, int]:

@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Point
-from picstore_imaging.rules import NO_OPTIONS, EncoderOptions, Fit, Gravity, MetadataPolicy
+from picstore_imaging.rules import (
+    NO_OPTIONS,
+    AutoQuality,
+    EncoderOptions,
+    Fit,
+    Gravity,
+    MetadataPolicy,
+)
 
 _VERSIONS: Final = {Format.AVIF: 2}
 """Go up when the same fields come to mean other pixels, so that digests differ; 1 where not given.
@@ -27,6 +34,7 @@ _LATER: Final[Mapping[str, object]] = {
     "metadata": MetadataPolicy.STRIP,
     "keep_gps": False,
     "wide_gamut": False,
+    "auto_quality": None,
 }
 """Fields that came after digests were stored, and what leaves an output as it was."""
 
@@ -47,7 +55,7 @@ class OutputSpec:
     density: float
     """The real ratio to the size rule at density 1; less than asked where the source ends."""
     quality: int | None
-    """None where `lossless`."""
+    """None where `lossless`, and where it is searched for."""
     lossless: bool
     effort: int
     background: str | None
@@ -61,6 +69,8 @@ class OutputSpec:
     """Whether metadata that is kept may say where the picture was taken."""
     wide_gamut: bool = False
     """Whether it is Display P3 where the source's colours reach beyond sRGB."""
+    auto_quality: AutoQuality | None = None
+    """What its quality is searched by, with its bounds; None where that is given."""
 
     @property
     def deep(self) -> bool:
@@ -80,6 +90,8 @@ class OutputSpec:
         }
         if self.focal_point is not None:
             fields["focal_point"] = list(self.focal_point)
+        if self.auto_quality is not None:
+            fields["auto_quality"] = self.auto_quality.to_json()
         absent = {name for name, default in _LATER.items() if fields[name] == default}
         return {name: value for name, value in fields.items() if name not in absent}
 
@@ -87,7 +99,7 @@ class OutputSpec:
     def from_json(cls, fields: Mapping[str, Any]) -> OutputSpec:
         """Read what `to_json` wrote."""
         known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
-        point = fields.get("focal_point")
+        point, wanted = fields.get("focal_point"), fields.get("auto_quality")
         return cls(
             **known
             | {
@@ -98,6 +110,7 @@ class OutputSpec:
                 "options": EncoderOptions.from_json(fields.get("options", {})),
                 "focal_point": Point(*map(float, point)) if point else None,
                 "metadata": MetadataPolicy(fields.get("metadata", MetadataPolicy.STRIP)),
+                "auto_quality": AutoQuality.from_json(wanted) if wanted else None,
             }
         )
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pyvips
 
-from picstore_imaging.formats import SourceFormat
+from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.repair import with_avif_brands
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason, ResourceExhausted
 
@@ -114,6 +114,14 @@ def open_image(path: Path, source_format: SourceFormat, **options: Any) -> pyvip
         return pyvips.Image.heifload_buffer(
             repaired, access="sequential", fail_on="error", **options
         )
+
+
+def open_encoded(encoded: bytes, format: Format) -> pyvips.Image:
+    """Decode a file that was just written here, every frame of it; raises `pyvips.Error`."""
+    frames = {"n": -1} if format.moves else {}
+    load = getattr(pyvips.Image, f"{_LOADERS[SourceFormat(format.value)]}_buffer")
+    image = load(encoded, access="sequential", fail_on="error", **frames)
+    return image.copy_memory()
 
 
 def open_svg(drawing: bytes, *, scale: float = 1.0) -> pyvips.Image:

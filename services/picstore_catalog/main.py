@@ -156,7 +156,7 @@ def servicers(
         ),
         (
             image_pb2_grpc.add_ImageServiceServicer_to_server,
-            ImageServicer(work, pager, GatheredLookups(work), watching),
+            ImageServicer(work, pager, GatheredLookups(work), watching, reach),
             "picstore.catalog.v1.ImageService",
         ),
         (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from picstore_converter.admission import MemoryBudget
 from picstore_converter.comparing import Comparison
 from picstore_converter.messages import (
     ChildMisbehaved,
@@ -25,14 +27,17 @@ from picstore_converter.model import (
     EncodedOutput,
     FailedOutput,
     Placeholder,
+    Setup,
     SourceMissing,
+    WantedOutput,
     verdict_of,
 )
 from picstore_converter.ports import Children, Ledger, Stores
+from picstore_imaging.cost import estimate_memory_bytes
 from picstore_kit.blobs import keys
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
-from picstore_kit.ids import JobId
+from picstore_kit.ids import JobId, OutputId
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
@@ -56,12 +61,20 @@ class ConvertImage:
         children: Children,
         shared_dir: Path,
         private_dir: Path,
+        setup: Callable[[], Setup] | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
+        """`setup` says what the children are, for reports of their deaths.
+
+        What a job is expected to take it waits for in the `budget`.
+        """
         self._ledger = ledger
         self._stores = stores
         self._children = children
         self._shared_dir = shared_dir
         self._private_dir = private_dir
+        self._setup = setup
+        self._budget = budget or MemoryBudget(sys.maxsize)
 
     async def run(self, job_id: JobId) -> None:
         """Claim the job and work on it until nothing is left, or report why that can't be.
@@ -75,7 +88,8 @@ class ConvertImage:
         claim = await self._ledger.claim(job_id)
         started = time.monotonic()
         try:
-            error = await self._attempt(claim)
+            left = {output.id: output for output in claim.outputs}
+            error = await self._attempt(claim, left)
         except asyncio.CancelledError:
             # The service stops: let another converter begin soon instead of after the lease.
             stopped = Cancelled(Reason.CANCELLED, "the converter was stopped")
@@ -89,16 +103,22 @@ class ConvertImage:
         elif isinstance(error, Aborted) and error.reason is Reason.LEASE_LOST:
             bound.info("job.lease_lost", ms=ms)
         else:
-            verdict = verdict_of(error)
+            setup = self._setup() if self._setup else None
+            verdict = verdict_of(error, setup=setup, owed=left)
             bound.warning("job.failed", reason=verdict.reason, retryable=verdict.retryable, ms=ms)
             await self._ledger.fail(claim, verdict)
 
-    async def _attempt(self, claim: Claim) -> PicstoreError | None:
-        """Work on the claim and return what ended the attempt early, if anything did."""
+    async def _attempt(
+        self, claim: Claim, left: dict[OutputId, WantedOutput]
+    ) -> PicstoreError | None:
+        """Work on the claim and return what ended the attempt early, if anything did.
+
+        What a child has told of goes out of `left`.
+        """
         try:
             with ungrouped(rather=Reason.LEASE_LOST):
                 async with self._lease_kept(claim):
-                    await self._convert(claim)
+                    await self._convert(claim, left)
         except PicstoreError as error:
             return error
         return None
@@ -119,10 +139,12 @@ class ConvertImage:
             finally:
                 heartbeat.cancel()
 
-    async def _convert(self, claim: Claim) -> None:
+    async def _convert(self, claim: Claim, left: dict[OutputId, WantedOutput]) -> None:
         source_store = await self._stores.open(claim.source_location)
         output_store = await self._stores.open(claim.outputs_location)
+        expected = estimate_memory_bytes(claim.facts, (output.spec for output in claim.outputs))
         async with (
+            self._budget.held(expected),
             temporary_directory(self._shared_dir, prefix="job-") as shared,
             temporary_directory(self._private_dir, prefix="job-") as private,
         ):
@@ -132,18 +154,18 @@ class ConvertImage:
                     stat = await source_store.get_to_file(claim.source_key, source)
             except BlobNotFound:
                 raise SourceMissing from None
-            request = conversion_request(claim, source, size=stat.size)
-            await self._encode_and_store(claim, request, shared, private, output_store)
+            request = conversion_request(claim.facts, claim.outputs, source, size=stat.size)
+            await self._encode_and_store(claim, left, request, shared, private, output_store)
 
     async def _encode_and_store(
         self,
         claim: Claim,
+        left: dict[OutputId, WantedOutput],
         request: dict[str, Any],
         shared: Path,
         private: Path,
         store: BlobStore,
     ) -> None:
-        left = {output.id: output for output in claim.outputs}
         wants_placeholder = claim.wants_placeholder
         comparison = Comparison(claim.outputs)
         places = asyncio.Semaphore(_MAX_STORING)

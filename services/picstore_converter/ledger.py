@@ -100,6 +100,7 @@ class RPCLedger:
             reason=verdict.reason.value,
             message=verdict.message,
             retryable=verdict.retryable,
+            death=mapping.death_to(verdict.crash) if verdict.crash else None,
         )
         await _patiently(lambda: self._jobs.FailJob(request))
 

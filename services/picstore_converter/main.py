@@ -8,11 +8,14 @@ import sys
 
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
+from picstore_converter.admission import MemoryBudget, usual_budget
 from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
-from picstore_converter.settings import ConversionSettings, ConverterSettings
+from picstore_converter.model import Setup
+from picstore_converter.settings import ConverterSettings, limits_of
 from picstore_imaging.fonts import CHILD_ENVIRONMENT
+from picstore_imaging.versions import installed
 from picstore_kit.blobs.ambient import AmbientCredentials
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
@@ -23,7 +26,6 @@ from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.peers import meet_peers
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.rpc.server import RPCServer
-from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.sandbox.report import Layer
 from picstore_kit.scratch import scratch_directory, temporary_directory
@@ -59,22 +61,30 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     )
     shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
+    limits = limits_of(settings.conversion)
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:convert",
             size=settings.conversion.children,
             env=CHILD_ENVIRONMENT,
-            limits=limits_of(settings.conversion),
+            limits=limits,
             work_dir=shared_dir,
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
     )
+
+    def setup() -> Setup:
+        layers = children.report.summary() if children.report else {}
+        return Setup(limits=limits, versions=installed(), sandbox=layers)
+
     convert = ConvertImage(
         ledger=RPCLedger(JobServiceStub(catalog), worker=f"{socket.gethostname()}-{os.getpid()}"),
         stores=stores,
         children=children,
         shared_dir=shared_dir,
         private_dir=private_dir,
+        setup=setup,
+        budget=MemoryBudget(settings.conversion.memory_budget_bytes or usual_budget()),
     )
     # No job may come before a child can take it, or where none can be had.
     await children.started()
@@ -91,17 +101,6 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     lifecycle.on_warm(server.serving)
     lifecycle.on_drain(server.draining)
     lifecycle.on_drain(worker.draining)
-
-
-def limits_of(settings: ConversionSettings) -> SandboxLimits:
-    """Return what one child may use."""
-    return SandboxLimits(
-        memory_bytes=settings.memory_bytes,
-        cpu_s=settings.cpu_s,
-        wall_s=settings.wall_s,
-        max_calls=settings.max_calls,
-        max_rss_bytes=settings.max_rss_bytes,
-    )
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from picstore.catalog.v1 import conversion_pb2, picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_converter.model import (
     Claim,
+    Crash,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -18,8 +19,20 @@ from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Point
 from picstore_imaging.plan import OutputSpec
-from picstore_imaging.rules import Chroma, EncoderOptions, Fit, Gravity, MetadataPolicy
+from picstore_imaging.recipe import Recipe
+from picstore_imaging.rules import (
+    AutoQuality,
+    Chroma,
+    EncoderOptions,
+    Fit,
+    Gravity,
+    MetadataPolicy,
+    Metric,
+)
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
+
+_MAX_PRINTED: Final = 2000
+"""Characters of what a child printed that are kept."""
 
 
 def claim_from(message: job_pb2.Claim) -> Claim:
@@ -28,7 +41,6 @@ def claim_from(message: job_pb2.Claim) -> Claim:
     Raises:
         LookupError, ValueError: It names a value that this converter does not know.
     """
-    facts = message.facts
     return Claim(
         job_id=JobId(message.job_id),
         attempt=message.attempt,
@@ -37,23 +49,18 @@ def claim_from(message: job_pb2.Claim) -> Claim:
         generation=message.generation,
         source_location=LocationId(message.originals_location_id),
         source_key=message.object_key,
-        facts=SourceFacts(
-            format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
-            width=facts.width,
-            height=facts.height,
-            has_alpha=facts.has_alpha,
-            frames=facts.frames,
-        ),
+        facts=facts_from(message.facts),
         outputs_location=LocationId(message.outputs_location_id),
         output_key_prefix=message.output_key_prefix,
         cache_control=message.cache_control,
         outputs=tuple(
             WantedOutput(
                 id=OutputId(wanted.output_id),
-                spec=_spec_from(wanted.spec),
+                spec=spec_from(wanted.spec),
                 better_id=OutputId(wanted.better_output_id) if wanted.better_output_id else None,
                 better_size_bytes=wanted.better_size_bytes,
                 skip_if_larger_percent=wanted.skip_if_larger_percent,
+                start_quality=wanted.start_quality or None,
             )
             for wanted in message.outputs
         ),
@@ -70,6 +77,23 @@ def stored_to(output: EncodedOutput, object_key: str) -> job_pb2.StoredOutput:
         size_bytes=output.size_bytes,
         sha256=output.sha256,
         encode_cpu_ms=output.cpu_ms,
+        recipe=_recipe_to(output.recipe),
+    )
+
+
+def _recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
+    return conversion_pb2.Recipe(
+        steps=recipe.steps,
+        encoder=recipe.encoder,
+        encoder_version=recipe.encoder_version,
+        quality=recipe.quality,
+        effort=recipe.effort,
+        metric=recipe.metric,
+        score=recipe.score,
+        encodes=recipe.encodes,
+        cpu_ms=recipe.cpu_ms,
+        decode_cpu_ms=recipe.decode_cpu_ms,
+        peak_rss_bytes=recipe.peak_rss_bytes,
     )
 
 
@@ -85,6 +109,34 @@ def skipped_to(output: UselessOutput) -> job_pb2.SkippedOutput:
     )
 
 
+def death_to(crash: Crash) -> conversion_pb2.ChildDeath:
+    """Write what is known of a child that died."""
+    death, limits = crash.death, crash.setup.limits
+    return conversion_pb2.ChildDeath(
+        signal=death.signal or 0,
+        exit_code=death.exit_code,
+        limit=death.limit,
+        output=_printed(death.output),
+        peak_rss_bytes=death.peak_rss_bytes,
+        output_ids=crash.output_ids,
+        limits=conversion_pb2.ChildLimits(
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_s,
+            wall_seconds=limits.wall_s,
+            file_bytes=limits.file_bytes,
+            open_files=limits.open_files,
+        ),
+        versions=crash.setup.versions,
+        sandbox=crash.setup.sandbox,
+    )
+
+
+def _printed(output: str) -> str:
+    """Keep the end of what a child printed, as far as it can be shown: it may be hostile."""
+    kept = "".join(c for c in output if c.isprintable() or c == "\n")
+    return kept[-_MAX_PRINTED:]
+
+
 def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:
     """Write a placeholder."""
     return picture_pb2.Placeholder(
@@ -95,7 +147,23 @@ def placeholder_to(placeholder: Placeholder) -> picture_pb2.Placeholder:
     )
 
 
-def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
+def facts_from(facts: conversion_pb2.SourceFacts) -> SourceFacts:
+    """Read what is known of an original.
+
+    Raises:
+        LookupError, ValueError: It names a format that this converter does not know.
+    """
+    return SourceFacts(
+        format=SourceFormat(_word(conversion_pb2.Format.Name(facts.format))),
+        width=facts.width,
+        height=facts.height,
+        has_alpha=facts.has_alpha,
+        frames=facts.frames,
+    )
+
+
+def spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
+    """Read what an output is to be; raises as `facts_from` does."""
     return OutputSpec(
         format=Format(_word(conversion_pb2.Format.Name(spec.format))),
         width=spec.width,
@@ -114,6 +182,18 @@ def _spec_from(spec: conversion_pb2.OutputSpec) -> OutputSpec:
         metadata=_metadata_from(spec.metadata),
         keep_gps=spec.keep_gps,
         wide_gamut=spec.colour == conversion_pb2.COLOUR_POLICY_KEEP_WIDE,
+        auto_quality=(
+            _auto_quality_from(spec.auto_quality) if spec.HasField("auto_quality") else None
+        ),
+    )
+
+
+def _auto_quality_from(message: conversion_pb2.AutoQuality) -> AutoQuality:
+    return AutoQuality(
+        metric=Metric(_word(conversion_pb2.Metric.Name(message.metric))),
+        target=message.target,
+        min_quality=message.min_quality if message.HasField("min_quality") else None,
+        max_quality=message.max_quality if message.HasField("max_quality") else None,
     )
 
 

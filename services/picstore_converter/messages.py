@@ -10,19 +10,20 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from picstore_converter.model import (
-    Claim,
     EncodedOutput,
     FailedOutput,
     Placeholder,
     WantedOutput,
 )
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.limits import Limits
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason, Unavailable
 from picstore_kit.ids import OutputId
 from picstore_kit.scratch import scratch_errors
@@ -68,9 +69,10 @@ class Totals:
 Message = EncodedOutput | FailedOutput | Placeholder | Totals
 
 
-def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, Any]:
-    """Ask for everything that the claim still wants of the file `source` of `size` bytes."""
-    facts = claim.facts
+def conversion_request(
+    facts: SourceFacts, outputs: Iterable[WantedOutput], source: Path, *, size: int
+) -> dict[str, Any]:
+    """Ask for outputs of the file `source` of `size` bytes, of which the facts are known."""
     # What was admitted when it was uploaded is converted; what is now larger is something else.
     admitted = Limits(
         bytes=size,
@@ -85,8 +87,13 @@ def conversion_request(claim: Claim, source: Path, *, size: int) -> dict[str, An
         "work_dir": str(source.parent),
         "limits": admitted.to_json(),
         "outputs": [
-            {"id": output.id, "spec": output.spec.to_json(), "after": output.better_id}
-            for output in claim.outputs
+            {
+                "id": output.id,
+                "spec": output.spec.to_json(),
+                "after": output.better_id,
+                "start_quality": output.start_quality,
+            }
+            for output in outputs
         ],
     }
 
@@ -167,6 +174,7 @@ def _encoded(
         size_bytes=message["bytes"],
         sha256=_matching(_SHA256, message["sha256"]),
         cpu_ms=min(max(round(float(message["cpu_ms"])), 0), _MAX_CPU_MS),
+        recipe=_recipe(message["recipe"]),
     )
 
 
@@ -180,6 +188,12 @@ def _failed(message: Mapping[str, Any], wanted: Mapping[OutputId, WantedOutput])
         reason=reason,
         message="".join(character for character in text if character.isprintable()),
     )
+
+
+def _recipe(fields: object) -> Recipe:
+    if not isinstance(fields, dict):
+        raise ValueError("not a recipe")
+    return Recipe.from_json(fields)
 
 
 def _palette(colours: object) -> tuple[str, ...]:

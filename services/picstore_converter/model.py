@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Code, NotFound, PicstoreError, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId
+from picstore_kit.sandbox.errors import ChildDied, Death
+from picstore_kit.sandbox.limits import SandboxLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class WantedOutput:
     better_size_bytes: int = 0
     """Where an earlier attempt made the better one; 0 otherwise."""
     skip_if_larger_percent: int = 0
+    start_quality: int | None = None
+    """Where the search for an automatic quality begins; None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class EncodedOutput:
     size_bytes: int
     sha256: str
     cpu_ms: int
+    recipe: Recipe
+    """How the child says that it was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +100,35 @@ class Placeholder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What children are, and may use."""
+
+    limits: SandboxLimits
+    versions: Mapping[str, str]
+    """Of what does the work, by name."""
+    sandbox: Mapping[str, str]
+    """The layers, by name, each with whether it is active and a detail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """What there is to find out why a child died."""
+
+    death: Death
+    output_ids: tuple[OutputId, ...]
+    """What it had not delivered, in the order in which it works."""
+    setup: Setup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the ledger is told of an attempt that could not finish."""
 
     reason: Reason
     message: str
     retryable: bool
+    crash: Crash | None = None
+    """Where a child died."""
 
 
 class SourceMissing(NotFound):
@@ -113,14 +144,34 @@ _CHILD_DIED = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHIL
 _GONE = frozenset({Reason.SOURCE_MISSING, Reason.RESOURCE_NOT_FOUND})
 
 
-def verdict_of(error: PicstoreError) -> Verdict:
+def verdict_of(
+    error: PicstoreError, *, setup: Setup | None = None, owed: Iterable[OutputId] = ()
+) -> Verdict:
     """Decide whether an attempt that ended with `error` is worth repeating.
 
     It is, unless the picture is at fault or gone: stores, credentials and services get mended.
+    `owed` are the outputs that were still to come.
     """
     at_fault = error.code is Code.INVALID_ARGUMENT and error.reason not in _CHILD_DIED
     return Verdict(
         reason=error.reason,
         message=error.message,
         retryable=not at_fault and error.reason not in _GONE,
+        crash=(
+            Crash(death=death, output_ids=tuple(owed), setup=setup)
+            if setup is not None and (death := death_of(error)) is not None
+            else None
+        ),
     )
+
+
+def death_of(error: PicstoreError) -> Death | None:
+    """Return what is known of a child's end; one that merely misbehaved is ended, too.
+
+    None where the child was not the reason.
+    """
+    if error.reason not in _CHILD_DIED:
+        return None
+    if isinstance(error, ChildDied):
+        return error.death
+    return Death(limit="memory" if error.reason is Reason.CHILD_MEMORY else "")

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import NoDecode
 
 from picstore_kit.bus.lanes import Lane
+from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.settings import (
     EgressSettings,
     NATSSettings,
@@ -32,6 +33,9 @@ class ConversionSettings(SettingsGroup):
     memory_bytes: PositiveInt = 2 * 1024**3
     """Address space of one child; a picture that needs more fails. An AVIF of 50 MP takes 0.8 GiB
     for the usual sizes and 1.3 GiB where AVIF and WebP outputs keep its own size."""
+    memory_budget_bytes: PositiveInt | None = None
+    """What all children together are expected to take at most, by the headers of their pictures; a
+    job waits for its share. Unset is three quarters of what the machine or the container has."""
     cpu_s: PositiveInt = 600
     """CPU seconds that one child may use for one job."""
     wall_s: PositiveFloat = 600
@@ -68,3 +72,14 @@ class ConverterSettings(ServiceSettings):
             return lanes
         # As a person writes them, or as `--print-settings` does.
         return json.loads(lanes) if lanes.startswith("[") else tuple(lanes.split(","))
+
+
+def limits_of(settings: ConversionSettings) -> SandboxLimits:
+    """Return what one child may use."""
+    return SandboxLimits(
+        memory_bytes=settings.memory_bytes,
+        cpu_s=settings.cpu_s,
+        wall_s=settings.wall_s,
+        max_calls=settings.max_calls,
+        max_rss_bytes=settings.max_rss_bytes,
+    )

@@ -50,8 +50,8 @@ class RPCCatalog:
 
     async def find_original(self, location_id: LocationId, object_key: str) -> ImageId | None:
         """Return the picture that an object is the original of, or None."""
-        response = await self._ingest.FindCommit(
-            ingest_pb2.FindCommitRequest(storage_location_id=location_id, object_key=object_key)
+        response = await self._ingest.FindOriginal(
+            ingest_pb2.FindOriginalRequest(storage_location_id=location_id, object_key=object_key)
         )
         return ImageId(response.image_id) if response.image_id else None
 

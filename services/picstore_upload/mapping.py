@@ -128,7 +128,7 @@ def commit_to(original: Original) -> ingest_pb2.CommitImageRequest:
         alt_text=original.alt_text,
         originals_location_id=destination.location_id,
         object_key=destination.object_key,
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.Format.Value(f"FORMAT_{probe.format.name}"),
             width=probe.width,
             height=probe.height,

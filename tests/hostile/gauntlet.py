@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_converter.main import limits_of as converter_limits
 from picstore_converter.messages import conversion_request, parse_message
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, WantedOutput
 from picstore_converter.settings import ConversionSettings
+from picstore_converter.settings import limits_of as converter_limits
 from picstore_imaging.facts import Probe
 from picstore_imaging.fonts import CHILD_ENVIRONMENT
 from picstore_imaging.plan import plan_outputs
@@ -149,7 +149,7 @@ class Gauntlet:
         )
         outcome.probed = checked.probe
         claim = _claim(checked.probe, profile)
-        request = conversion_request(claim, source, size=checked.probe.bytes)
+        request = conversion_request(claim.facts, claim.outputs, source, size=checked.probe.bytes)
         left = {output.id: output for output in claim.outputs}
         try:
             async with aclosing(self._converter.call(request)) as messages:

@@ -15,7 +15,7 @@ from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
 from tests.perf import bus, catalog, ingest, overhead, upload
 from tests.perf.figures import UnreadableFigures, add_figures
-from tests.perf.imaging import avif, suite
+from tests.perf.imaging import autoq, avif, suite
 from tests.perf.imaging.peers.peer import THUMBOR_VARIABLE
 from tests.perf.photos import VARIABLE, NoPhotos
 from tests.perf.tables import cores, load, show
@@ -38,6 +38,7 @@ GROUPS: Final = {
         run=suite.run,
     ),
     "avif": Group(summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run),
+    "autoq": Group(summary="automatic quality: encodes, off target, bytes, CPU", run=autoq.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
     "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
     "ingest": Group(

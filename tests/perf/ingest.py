@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 from typing import Final
 
+from tests.perf.cpu_watch import CLIENT, CPUWatch
 from tests.perf.ingest_file import MB, BenchFile
 from tests.perf.ingest_ways import Ways, open_ways
 from tests.perf.slow_clients import SlowClients
@@ -18,9 +19,12 @@ from tests.perf.tables import show
 from tests.perf.upload import SERVICES, RSSWatch, nothing_converted
 from tests.stack import LiveStack, live_stack
 
+STORE: Final = "s3"
 SIZE: Final = 100 * MB
 """Bytes of a file of the throughput table."""
 ROUNDS: Final = 5
+PROCESSES: Final = (CLIENT, *SERVICES, STORE)
+"""Between whom the bytes go: what all of them take together is what a shared machine gives."""
 LARGEST: Final = 1000 * MB
 """Bytes of the file that memory is watched with."""
 
@@ -57,11 +61,14 @@ async def _speeds(ways: Ways) -> dict[str, float]:
     """Send a file by every way in turn, round after round; the ratios are medians of rounds."""
     named = ways.by_name()
     seconds: dict[str, list[float]] = {name: [] for name in ("plain PUT", *named)}
+    cpu: dict[str, list[dict[str, float]]] = {name: [] for name in seconds}
     for number in range(-1, ROUNDS):  # the first warms everything up
         for name, way in {"plain PUT": ways.plain_put, **named}.items():
-            taken = await way(BenchFile.unique(SIZE))
+            with CPUWatch(ways.stack, *SERVICES, STORE) as watch:
+                taken = await way(BenchFile.unique(SIZE))
             if number >= 0:
                 seconds[name].append(taken)
+                cpu[name].append(watch.seconds)
         await ways.forget()
     plain = seconds["plain PUT"]
     ratios = {
@@ -80,6 +87,7 @@ async def _speeds(ways: Ways) -> dict[str, float]:
             for name, taken in seconds.items()
         ],
     )
+    _show_cpu(cpu)
     return {
         "plain_put_mb_per_s": SIZE / MB / median(plain),
         "stream_put_ratio": ratios["gRPC stream"],
@@ -92,6 +100,21 @@ async def _speeds(ways: Ways) -> dict[str, float]:
         "presigned_parts_put_ratio": ratios["presigned parts"],
         "presigned_complete_ms": median(ways.completions["presigned PUT"]) * 1000,
     }
+
+
+def _show_cpu(cpu: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    show(
+        f"CPU seconds for {SIZE / MB:.0f} MB, completing included, medians",
+        ("way", *PROCESSES, "all"),
+        [
+            (
+                name,
+                *(f"{median(one[process] for one in rounds):.2f}" for process in PROCESSES),
+                f"{median(sum(one.values()) for one in rounds):.2f}",
+            )
+            for name, rounds in cpu.items()
+        ],
+    )
 
 
 async def _growth(stack: LiveStack, ways: Ways) -> dict[str, float]:

@@ -173,6 +173,23 @@ class EncoderOptions(Part):
     """AVIF: 8 or 10; by the source if absent."""
 
 
+class AutoQuality(Part):
+    """The smallest quality that looks as good as is wanted; `80` alone is short for its target."""
+
+    metric: Literal["ssimulacra2"] = "ssimulacra2"
+    """What measures it."""
+    target: float
+    """What each output is to score, 30 to 95; 7 less for dense displays."""
+    min_quality: int | None = None
+    """No lower quality is tried, 1 to 99; the format's default if absent."""
+    max_quality: int | None = None
+    """No higher quality is tried, 1 to 99; the format's default if absent."""
+
+
+def _auto_quality_of(value: object) -> object:
+    return {"target": value} if isinstance(value, int | float) else value
+
+
 class FormatRule(Part):
     """One format of a profile."""
 
@@ -190,6 +207,8 @@ class FormatRule(Part):
     """Not for originals of these formats."""
     options: EncoderOptions | None = None
     """What the encoder is to do besides."""
+    auto_quality: Annotated[AutoQuality | None, BeforeValidator(_auto_quality_of)] = None
+    """JPEG, WebP and AVIF, in place of a quality: search for that of each output."""
 
 
 class Density(Part):

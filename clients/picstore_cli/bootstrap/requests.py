@@ -164,6 +164,7 @@ def _conversion(profile: doc.ConversionProfile) -> conversion_profile_pb2.Conver
                 only_from=[_format(name) for name in rule.only_from],
                 not_from=[_format(name) for name in rule.not_from],
                 options=_options(rule.options),
+                auto_quality=_auto_quality(rule.auto_quality),
             )
             for rule in profile.formats
         ],
@@ -189,6 +190,17 @@ def _options(options: doc.EncoderOptions | None) -> conversion_pb2.EncoderOption
         trellis=options.trellis,
         chroma=conversion_pb2.Chroma.Value(f"CHROMA_{chroma}"),
         bit_depth=options.bit_depth,
+    )
+
+
+def _auto_quality(wanted: doc.AutoQuality | None) -> conversion_pb2.AutoQuality | None:
+    if wanted is None:
+        return None
+    return conversion_pb2.AutoQuality(
+        metric=conversion_pb2.Metric.Value(f"METRIC_{wanted.metric.upper()}"),
+        target=wanted.target,
+        min_quality=wanted.min_quality,
+        max_quality=wanted.max_quality,
     )
 
 

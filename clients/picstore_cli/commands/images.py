@@ -21,6 +21,7 @@ from picstore.catalog.v1.image_pb2 import (
     ListImagesRequest,
     UpdateImageRequest,
 )
+from picstore_cli.commands.explain import explain_image, replay_image
 from picstore_cli.completion import names_of
 from picstore_cli.console import json_text, out, print_outputs, table, write
 from picstore_cli.instants import past
@@ -204,6 +205,10 @@ def watch_image(ctx: typer.Context, image_id: ImageArgument) -> None:
             raise failure
 
     run_remote(ctx, work)
+
+
+app.command("explain", cls=RemoteCommand)(explain_image)
+app.command("replay", cls=RemoteCommand)(replay_image)
 
 
 @app.command("tag", cls=RemoteCommand)

@@ -14,6 +14,7 @@ import pyvips
 
 from picstore_imaging.blocks import keep_flags
 from picstore_imaging.encoders import avif, jpeg, png, webp
+from picstore_imaging.encoders.used import EncoderUsed, by_libvips, jpeg_library, told
 from picstore_imaging.formats import Format
 from picstore_imaging.spec import OutputSpec
 
@@ -22,12 +23,19 @@ _SAVERS: Final[dict[Format, tuple[str, Callable[[OutputSpec], dict[str, Any]]]]]
     Format.PNG: ("pngsave", png.options),
     Format.WEBP: ("webpsave", webp.options),
 }
+_NAMES: Final = {Format.PNG: "libpng", Format.WEBP: "libwebp"}
+"""Behind the savers that have but one library."""
 
 
-def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
-    """Encode `image`, which has the spec's size, to a file; raises `pyvips.Error`."""
+def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> EncoderUsed:
+    """Encode `image`, which has the spec's size, to a file; raises `pyvips.Error`.
+
+    Returns which encoder it was.
+    """
     if spec.format is Format.AVIF:
-        avif.save(image, path, spec)
-        return
+        return avif.save(image, path, spec)
     saver, options = _SAVERS[spec.format]
-    getattr(image, saver)(str(path), keep=keep_flags(image), **options(spec))
+    chosen = options(spec)
+    getattr(image, saver)(str(path), keep=keep_flags(image), **chosen)
+    name = jpeg_library() if spec.format is Format.JPEG else _NAMES[spec.format]
+    return by_libvips(name, told(chosen))

@@ -15,11 +15,12 @@ from picstore_imaging.avif import AvifEncoder, AvifSettings, by_aom, looks_at_co
 from picstore_imaging.blocks import keep_flags
 from picstore_imaging.encoders import svt
 from picstore_imaging.encoders.fine_colour import has_fine_colour
+from picstore_imaging.encoders.used import EncoderUsed, by_libvips, told
 from picstore_imaging.samples import in_bytes
 from picstore_imaging.spec import OutputSpec
 
 
-def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
+def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> EncoderUsed:
     """Encode `image` to a file; where SVT-AV1 fails, libaom tries. Raises `pyvips.Error`."""
     if not spec.deep:
         image = in_bytes(image)
@@ -35,8 +36,14 @@ def save(image: pyvips.Image, path: Path, spec: OutputSpec) -> None:
             # was the reason, libvips says so.
             chosen = by_aom(spec)
         else:
-            return
-    image.heifsave(str(path), keep=keep_flags(image), **options(chosen))
+            return EncoderUsed(
+                name="SVT-AV1",
+                version=svt.version(),
+                told=f"preset {chosen.speed}, quality {chosen.quality}, 4:2:0, 8 bits",
+            )
+    saver = options(chosen)
+    image.heifsave(str(path), keep=keep_flags(image), **saver)
+    return by_libvips("libaom", told(saver))
 
 
 def options(chosen: AvifSettings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pyvips
 from picstore_imaging import icc, vips
 from picstore_imaging.blocks import ICC
 from picstore_imaging.context import SourceContext
+from picstore_imaging.recipe import printable
 
 _MIN_BANDS: Final = 3
 _MAX_BANDS: Final = 4
@@ -35,9 +36,16 @@ def colour(context: SourceContext) -> None:
     tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
     wide = tagged and context.wide_gamut and _is_wide(image)
     if tagged or image.interpretation == _CMYK:
-        context.image = _by_profile(image, "p3" if wide else "srgb", deep=deep)
+        context.image, by_profile = _by_profile(image, "p3" if wide else "srgb", deep=deep)
+        name = printable(context.probe.icc_name or "") or image.interpretation
+        target = "Display P3" if wide else "sRGB"
+        context.done.append(f"icc {name}{'' if by_profile else ', unusable'} → {target}")
     else:
         context.image = image.colourspace(_space(deep=deep))
+        if image.interpretation not in (_space(deep=deep), "srgb", "rgb16"):
+            context.done.append(f"{image.interpretation} → sRGB")
+    if image.format == _DEEP and not deep:
+        context.done.append("16 → 8 bits")
     if not wide and ICC in context.image.get_fields():
         context.image = context.image.copy()
         context.image.remove(ICC)
@@ -62,10 +70,11 @@ def _is_wide(image: pyvips.Image) -> bool:
     return ICC in image.get_fields() and icc.is_wide(bytes(image.get(ICC)))
 
 
-def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> pyvips.Image:
+def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> tuple[pyvips.Image, bool]:
+    """Convert, and say whether the profile was of use."""
     # Relative colorimetric with black point compensation, the default of Photoshop and of browsers.
     try:
-        return image.icc_transform(
+        converted = image.icc_transform(
             space,
             embedded=True,
             input_profile=_CMYK if image.interpretation == _CMYK else "srgb",
@@ -78,7 +87,8 @@ def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> pyvips.Image:
         image = image.colourspace(_space(deep=deep)).copy()
         if ICC in image.get_fields():
             image.remove(ICC)
-        return image
+        return image, False
+    return converted, True
 
 
 def _space(*, deep: bool) -> str:

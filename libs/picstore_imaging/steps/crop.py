@@ -32,6 +32,9 @@ def crop(context: OutputContext) -> None:
         return
     if context.corner is None:
         context.corner = _corner(context.image, spec)
+    by = "focal point" if spec.focal_point is not None else spec.gravity.value
+    left, top = context.corner
+    context.done.append(f"crop {spec.width}x{spec.height}+{left}+{top} by {by}")
     context.image = context.image.crop(*context.corner, spec.width, spec.height)
 
 

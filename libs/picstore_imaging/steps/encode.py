@@ -6,6 +6,7 @@ from picstore_imaging import vips
 from picstore_imaging.blocks import describe
 from picstore_imaging.context import OutputContext
 from picstore_imaging.encoders import save
+from picstore_imaging.encoders.automatic import save_as_good_as
 from picstore_kit.errors import PicstoreError
 
 
@@ -17,7 +18,15 @@ def encode(context: OutputContext) -> None:
     try:
         with vips.encode_failed_on_error():
             image = describe(context.image, context.blocks, context.spec)
-            save(image, context.path, context.spec)
+            if context.spec.auto_quality is None:
+                context.encoder = save(image, context.path, context.spec)
+            else:
+                context.sought = save_as_good_as(
+                    image, context.path, context.spec, start=context.start_quality
+                )
+                context.encoder = context.sought.encoder
+                context.done.append(context.sought.told)
+            context.done.append(f"encode by {context.encoder.name}: {context.encoder.told}")
     except PicstoreError:
         context.path.unlink(missing_ok=True)
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picstore_imaging.background import pixel
+from picstore_imaging.background import WHITE, pixel
 from picstore_imaging.context import OutputContext
 
 
@@ -11,3 +11,4 @@ def flatten(context: OutputContext) -> None:
     if context.image.hasalpha() and not context.spec.format.has_alpha:
         background = pixel(context.spec.background, context.image)
         context.image = context.image.flatten(background=background[:3])
+        context.done.append(f"flatten {context.spec.background or WHITE}")

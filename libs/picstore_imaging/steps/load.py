@@ -25,15 +25,20 @@ def load(context: SourceContext) -> None:
     drawing is drawn at the size that is needed.
     """
     probed = context.probe
+    context.done.append(f"load {probed.format.value} {probed.width}x{probed.height}")
     match probed.format:
         case SourceFormat.SVG:
+            scale = _drawing_scale(context)
             context.image = open_drawing(
-                context.path, trailing_bytes=probed.trailing_bytes, scale=_drawing_scale(context)
+                context.path, trailing_bytes=probed.trailing_bytes, scale=scale
             )
+            context.done.append(f"draw at {scale:.4g} times its size")
         case SourceFormat.HEIC:
             context.image = heic.decode(context.path)
         case SourceFormat.JPEG:
             shrink = _jpeg_shrink(context)
+            if shrink > 1:
+                context.done.append(f"shrink-on-load 1/{shrink}")
             context.image = vips.open_image(context.path, probed.format, shrink=shrink)
         case SourceFormat.TIFF:
             context.image = in_integers(vips.open_image(context.path, probed.format))

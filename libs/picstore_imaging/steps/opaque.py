@@ -14,3 +14,4 @@ def drop_opaque_alpha(context: SourceContext) -> None:
     image = context.image
     if image.hasalpha() and image[image.bands - 1].min() == _OPAQUE[image.format]:
         context.image = image[: image.bands - 1].copy_memory()
+        context.done.append("drop the alpha channel, which hides nothing")

@@ -12,3 +12,4 @@ def orient(context: SourceContext) -> None:
     """
     if context.probe.orientation != 1:
         context.image = context.image.autorot().copy_memory()
+        context.done.append(f"turn upright from EXIF orientation {context.probe.orientation}")

@@ -14,6 +14,7 @@ def pad(context: OutputContext) -> None:
     if spec.fit is not Fit.CONTAIN:
         return
     background = pixel(spec.background, image)
+    context.done.append(f"pad to {spec.width}x{spec.height}")
     if spec.focal_point is not None:
         whole, box = Size(image.width, image.height), Size(spec.width, spec.height)
         left, top = corner_by_focus(spec.focal_point, whole, box)

@@ -10,7 +10,20 @@ from picstore_imaging.geometry import Size
 
 def scale(context: SourceContext) -> None:
     """Bring the source to the size of the ladder's top, before anything that costs by the pixel."""
-    context.image = scaled(context.image, context.stored_size)
+    image, size = context.image, context.stored_size
+    if (image.width, image.height) != size:
+        context.done.append(described(Size(image.width, image.height), size))
+    context.image = scaled(image, size)
+
+
+def described(size: Size, wanted: Size) -> str:
+    """Say what `scaled` does to a picture that has not the size that is wanted already."""
+    filters = (["lanczos3"] if wanted.width < size.width or wanted.height < size.height else []) + (
+        ["catmull-rom"] if wanted.width > size.width or wanted.height > size.height else []
+    )
+    return (
+        f"scale {size.width}x{size.height} → {wanted.width}x{wanted.height} {' and '.join(filters)}"
+    )
 
 
 def scaled(image: pyvips.Image, size: Size) -> pyvips.Image:

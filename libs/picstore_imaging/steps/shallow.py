@@ -8,5 +8,6 @@ from picstore_imaging.samples import in_bytes
 
 def shallow(context: OutputContext) -> None:
     """Keep more than 8 bits only where the output does."""
-    if not context.spec.deep:
+    if not context.spec.deep and context.image.format == "ushort":
         context.image = in_bytes(context.image)
+        context.done.append("16 → 8 bits")

@@ -166,20 +166,6 @@ class BlobStore(Protocol):
     ) -> BlobStat:
         """Store the content of a file that nobody writes to meanwhile; `sha256` as above."""
 
-    async def put_stream(
-        self,
-        key: str,
-        chunks: AsyncIterator[bytes],
-        *,
-        content_type: str,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> BlobStat:
-        """Store chunks as they come, in memory that does not grow with their number.
-
-        When `chunks` raises, or the caller is cancelled, nothing is left behind.
-        """
-
     async def get_to_file(self, key: str, path: Path) -> BlobStat:
         """Write the object to `path`, which appears when it is whole, or raise BlobNotFound."""
 

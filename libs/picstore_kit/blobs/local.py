@@ -104,27 +104,6 @@ class LocalBlobStore(BlobStore):
         finally:
             draft.discard()
 
-    async def put_stream(
-        self,
-        key: str,
-        chunks: AsyncIterator[bytes],
-        *,
-        content_type: str,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> BlobStat:
-        """See `BlobStore`."""
-        draft = Draft(key, self._temporary)
-        try:
-            await self._threads.run(self._open, draft)
-            async for chunk in chunks:
-                await self._threads.run(draft.write, chunk)
-            return await self._threads.run(
-                self._publish, draft, content_type, cache_control, None, metadata
-            )
-        finally:
-            draft.discard()
-
     async def get_to_file(self, key: str, path: Path) -> BlobStat:
         """See `BlobStore`."""
         return await self._threads.run(self._get_to_file, key, path)

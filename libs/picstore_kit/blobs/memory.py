@@ -100,25 +100,6 @@ class MemoryBlobStore(BlobStore):
             metadata=metadata,
         )
 
-    async def put_stream(
-        self,
-        key: str,
-        chunks: AsyncIterator[bytes],
-        *,
-        content_type: str,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> BlobStat:
-        """See `BlobStore`, but for the memory."""
-        check_key(key)
-        return await self.put_bytes(
-            key,
-            b"".join([chunk async for chunk in chunks]),
-            content_type=content_type,
-            cache_control=cache_control,
-            metadata=metadata,
-        )
-
     async def get_to_file(self, key: str, path: Path) -> BlobStat:
         """See `BlobStore`."""
         held = self._find(key)

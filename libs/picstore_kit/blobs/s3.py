@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final, cast
 
 from minio.commonconfig import REPLACE, CopySource
 from urllib3.response import BaseHTTPResponse
@@ -33,7 +33,6 @@ from picstore_kit.blobs.base import (
     replaced,
     with_digest,
 )
-from picstore_kit.blobs.reader import ChunkReader
 from picstore_kit.blobs.s3_client import S3Config, connect
 from picstore_kit.blobs.s3_errors import DELETE, GET, LIST, PUT, BeyondEnd, mapped
 from picstore_kit.blobs.s3_multipart import S3Multipart
@@ -41,7 +40,6 @@ from picstore_kit.blobs.s3_presign import S3Presigner
 from picstore_kit.blobs.threads import Threads
 
 _THREADS: Final = 16
-_STREAMS: Final = 32
 _LIST_PAGE: Final = 1000
 _META: Final = "x-amz-meta-"
 
@@ -56,13 +54,10 @@ class S3BlobStore(BlobStore):
     def __init__(self, config: S3Config) -> None:
         self._bucket = config.bucket
         self._prefix = f"{config.prefix.strip('/')}/" if config.prefix.strip("/") else ""
-        self._client = connect(config, connections=_THREADS + _STREAMS)
+        self._client = connect(config, connections=_THREADS)
         self._multipart = S3Multipart(self._client, config.bucket, self._name)
         self._presigner = S3Presigner(self._client, config.bucket, self._name)
         self._threads = Threads(_THREADS, name="blobs-s3")
-        # A streamed upload holds its thread for as long as its sender takes: it must not keep
-        # others from short calls.
-        self._streams = Threads(_STREAMS, name="blobs-s3-stream")
 
     async def put_bytes(
         self,
@@ -98,26 +93,6 @@ class S3BlobStore(BlobStore):
                 return self._put_known(key, file, content_type, headers, sha256)
 
         return await self._threads.run(put)
-
-    async def put_stream(
-        self,
-        key: str,
-        chunks: AsyncIterator[bytes],
-        *,
-        content_type: str,
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> BlobStat:
-        """See `BlobStore`."""
-        name = self._name(key)
-        headers = _headers(cache_control, metadata or {})
-        reader = ChunkReader(chunks)
-        # The SDK aborts the multipart upload when the reader raises.
-        await self._streams.run_until(
-            reader.interrupt,
-            lambda: self._put(key, name, reader.as_file(), -1, content_type, headers),
-        )
-        return await self._threads.run(self._expect, key, reader.size)
 
     async def get_to_file(self, key: str, path: Path) -> BlobStat:
         """See `BlobStore`."""
@@ -307,7 +282,6 @@ class S3BlobStore(BlobStore):
     async def close(self) -> None:
         """See `BlobStore`."""
         self._threads.close()
-        self._streams.close()
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
@@ -324,18 +298,7 @@ class S3BlobStore(BlobStore):
             raise BlobDigestMismatch
         size = data.seek(0, os.SEEK_END)
         data.seek(0)
-        self._put(key, self._name(key), data, size, content_type, headers)
-        return self._expect(key, size)
-
-    def _put(
-        self,
-        key: str,
-        name: str,
-        data: BinaryIO,
-        size: int,
-        content_type: str,
-        headers: dict[str, str],
-    ) -> None:
+        name = self._name(key)
         with mapped(key, PUT):
             self._client.put_object(
                 self._bucket,
@@ -347,6 +310,7 @@ class S3BlobStore(BlobStore):
                 part_size=PART_BYTES,
                 num_parallel_uploads=1,
             )
+        return self._expect(key, size)
 
     def _expect(self, key: str, size: int) -> BlobStat:
         stat = self._stat(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from picstore_kit.errors import (
     DeadlineExceeded,
@@ -17,7 +18,29 @@ from picstore_kit.errors import (
 from picstore_kit.sandbox.report import Layer
 
 
-class ChildCrashed(PicstoreError):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """What is known of the end of a process."""
+
+    signal: int | None = None
+    """What ended it; None where it ended by itself."""
+    exit_code: int | None = None
+    """None where a signal ended it, or it was ended from here."""
+    limit: str = ""
+    """Which it ran into: `memory`, `cpu`, `wall` or `file_size`; empty for none."""
+    output: str = ""
+    """The last of what it printed."""
+    peak_rss_bytes: int = 0
+    """The most memory that it was seen to hold in the call; 0 where nobody saw."""
+
+
+class ChildDied(PicstoreError):
+    """The process did not live to the end of the call."""
+
+    death: Death = Death()
+
+
+class ChildCrashed(ChildDied):
     """The process died in the middle of the call, or did not keep to the protocol."""
 
     def __init__(self, why: str, *, exit_code: int | None = None) -> None:
@@ -25,6 +48,11 @@ class ChildCrashed(PicstoreError):
         super().__init__(Reason.CHILD_CRASHED, f"the sandboxed process {why}")
         self.exit_code = exit_code if exit_code is not None and exit_code >= 0 else None
         self.signal = -exit_code if exit_code is not None and exit_code < 0 else None
+        self.death = Death(
+            signal=self.signal,
+            exit_code=self.exit_code,
+            limit="file_size" if self.signal == signal.SIGXFSZ else "",
+        )
 
     @classmethod
     def ended(cls, exit_code: int) -> ChildCrashed:
@@ -38,14 +66,16 @@ class ChildCrashed(PicstoreError):
         return cls(f"was ended by {name}", exit_code=exit_code)
 
 
-class ChildTimeout(DeadlineExceeded):
+class ChildTimeout(ChildDied, DeadlineExceeded):
     """The call took longer, or more CPU time, than it may."""
 
-    def __init__(self, limit: str) -> None:
+    def __init__(self, limit: str, *, cpu: bool = False) -> None:
+        """`cpu` says that the kernel ended it for its CPU time."""
         super().__init__(Reason.CHILD_TIMEOUT, f"the sandboxed process took more than {limit}")
+        self.death = Death(signal=signal.SIGXCPU, limit="cpu") if cpu else Death(limit="wall")
 
 
-class ChildMemory(ResourceExhausted):
+class ChildMemory(ChildDied, ResourceExhausted):
     """The call needs more memory than it may have."""
 
     def __init__(self, memory_bytes: int) -> None:
@@ -54,6 +84,7 @@ class ChildMemory(ResourceExhausted):
             f"the sandboxed process needs more than {memory_bytes} bytes of memory",
             metadata={"limit_bytes": str(memory_bytes)},
         )
+        self.death = Death(limit="memory")
 
 
 class ChildRefused(InvalidArgument):

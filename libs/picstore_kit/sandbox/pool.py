@@ -13,6 +13,7 @@ import structlog
 
 from picstore_kit.sandbox.errors import (
     ChildCrashed,
+    ChildDied,
     ChildMemory,
     ChildRefused,
     ChildTimeout,
@@ -26,6 +27,7 @@ from picstore_kit.tasks import cancel
 
 __all__ = [
     "ChildCrashed",
+    "ChildDied",
     "ChildMemory",
     "ChildPool",
     "ChildRefused",

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import aclosing, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from picstore_kit.errors import Reason
 from picstore_kit.sandbox.errors import (
     ChildCrashed,
+    ChildDied,
     ChildMemory,
     ChildRefused,
     ChildTimeout,
@@ -32,6 +34,10 @@ _MAX_TEXT: Final = 500
 _MAX_METADATA: Final = 16
 _MAX_OUTPUT_BYTES: Final = 4096
 _BURIAL_S: Final = 10.0
+_LAST_WORDS_S: Final = 1.0
+_FORGET_PEAK: Final = "5"
+"""What to write to `clear_refs`, see proc(5)."""
+_PEAK: Final = re.compile(r"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
 
 
 class Child:
@@ -49,6 +55,9 @@ class Child:
         self._writer = writer
         self._limits = limits
         self._output = b""
+        self._silent = asyncio.Event()
+        """Set when nothing more is printed, for the process is gone."""
+        self._peak_rss_bytes = 0
         self.report = SandboxReport(layers={})
         self.calls = 0
         self.idle = False
@@ -141,6 +150,18 @@ class Child:
             ChildCrashed, ChildTimeout, ChildMemory, ChildRefused: See there. After a refusal the
                 process is good for further calls.
         """
+        self._forget_peak()
+        try:
+            async with aclosing(self._converse(request)) as messages:
+                async for message in messages:
+                    yield message
+        except ChildDied as error:
+            error.death = replace(
+                error.death, output=await self._last_words(), peak_rss_bytes=self._peak_rss_bytes
+            )
+            raise
+
+    async def _converse(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         clock = asyncio.get_running_loop().time
         wall_s = self._limits.wall_s
         deadline = clock() + wall_s
@@ -149,6 +170,7 @@ class Child:
         await self._write(request, deadline)
         while True:
             message = await self._read(deadline, f"{wall_s:g} s")
+            self._see_peak()
             match message:
                 case {"progress": dict() as progress}:
                     looked_at = clock()
@@ -190,6 +212,7 @@ class Child:
         self.idle = False
         if self.alive and not self.dismissed:
             self.dismissed = True
+            self._see_peak()
             # Its group, of which it is the leader; it may have ended and nobody knows yet.
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -202,10 +225,32 @@ class Child:
             return 0
         return int(statm.split()[1]) * resource.getpagesize()
 
+    def _forget_peak(self) -> None:
+        """Have the kernel count the most memory held from here on, where it lets us."""
+        self._peak_rss_bytes = 0
+        with suppress(OSError):
+            Path(f"/proc/{self.pid}/clear_refs").write_text(_FORGET_PEAK)
+        self._see_peak()
+
+    def _see_peak(self) -> None:
+        with suppress(OSError):
+            found = _PEAK.search(Path(f"/proc/{self.pid}/status").read_text())
+            self._peak_rss_bytes = int(found[1]) * 1024 if found else self._peak_rss_bytes
+
+    async def _last_words(self) -> str:
+        """Return the last of what it printed, all of it if it is gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._silent.wait()
+        return self.output
+
     async def _keep_output(self) -> None:
         assert self._process.stdout is not None
-        while chunk := await self._process.stdout.read(_MAX_OUTPUT_BYTES):
-            self._output = (self._output + chunk)[-_MAX_OUTPUT_BYTES:]
+        try:
+            while chunk := await self._process.stdout.read(_MAX_OUTPUT_BYTES):
+                self._output = (self._output + chunk)[-_MAX_OUTPUT_BYTES:]
+        finally:
+            self._silent.set()
 
     async def _write(self, request: dict[str, Any], deadline: float) -> None:
         self._writer.write(json.dumps(request, separators=(",", ":")).encode() + b"\n")
@@ -247,7 +292,7 @@ class Child:
         except TimeoutError:
             self._breach("hung up and lived on")
         if exit_code == -signal.SIGXCPU:
-            raise ChildTimeout(f"{self._limits.cpu_s:g} s of CPU time")
+            raise ChildTimeout(f"{self._limits.cpu_s:g} s of CPU time", cpu=True)
         raise ChildCrashed.ended(exit_code)
 
     def _breach(self, what: str) -> NoReturn:

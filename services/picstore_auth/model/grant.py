@@ -29,6 +29,7 @@ class Permission(StrEnum):
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
     STORAGE_LOCATION_WRITE = "storage_location:write"
     AUDIT_READ = "audit:read"
+    IMAGE_ORIGINAL = "image:original"
 
 
 TEAM_LEVEL: Final = frozenset(

@@ -9,6 +9,7 @@ from picstore.catalog.v1 import conversion_pb2 as pb
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.rules import (
     NO_OPTIONS,
+    AutoQuality,
     Chroma,
     ColourPolicy,
     Density,
@@ -17,6 +18,7 @@ from picstore_imaging.rules import (
     FormatRule,
     Gravity,
     MetadataPolicy,
+    Metric,
     SizeRule,
     When,
 )
@@ -59,6 +61,9 @@ CHROMAS: Final[Mapping[pb.Chroma.ValueType, Chroma]] = {
     pb.CHROMA_SUBSAMPLED: Chroma.SUBSAMPLED,
     pb.CHROMA_FULL: Chroma.FULL,
 }
+METRICS: Final[Mapping[pb.Metric.ValueType, Metric]] = {
+    pb.METRIC_SSIMULACRA2: Metric.SSIMULACRA2,
+}
 METADATA_POLICIES: Final[Mapping[pb.MetadataPolicy.ValueType, MetadataPolicy]] = {
     pb.METADATA_POLICY_STRIP: MetadataPolicy.STRIP,
     pb.METADATA_POLICY_KEEP_COPYRIGHT: MetadataPolicy.KEEP_COPYRIGHT,
@@ -79,6 +84,7 @@ SOURCE_FORMAT_NUMBERS: Final = {format: number for number, format in SOURCE_FORM
 FIT_NUMBERS: Final = {fit: number for number, fit in FITS.items()}
 GRAVITY_NUMBERS: Final = {gravity: number for number, gravity in GRAVITIES.items()}
 CHROMA_NUMBERS: Final = {chroma: number for number, chroma in CHROMAS.items()}
+METRIC_NUMBERS: Final = {metric: number for number, metric in METRICS.items()}
 METADATA_POLICY_NUMBERS: Final = {policy: number for number, policy in METADATA_POLICIES.items()}
 COLOUR_POLICY_NUMBERS: Final = {policy: number for number, policy in COLOUR_POLICIES.items()}
 WHEN_NUMBERS: Final = {when: number for number, when in WHENS.items()}
@@ -99,6 +105,11 @@ def format_rules(
             only_from=_sources(message.only_from, violations, f"{at}.only_from"),
             not_from=_sources(message.not_from, violations, f"{at}.not_from"),
             options=_options(message.options, violations, f"{at}.options"),
+            auto_quality=(
+                _auto_quality(message.auto_quality, violations, f"{at}.auto_quality")
+                if message.HasField("auto_quality")
+                else None
+            ),
         )
         for at, message in _placed(messages, path)
     )
@@ -142,6 +153,7 @@ def format_messages(rules: Iterable[FormatRule]) -> list[pb.FormatRule]:
             only_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.only_from),
             not_from=sorted(SOURCE_FORMAT_NUMBERS[source] for source in rule.not_from),
             options=options_message(rule.options),
+            auto_quality=auto_quality_message(rule.auto_quality),
         )
         for rule in rules
     ]
@@ -182,6 +194,18 @@ def options_message(options: EncoderOptions) -> pb.EncoderOptions | None:
     )
 
 
+def auto_quality_message(wanted: AutoQuality | None) -> pb.AutoQuality | None:
+    """Return what a quality is searched by; None where it is given."""
+    if wanted is None:
+        return None
+    return pb.AutoQuality(
+        metric=METRIC_NUMBERS[wanted.metric],
+        target=wanted.target,
+        min_quality=wanted.min_quality,
+        max_quality=wanted.max_quality,
+    )
+
+
 def read_metadata_policy(
     number: pb.MetadataPolicy.ValueType, violations: Violations, path: str
 ) -> MetadataPolicy:
@@ -196,6 +220,16 @@ def read_colour_policy(
     """Read which colours outputs can have; unspecified is those of sRGB."""
     number = number or pb.COLOUR_POLICY_SRGB
     return _choice(COLOUR_POLICIES, number, ColourPolicy.SRGB, violations, path)
+
+
+def _auto_quality(message: pb.AutoQuality, violations: Violations, path: str) -> AutoQuality:
+    number = message.metric or pb.METRIC_SSIMULACRA2
+    return AutoQuality(
+        metric=_choice(METRICS, number, Metric.SSIMULACRA2, violations, f"{path}.metric"),
+        target=message.target,
+        min_quality=message.min_quality if message.HasField("min_quality") else None,
+        max_quality=message.max_quality if message.HasField("max_quality") else None,
+    )
 
 
 def _options(message: pb.EncoderOptions, violations: Violations, path: str) -> EncoderOptions:

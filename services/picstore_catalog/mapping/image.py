@@ -15,6 +15,7 @@ from picstore_catalog.mapping.conversion import (
     GRAVITY_NUMBERS,
     METADATA_POLICY_NUMBERS,
     SOURCE_FORMAT_NUMBERS,
+    auto_quality_message,
     options_message,
 )
 from picstore_catalog.mapping.description import describe
@@ -93,6 +94,11 @@ def output_message(output: Output) -> image_pb2.Output:
         message.sha256 = file.sha256.hex()
         message.object_key = file.object_key
         message.encode_cpu_ms = file.encode_cpu_ms
+        quality = output.spec.quality if output.found_quality is None else output.found_quality
+        if quality is not None:
+            message.quality = quality
+        if output.score is not None:
+            message.score = output.score
     return message
 
 
@@ -118,6 +124,7 @@ def spec_message(spec: OutputSpec) -> conversion_pb2.OutputSpec:
             if spec.wide_gamut
             else conversion_pb2.COLOUR_POLICY_SRGB
         ),
+        auto_quality=auto_quality_message(spec.auto_quality),
     )
 
 

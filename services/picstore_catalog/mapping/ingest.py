@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore.catalog.v1 import image_pb2, ingest_pb2, storage_location_pb2
+from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, storage_location_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMAT_NUMBERS, SOURCE_FORMATS
 from picstore_catalog.mapping.description import read_description
 from picstore_catalog.mapping.image import image_message
@@ -98,9 +98,9 @@ def read_commit(request: ingest_pb2.CommitImageRequest) -> Commit:
     )
 
 
-def facts_message(original: Original) -> ingest_pb2.SourceFacts:
+def facts_message(original: Original) -> conversion_pb2.SourceFacts:
     """Return what is known of an original."""
-    return ingest_pb2.SourceFacts(
+    return conversion_pb2.SourceFacts(
         format=SOURCE_FORMAT_NUMBERS[original.format],
         width=original.width,
         height=original.height,

@@ -11,6 +11,7 @@ from picstore.catalog.v1 import picture_pb2
 from picstore.jobs.v1 import job_pb2
 from picstore_catalog.mapping.image import optional_timestamp, spec_message
 from picstore_catalog.mapping.ingest import facts_message, read_sha256
+from picstore_catalog.mapping.recipe import read_recipe
 from picstore_catalog.model.image import Placeholder
 from picstore_catalog.model.job import LEASE, Failure
 from picstore_catalog.model.output import StoredFile, Useless
@@ -49,6 +50,7 @@ def claim_message(claim: Claim) -> job_pb2.Claim:
                 better_output_id=wanted.better_id or "",
                 better_size_bytes=wanted.better_size_bytes,
                 skip_if_larger_percent=wanted.skip_if_larger_percent,
+                start_quality=wanted.start_quality or 0,
             )
             for wanted in claim.outputs
         ],
@@ -72,6 +74,11 @@ def read_result(request: job_pb2.CompleteOutputRequest) -> StoredFile | Failure 
                 size_bytes=stored.size_bytes,
                 sha256=read_sha256(stored.sha256, field="stored.sha256"),
                 encode_cpu_ms=stored.encode_cpu_ms,
+                recipe=(
+                    read_recipe(stored.recipe, field="stored.recipe")
+                    if stored.HasField("recipe")
+                    else None
+                ),
             )
         case "failed":
             return read_failure(

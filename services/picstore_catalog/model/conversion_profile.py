@@ -11,6 +11,7 @@ from typing import Any
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import (
+    AutoQuality,
     ColourPolicy,
     Density,
     EncoderOptions,
@@ -114,6 +115,7 @@ def formats_to_json(formats: Sequence[FormatRule]) -> list[dict[str, Any]]:
             "only_from": sorted(source.value for source in rule.only_from),
             "not_from": sorted(source.value for source in rule.not_from),
             **({"options": options} if (options := rule.options.to_json()) else {}),
+            **({"auto_quality": rule.auto_quality.to_json()} if rule.auto_quality else {}),
         }
         for rule in formats
     ]
@@ -130,6 +132,9 @@ def formats_from_json(rules: Sequence[Mapping[str, Any]]) -> tuple[FormatRule, .
             only_from=frozenset(SourceFormat(source) for source in rule["only_from"]),
             not_from=frozenset(SourceFormat(source) for source in rule["not_from"]),
             options=EncoderOptions.from_json(rule.get("options", {})),
+            auto_quality=(
+                AutoQuality.from_json(rule["auto_quality"]) if "auto_quality" in rule else None
+            ),
         )
         for rule in rules
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import OutputId
 
@@ -35,6 +36,8 @@ class StoredFile:
     size_bytes: int
     sha256: bytes
     encode_cpu_ms: int
+    recipe: Recipe | None = None
+    """None where its converter did not tell, and where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,10 @@ class Output:
     url: str
     """Where everybody can load it; empty while it is not READY, and where nothing is public."""
     ready_time: datetime | None
+    found_quality: int | None = None
+    """What its recipe says that it was encoded with; None while it is not READY."""
+    score: float | None = None
+    """Where its quality was searched for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

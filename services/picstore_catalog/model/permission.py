@@ -14,6 +14,7 @@ class Permission(StrEnum):
     IMAGE_READ = "image:read"
     IMAGE_CREATE = "image:create"
     IMAGE_EDIT = "image:edit"
+    IMAGE_ORIGINAL = "image:original"
     CONVERSION_PROFILE_WRITE = "conversion_profile:write"
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
     STORAGE_LOCATION_WRITE = "storage_location:write"

@@ -33,6 +33,8 @@ class WantedOutput:
     better_size_bytes: int = 0
     """Of that one, or of what is better than it where it is not kept; 0 while it is not made."""
     skip_if_larger_percent: int = 0
+    start_quality: int | None = None
+    """Where the search for an automatic quality is to begin; None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, kwargs_row
+from psycopg.types.json import Jsonb
 
+from picstore_catalog.model.child_death import ChildDeath
 from picstore_catalog.model.ingest import NewJob
 from picstore_catalog.model.job import Failure, Job, JobState, Lane
 from picstore_kit.errors import NotFound, Reason
@@ -151,6 +153,13 @@ async def save(conn: AsyncConnection[TupleRow], job: Job) -> None:
             "failure_reason": failure.reason.value if failure else None,
             "failure_message": failure.message if failure else None,
         },
+    )
+
+
+async def add_death(conn: AsyncConnection[TupleRow], job_id: JobId, death: ChildDeath) -> None:
+    """Keep what is known of a child that a locked job has killed."""
+    await conn.execute(
+        "UPDATE jobs SET deaths = deaths || %s WHERE id = %s", (Jsonb([death.to_json()]), job_id)
     )
 
 

@@ -16,6 +16,7 @@ from picstore_catalog.model.job import REPLACED, Failure
 from picstore_catalog.model.output import Output, OutputState, StoredFile, Useless
 from picstore_catalog.model.work import WantedOutput
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_kit.blobs.keys import public_url
 from picstore_kit.errors import InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, TeamId
@@ -136,7 +137,7 @@ async def store(
         """
         UPDATE outputs
         SET state = 'READY', object_key = %s, width = %s, height = %s, size_bytes = %s,
-            sha256 = %s, encode_cpu_ms = %s, ready_at = clock_timestamp()
+            sha256 = %s, encode_cpu_ms = %s, recipe = %s, ready_at = clock_timestamp()
         WHERE id = %s AND job_id = %s AND state IN ('QUEUED', 'CONVERTING')
         """,
         (
@@ -146,6 +147,7 @@ async def store(
             file.size_bytes,
             file.sha256,
             file.encode_cpu_ms,
+            Jsonb(file.recipe.to_json()) if file.recipe else None,
             output_id,
             job_id,
         ),
@@ -265,12 +267,13 @@ async def of_generation(
 
     The caller has fetched the picture, and so checked the permission, in this transaction.
     """
-    async with conn.cursor(row_factory=kwargs_row(_output)) as cursor:
+    async with conn.cursor(row_factory=kwargs_row(output_of)) as cursor:
         await cursor.execute(
             """
             SELECT o.id, o.generation, o.spec, o.state, o.reason, o.message, o.object_key, o.width,
                    o.height, o.size_bytes, o.sha256, o.encode_cpu_ms, o.ready_at,
-                   l.public_base_url
+                   (o.recipe ->> 'quality')::integer AS found_quality,
+                   (o.recipe ->> 'score')::float8 AS score, l.public_base_url
             FROM outputs o
             JOIN storage_locations l ON l.team_id = o.team_id AND l.id = o.location_id
             WHERE o.image_id = %s AND o.generation = %s
@@ -292,7 +295,7 @@ async def _refuse_stranger(
     return False
 
 
-def _output(
+def output_of(
     *,
     spec: Mapping[str, Any],
     state: str,
@@ -302,9 +305,15 @@ def _output(
     id: OutputId,
     generation: int,
     public_base_url: str,
+    found_quality: int | None = None,
+    score: float | None = None,
+    recipe: Recipe | None = None,
     **columns: Any,
 ) -> Output:
-    file = StoredFile(**columns) if ready_at else None
+    """Make an output of its columns and those of its location; `recipe` may be among them."""
+    file = StoredFile(**columns, recipe=recipe) if ready_at else None
+    if recipe is not None:
+        found_quality, score = recipe.quality, recipe.score
     return Output(
         id=id,
         generation=generation,
@@ -315,4 +324,6 @@ def _output(
         file=file,
         url=public_url(public_base_url, file.object_key) if file and public_base_url else "",
         ready_time=ready_at,
+        found_quality=found_quality,
+        score=score,
     )

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
 from picstore_catalog.mapping.description import read_change, read_locale
+from picstore_catalog.mapping.explanation import explanation_message, signed_message
 from picstore_catalog.mapping.image import image_message, picture_message, read_options
 from picstore_catalog.mapping.image_list import (
     check_name,
@@ -24,8 +25,10 @@ from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
+from picstore_catalog.usecases.explain import explain_image, sign_original
 from picstore_catalog.usecases.gathered_lookups import GatheredLookups
 from picstore_catalog.usecases.ingest import announce_image
+from picstore_catalog.usecases.storage_test import Reach
 from picstore_catalog.usecases.watch import Watching
 from picstore_kit.ids import ImageId, ProjectId, parse_id
 from picstore_kit.pg.paging import Pager
@@ -38,12 +41,18 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Shows and describes pictures."""
 
     def __init__(
-        self, work: UnitOfWork, pager: Pager, lookups: GatheredLookups, watching: Watching
+        self,
+        work: UnitOfWork,
+        pager: Pager,
+        lookups: GatheredLookups,
+        watching: Watching,
+        reach: Reach,
     ) -> None:
         self._work = work
         self._pager = pager
         self._lookups = lookups
         self._watching = watching
+        self._reach = reach
 
     async def CreateImage(
         self, request: image_pb2.CreateImageRequest, context: Context
@@ -213,6 +222,30 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         async with aclosing(self._watching.image(_renewed_access, image_id)) as told:
             async for one in told:
                 yield told_message(one)
+
+    async def ExplainImage(
+        self, request: image_pb2.ExplainImageRequest, context: Context
+    ) -> image_pb2.ExplainImageResponse:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.IMAGE_READ)
+        image_id = parse_id(ImageId, request.image_id, field="image_id")
+        async with self._work.begin(access.team_id) as transaction:
+            return explanation_message(await explain_image(transaction, access, image_id))
+
+    async def SignOriginal(
+        self, request: image_pb2.SignOriginalRequest, context: Context
+    ) -> image_pb2.SignOriginalResponse:
+        """See the contract."""
+        access = Access.of(require_principal(), Permission.IMAGE_ORIGINAL)
+        with all_at_once() as violations:
+            image_id = violations.id(ImageId, request.image_id, "image_id")
+            if request.generation < 0:
+                violations.add("generation", "must not be negative")
+        return signed_message(
+            await sign_original(
+                self._work, self._reach, access, image_id, generation=request.generation
+            )
+        )
 
 
 async def _renewed_access() -> Access:

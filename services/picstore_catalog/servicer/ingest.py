@@ -88,14 +88,21 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         self, request: ingest_pb2.FindCommitRequest, context: Context
     ) -> ingest_pb2.FindCommitResponse:
         """See the contract."""
-        if request.storage_location_id or request.object_key:
-            image_id = await self._find_object(request)
-        else:
-            upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
-            async with self._reach() as transaction:
-                upload = await originals.find_upload(transaction, upload_id)
-            image_id = None if upload is None else upload.image_id
-        return ingest_pb2.FindCommitResponse(image_id=image_id or "")
+        upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
+        async with self._reach() as transaction:
+            upload = await originals.find_upload(transaction, upload_id)
+        return ingest_pb2.FindCommitResponse(image_id="" if upload is None else upload.image_id)
+
+    async def FindOriginal(
+        self, request: ingest_pb2.FindOriginalRequest, context: Context
+    ) -> ingest_pb2.FindOriginalResponse:
+        """See the contract."""
+        location_id = parse_id(LocationId, request.storage_location_id, field="storage_location_id")
+        if not request.object_key or "\0" in request.object_key:
+            raise InvalidField("object_key", "must be an object's key")
+        async with self._reach() as transaction:
+            image_id = await originals.find_object(transaction, location_id, request.object_key)
+        return ingest_pb2.FindOriginalResponse(image_id=image_id or "")
 
     async def GetStorageAccess(
         self, request: ingest_pb2.GetStorageAccessRequest, context: Context
@@ -107,13 +114,6 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         if not found:
             raise NotFound.of("StorageLocation", location_id)
         return self._opened(found[0])
-
-    async def _find_object(self, request: ingest_pb2.FindCommitRequest) -> ImageId | None:
-        location_id = parse_id(LocationId, request.storage_location_id, field="storage_location_id")
-        if not request.object_key or "\0" in request.object_key:
-            raise InvalidField("object_key", "must be an object's key")
-        async with self._reach() as transaction:
-            return await originals.find_object(transaction, location_id, request.object_key)
 
     def _reach(self) -> AbstractAsyncContextManager[Transaction]:
         """Reach the team of the user whom the service acts for, or everything if it acts for none.

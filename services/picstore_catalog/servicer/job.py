@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from picstore.jobs.v1 import job_pb2, job_pb2_grpc
+from picstore_catalog.mapping.explanation import read_crash
 from picstore_catalog.mapping.image import optional_timestamp, state_number
 from picstore_catalog.mapping.job import (
     claim_message,
@@ -90,6 +91,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         """See the contract."""
         job_id = parse_id(JobId, request.job_id, field="job_id")
         failure = read_failure(request.reason, request.message, field="reason")
+        crash = read_crash(request.death) if request.HasField("death") else None
         async with self._work.begin_for_all_teams() as transaction:
             retry_at = await cases.fail_job(
                 transaction,
@@ -98,6 +100,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
                 failure=failure,
                 retryable=request.retryable,
                 jitter=random.random(),
+                crash=crash,
             )
         if retry_at is not None:
             self._on_retry()

@@ -6,14 +6,27 @@ over all teams. What fences them is the number of the attempt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from picstore_catalog.model.child_death import ChildDeath, CrashReport
+from picstore_catalog.model.found_quality import start_quality
 from picstore_catalog.model.image import Placeholder
-from picstore_catalog.model.job import FINISHED, REPLACED, Failure, JobState, check_attempt
+from picstore_catalog.model.job import (
+    CHILD_DEATHS,
+    FINISHED,
+    REPLACED,
+    Failure,
+    Job,
+    JobState,
+    check_attempt,
+)
 from picstore_catalog.model.job import claim as claimed
 from picstore_catalog.model.job import extend as extended
 from picstore_catalog.model.job import fail as failed
-from picstore_catalog.model.work import Claim
+from picstore_catalog.model.work import Claim, WantedOutput
+from picstore_catalog.repo import found_quality as found_qualities
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import original as originals
@@ -39,7 +52,25 @@ async def claim_job(transaction: Transaction, *, job_id: JobId, worker: str) -> 
     order = await work.fetch(transaction, job.id)
     if order.is_stale:
         raise FailedPrecondition(Reason.JOB_FINISHED, REPLACED)
-    return Claim(job=job, order=order, outputs=tuple(await outputs.begin(transaction, job.id)))
+    wanted = await outputs.begin(transaction, job.id)
+    return Claim(job=job, order=order, outputs=await _with_starts(transaction, job, wanted))
+
+
+async def _with_starts(
+    transaction: Transaction, job: Job, wanted: Sequence[WantedOutput]
+) -> tuple[WantedOutput, ...]:
+    """Say where each search for a quality begins."""
+    if all(output.spec.auto_quality is None for output in wanted):
+        return tuple(wanted)
+    of_picture = await found_qualities.of_picture(transaction, job.image_id)
+    of_profile = await found_qualities.of_profile(transaction, job.id)
+    return tuple(
+        replace(
+            output,
+            start_quality=start_quality(output.spec, of_picture=of_picture, of_profile=of_profile),
+        )
+        for output in wanted
+    )
 
 
 async def extend_job(transaction: Transaction, *, job_id: JobId, attempt: int) -> datetime:
@@ -85,9 +116,11 @@ async def fail_job(
     failure: Failure,
     retryable: bool,
     jitter: float,
+    crash: CrashReport | None = None,
 ) -> datetime | None:
     """End an attempt that could not finish; return when the next begins, None if there is none.
 
+    `crash` is what is known of a child that died of it, and kept with the job.
     Repeating the call changes nothing.
 
     Raises:
@@ -102,6 +135,16 @@ async def fail_job(
         now = await jobs.clock(transaction)
         job = failed(job, failure, retryable=retryable, now=now, jitter=jitter)
         await jobs.save(transaction, job)
+        if crash is not None and failure.reason in CHILD_DEATHS:
+            death = ChildDeath(
+                attempt=attempt,
+                time=now,
+                worker=job.worker,
+                reason=failure.reason,
+                message=failure.message,
+                report=crash,
+            )
+            await jobs.add_death(transaction, job.id, death)
         if job.state is JobState.FAILED:
             await give_up(transaction, job)
             return None

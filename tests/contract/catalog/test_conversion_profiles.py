@@ -107,6 +107,12 @@ async def test_every_rule_survives_the_database(admin: Client) -> None:
                     progressive=False, optimise_scans=False, trellis=True
                 ),
             ),
+            conversion_pb2.FormatRule(
+                format=conversion_pb2.FORMAT_AVIF,
+                auto_quality=conversion_pb2.AutoQuality(
+                    metric=conversion_pb2.METRIC_SSIMULACRA2, target=77.5, max_quality=80
+                ),
+            ),
         ],
         sizes=[
             conversion_pb2.SizeRule(
@@ -173,6 +179,8 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
     wrong.sizes[1].densities.add(ratio=9)
     wrong.background = "white"
     wrong.formats[1].options.near_lossless = 60
+    wrong.formats[1].auto_quality.metric = 99  # type: ignore[assignment]  # the same
+    wrong.formats[1].auto_quality.target = 96
     wrong.metadata = 99  # type: ignore[assignment]  # what a newer client might send
     wrong.skip_if_larger_percent = -1
 
@@ -186,6 +194,9 @@ async def test_every_wrong_field_is_named_by_its_path_in_the_request(admin: Clie
         "conversion_profile.sizes[1].densities[0].ratio",
         "conversion_profile.background",
         "conversion_profile.formats[1].options.near_lossless",
+        "conversion_profile.formats[1].auto_quality",
+        "conversion_profile.formats[1].auto_quality.metric",
+        "conversion_profile.formats[1].auto_quality.target",
         "conversion_profile.metadata",
         "conversion_profile.skip_if_larger_percent",
     }

@@ -76,5 +76,7 @@ async def address(
 
 @pytest.fixture
 async def http(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://{address}", trust_env=False, timeout=60
+    ) as client:
         yield client

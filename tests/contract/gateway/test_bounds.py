@@ -70,7 +70,7 @@ async def test_a_host_that_is_none_is_not_our_fault(address: str, path: str) -> 
 
 @pytest.mark.parametrize("path", ["/api/v1/images/img%5F1", "/api/v1/images/%F0%9F%90%95", "/"])
 async def test_an_escaped_path_is_the_path(address: str, backend: Backend, path: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         assert (await http.get(f"http://{address}{path}")).status_code in (200, 307)
 
 

@@ -84,6 +84,16 @@ async def _get_picture(world: World, team: Team) -> Message:
     return image_pb2.GetPictureRequest(image_id=team.image_id)
 
 
+@row(f"{CATALOG}ImageService.ExplainImage", Bound.PROJECT)
+async def _explain_image(world: World, team: Team) -> Message:
+    return image_pb2.ExplainImageRequest(image_id=team.image_id)
+
+
+@row(f"{CATALOG}ImageService.SignOriginal", Bound.PROJECT)
+async def _sign_original(world: World, team: Team) -> Message:
+    return image_pb2.SignOriginalRequest(image_id=team.image_id)
+
+
 @row(f"{CATALOG}ImageService.WatchImage", Bound.PROJECT)
 async def _watch_image(world: World, team: Team) -> Message:
     return image_pb2.WatchImageRequest(image_id=team.image_id)
@@ -143,7 +153,7 @@ async def _commit_image(world: World, team: Team) -> Message:
         filename="photo.jpg",
         originals_location_id=team.location_id,
         object_key=f"{image_id}/1-nothing/here",
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG,
             width=16,
             height=16,
@@ -157,6 +167,11 @@ async def _commit_image(world: World, team: Team) -> Message:
 @row(f"{CATALOG}IngestService.FindCommit")
 async def _find_commit(world: World, team: Team) -> Message:
     return ingest_pb2.FindCommitRequest(upload_id=new_id(UploadId))
+
+
+@row(f"{CATALOG}IngestService.FindOriginal")
+async def _find_original(world: World, team: Team) -> Message:
+    return ingest_pb2.FindOriginalRequest(storage_location_id=team.location_id, object_key="a")
 
 
 @row(f"{CATALOG}IngestService.GetStorageAccess", refers=True)

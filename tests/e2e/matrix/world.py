@@ -46,6 +46,7 @@ PROJECT_LEVEL: Final = frozenset(
         "image:read",
         "image:create",
         "image:edit",
+        "image:original",
         "conversion_profile:write",
         "upload_profile:write",
         "storage_location:write",

@@ -130,7 +130,7 @@ def tus(stack: LiveStack, project_id: str, file: File) -> str:
 
 def presigned(method: str) -> Way:
     def send(stack: LiveStack, project_id: str, file: File) -> str:
-        with stack.http() as http, httpx.Client() as outside:
+        with stack.http() as http, httpx.Client(timeout=60) as outside:
             upload = _upload(http, project_id, file, method)
             for request in upload["requests"]:
                 if request["method"] == "POST":

@@ -19,7 +19,9 @@ from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
 from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
+from picstore_converter.model import Setup
 from picstore_converter.ports import Children
+from picstore_imaging import versions
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.lanes import Lane
@@ -144,6 +146,11 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 children=children(pool),
                 shared_dir=shared_dir,
                 private_dir=private_dir,
+                setup=lambda: Setup(
+                    limits=SandboxLimits(),
+                    versions=versions.installed(),
+                    sandbox=pool.report.summary() if pool.report else {},
+                ),
             )
             async with Worker(
                 factory.bus,
@@ -177,19 +184,20 @@ class Interrupted:
 
 
 class KilledAtWork:
-    """Children of whom the first is killed when it has been given its work.
+    """Children of whom the first, or the first few, are killed when they have their work.
 
-    It is stopped before that, for a small picture would be done before anybody could kill it.
+    They are stopped before that, for a small picture would be done before anybody could kill it.
     """
 
-    def __init__(self, pool: ChildPool) -> None:
+    def __init__(self, pool: ChildPool, *, times: int = 1) -> None:
         self._pool = pool
+        self._times = times
         self._calls = 0
 
     async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         self._calls += 1
         async with aclosing(self._pool.call(request)) as messages:
-            if self._calls == 1:
+            if self._calls <= self._times:
                 await self._kill_the_one_that_begins(messages)
             async for message in messages:
                 yield message

@@ -9,12 +9,13 @@ import pytest
 import pyvips
 
 from picstore.catalog.v1 import conversion_pb2
-from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_pb2 import ExplainImageRequest, Image, Output
 from picstore.jobs.v1 import job_pb2
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.errors import Reason
 from picstore_kit.ids import JobId, new_id
+from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from tests.integration.converter.conftest import (
     Factory,
@@ -80,6 +81,44 @@ async def test_a_child_that_is_killed_in_mid_job_costs_an_attempt_and_no_output(
     assert image.state == Image.STATE_READY
     assert await factory.jobs() == [("DONE", 2, Reason.CHILD_CRASHED)]
     assert len(await outputs_in_the_bucket(factory)) == 4
+
+
+async def test_a_picture_that_kills_two_children_is_quarantined_and_explained(
+    factory: Factory, converter: StartConverter
+) -> None:
+    async with converter(children=lambda pool: KilledAtWork(pool, times=2)):
+        image = await factory.settled(await factory.upload())
+        await factory.queue_is_empty()
+    assert (image.state, image.failure_reason) == (Image.STATE_FAILED, Reason.CHILD_CRASHED)
+    assert await factory.jobs() == [("FAILED", 2, Reason.CHILD_CRASHED)]
+    assert await outputs_in_the_bucket(factory) == []
+
+    explained = await factory.installed.images.ExplainImage(ExplainImageRequest(image_id=image.id))
+    (generation,) = explained.generations
+    (job,) = generation.jobs
+    assert [(death.attempt, death.signal) for death in job.deaths] == [(1, 9), (2, 9)]
+    for death in job.deaths:
+        assert death.limits.memory_bytes == SandboxLimits().memory_bytes
+        assert death.versions["pyvips-binary"]
+        assert death.sandbox["rlimits"].startswith("active")
+        assert set(death.output_ids) == {output.id for output in image.outputs}
+    assert list(generation.quarantine.job_ids) == [job.id]
+    assert generation.quarantine.reason == Reason.CHILD_CRASHED
+
+    # The same bytes may come again: that is how one tries anew, after an upgrade.
+    async with converter():
+        again = await factory.settled(await factory.upload())
+    assert again.id != image.id
+    assert again.state == Image.STATE_READY
+    recipes = [
+        one.recipe
+        for one in (
+            await factory.installed.images.ExplainImage(ExplainImageRequest(image_id=again.id))
+        )
+        .generations[0]
+        .outputs
+    ]
+    assert {recipe.encoder for recipe in recipes} == {"mozjpeg", "libwebp"}
 
 
 async def test_a_picture_that_does_not_decode_fails_for_good(

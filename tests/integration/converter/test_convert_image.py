@@ -26,7 +26,7 @@ from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import Aborted, PicstoreError, Reason, Unavailable
 from picstore_kit.ids import JobId, LocationId, OutputId, new_id
 from picstore_kit.sandbox.errors import ChildCrashed, ChildRefused
-from tests.unit.converter.claims import make_claim
+from tests.unit.converter.claims import RECIPE, make_claim
 
 SECRET = b"not for the public"
 
@@ -112,6 +112,7 @@ class Child:
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
             cpu_ms=1,
+            recipe=RECIPE.to_json(),
             **lies,
         )
         return path

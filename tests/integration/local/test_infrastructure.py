@@ -48,7 +48,7 @@ async def test_a_restart_keeps_addresses_secrets_and_data(tmp_path: Path) -> Non
         message = await bus.jetstream().get_msg("KEPT", 1)
         assert message.data == b"42"
         await bus.close()
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.get(f"{second.s3.public_url}/{bucket}/kept")
         assert answer.content == b"42"
 
@@ -64,7 +64,7 @@ async def test_ports_that_nothing_depends_on_give_way(tmp_path: Path) -> None:
         async with Infrastructure(tmp_path, LocalSettings()) as second:
             assert set(_ports(tmp_path).values()) & set(ports.values()) == {ports["s3"]}
             psycopg.connect(second.postgres_dsn).close()
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 assert (await client.get(object_url)).content == b"42"
     finally:
         for stranger in strangers:

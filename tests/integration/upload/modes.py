@@ -79,7 +79,7 @@ async def refusal(call: Awaitable[Any]) -> PicstoreError:
 
 async def send(request: upload_pb2.PresignedRequest, data: bytes) -> httpx.Response:
     """Do what a presigned request says, as a browser would."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         if request.method == "POST":
             return await http.post(request.url, data=dict(request.fields), files={"file": data})
         piece = data[request.offset : request.offset + (request.size_bytes or len(data))]

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from picstore_cli.bootstrap.document import (
     S3,
     APIKey,
+    AutoQuality,
     ConversionProfile,
     Density,
     Document,
@@ -44,6 +45,7 @@ PARTS: tuple[tuple[str, type[Part]], ...] = (
     ("conversion_profiles[]", ConversionProfile),
     ("formats[]", FormatRule),
     ("options", EncoderOptions),
+    ("auto_quality", AutoQuality),
     ("sizes[]", SizeRule),
     ("densities[]", Density),
     ("upload_profiles[]", UploadProfile),

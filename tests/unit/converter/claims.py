@@ -6,8 +6,20 @@ from picstore_converter.model import Claim, WantedOutput
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.plan import OutputSpec
+from picstore_imaging.recipe import Recipe
 from picstore_imaging.rules import Fit, Gravity
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, new_id
+
+RECIPE = Recipe(
+    steps=("load jpeg 400x200", "scale 400x200 → 100x50 lanczos3"),
+    encoder="libwebp",
+    encoder_version="libvips 8.18.7",
+    quality=80,
+    effort=2,
+    cpu_ms=3,
+    decode_cpu_ms=7,
+    peak_rss_bytes=50_000_000,
+)
 
 
 def spec(width: int) -> OutputSpec:

@@ -19,7 +19,7 @@ from picstore_converter.model import EncodedOutput, FailedOutput, Placeholder
 from picstore_imaging.formats import Format
 from picstore_imaging.limits import Limits
 from picstore_kit.errors import Reason
-from tests.unit.converter.claims import make_claim
+from tests.unit.converter.claims import RECIPE, make_claim
 
 DIRECTORY = Path("/work/job-1")
 CLAIM = make_claim(100)
@@ -36,6 +36,7 @@ MADE = {
     "sha256": "ab" * 32,
     "wall_ms": 3.1,
     "cpu_ms": 2.6,
+    "recipe": RECIPE.to_json(),
 }
 FAILED = {"event": "output_failed", "id": OUTPUT.id, "reason": "ENCODE_FAILED", "message": "no"}
 PREVIEW = "UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAgA0JaQAA3AA/vuUAAA="
@@ -64,6 +65,7 @@ def test_an_output_is_what_was_asked_for() -> None:
         size_bytes=1234,
         sha256="ab" * 32,
         cpu_ms=3,
+        recipe=RECIPE,
     )
 
 
@@ -101,6 +103,33 @@ def test_the_other_messages_are_read() -> None:
         MADE | {"cpu_ms": float("inf")},
         MADE | {"cpu_ms": float("nan")},
         MADE | {"cpu_ms": None},
+        MADE | {"recipe": None},
+        MADE | {"recipe": []},
+        MADE | {"recipe": {}},
+        *(
+            MADE | {"recipe": RECIPE.to_json() | nonsense}
+            for nonsense in (
+                {"steps": "load"},
+                {"steps": ["load"] * 65},
+                {"steps": ["x" * 201]},
+                {"steps": ["two\nlines"]},
+                {"steps": [7]},
+                {"encoder": "\x1b[2J"},
+                {"encoder_version": "9" * 101},
+                {"quality": "high"},
+                {"quality": 101},
+                {"quality": True},
+                {"effort": None},
+                {"effort": -1},
+                {"metric": "a" * 101},
+                {"score": float("nan")},
+                {"score": "good"},
+                {"encodes": 10**9},
+                {"cpu_ms": 2**31},
+                {"decode_cpu_ms": 1.5},
+                {"peak_rss_bytes": 2**63},
+            )
+        ),
         FAILED | {"id": "out_somebody_elses"},
         FAILED | {"reason": "BECAUSE"},
         FAILED | {"reason": "LEASE_LOST"},
@@ -150,7 +179,7 @@ def test_no_answer_breaks_the_parent(start: dict[str, Any], changes: dict[str, A
 
 
 def test_the_child_may_decode_what_was_admitted_and_nothing_larger() -> None:
-    request = conversion_request(CLAIM, DIRECTORY / "source", size=999)
+    request = conversion_request(CLAIM.facts, CLAIM.outputs, DIRECTORY / "source", size=999)
     limits = Limits.from_json(request["limits"])
     assert (limits.bytes, limits.pixels, limits.pixels_whole_decode) == (999, 80_000, 80_000)
     assert (limits.side, limits.frames) == (400, 1)

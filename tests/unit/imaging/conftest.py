@@ -116,6 +116,7 @@ def convert(tmp_path: Path, probe: Callable[..., Probe]) -> Convert:
         sizes: tuple[SizeRule, ...] = (SizeRule(),),
         background: str = "#ffffff",
         focal_point: Point | None = None,
+        start_quality: int | None = None,
         **policies: Any,
     ) -> Converted:
         profile = Profile(formats=formats, sizes=sizes, background=background, **policies)
@@ -123,19 +124,33 @@ def convert(tmp_path: Path, probe: Callable[..., Probe]) -> Convert:
         probed = probe(path)
         planned = plan_outputs(profile, probed.facts(), focal_point=focal_point)
         return run_conversion(
-            path, probed, [o.spec for o in planned if o.skipped is None], tmp_path / "outputs"
+            path,
+            probed,
+            [o.spec for o in planned if o.skipped is None],
+            tmp_path / "outputs",
+            start_quality=start_quality,
         )
 
     return run
 
 
-def run_conversion(path: Path, probed: Probe, specs: list[OutputSpec], work_dir: Path) -> Converted:
+def run_conversion(
+    path: Path,
+    probed: Probe,
+    specs: list[OutputSpec],
+    work_dir: Path,
+    *,
+    start_quality: int | None = None,
+) -> Converted:
     work_dir.mkdir(exist_ok=True)
     request = {
         "path": str(path),
         "format": probed.format.value,
         "work_dir": str(work_dir),
-        "outputs": [{"id": str(i), "spec": spec.to_json()} for i, spec in enumerate(specs)],
+        "outputs": [
+            {"id": str(i), "spec": spec.to_json(), "start_quality": start_quality}
+            for i, spec in enumerate(specs)
+        ],
     }
     events: list[dict[str, Any]] = []
     return Converted(events=events, totals=sandboxed.convert(request, events.append))

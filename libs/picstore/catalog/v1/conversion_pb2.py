@@ -23,43 +23,66 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$picstore/catalog/v1/conversion.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\"\xa8\x02\n\nFormatRule\x12\x31\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x02\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08lossless\x18\x03 \x01(\x08\x12\x13\n\x06\x65\x66\x66ort\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12.\n\tonly_from\x18\x05 \x03(\x0e\x32\x1b.picstore.catalog.v1.Format\x12-\n\x08not_from\x18\x06 \x03(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\x34\n\x07options\x18\x07 \x01(\x0b\x32#.picstore.catalog.v1.EncoderOptionsB\n\n\x08_qualityB\t\n\x07_effort\"\xd5\x02\n\x0e\x45ncoderOptions\x12\x1a\n\rnear_lossless\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x07\x63olours\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdithering\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bprogressive\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0eoptimise_scans\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x07trellis\x18\x06 \x01(\x08H\x05\x88\x01\x01\x12+\n\x06\x63hroma\x18\x07 \x01(\x0e\x32\x1b.picstore.catalog.v1.Chroma\x12\x16\n\tbit_depth\x18\x08 \x01(\x05H\x06\x88\x01\x01\x42\x10\n\x0e_near_losslessB\n\n\x08_coloursB\x0c\n\n_ditheringB\x0e\n\x0c_progressiveB\x11\n\x0f_optimise_scansB\n\n\x08_trellisB\x0c\n\n_bit_depth\"\x89\x02\n\x08SizeRule\x12\x12\n\x05width\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06height\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12%\n\x03\x66it\x18\x03 \x01(\x0e\x32\x18.picstore.catalog.v1.Fit\x12-\n\x07gravity\x18\x04 \x01(\x0e\x32\x1c.picstore.catalog.v1.Gravity\x12\'\n\x04when\x18\x05 \x01(\x0e\x32\x19.picstore.catalog.v1.When\x12\x0f\n\x07\x65nlarge\x18\x06 \x01(\x08\x12/\n\tdensities\x18\x07 \x03(\x0b\x32\x1c.picstore.catalog.v1.DensityB\x08\n\x06_widthB\t\n\x07_height\"@\n\x07\x44\x65nsity\x12\x13\n\x05ratio\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_quality\"\x93\x04\n\nOutputSpec\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12%\n\x03\x66it\x18\x04 \x01(\x0e\x32\x18.picstore.catalog.v1.Fit\x12-\n\x07gravity\x18\x05 \x01(\x0e\x32\x1c.picstore.catalog.v1.Gravity\x12\x0f\n\x07\x64\x65nsity\x18\x06 \x01(\x01\x12\x0f\n\x07quality\x18\x07 \x01(\x05\x12\x10\n\x08lossless\x18\x08 \x01(\x08\x12\x0e\n\x06\x65\x66\x66ort\x18\t \x01(\x05\x12\x12\n\nbackground\x18\n \x01(\t\x12\x34\n\x07options\x18\x0b \x01(\x0b\x32#.picstore.catalog.v1.EncoderOptions\x12:\n\x0b\x66ocal_point\x18\x0c \x01(\x0b\x32%.picstore.catalog.v1.OutputSpec.Point\x12\x35\n\x08metadata\x18\r \x01(\x0e\x32#.picstore.catalog.v1.MetadataPolicy\x12\x10\n\x08keep_gps\x18\x0e \x01(\x08\x12\x31\n\x06\x63olour\x18\x0f \x01(\x0e\x32!.picstore.catalog.v1.ColourPolicy\x1a\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01*\xa5\x01\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_JPEG\x10\x01\x12\x0e\n\nFORMAT_PNG\x10\x02\x12\x0f\n\x0b\x46ORMAT_WEBP\x10\x03\x12\x0f\n\x0b\x46ORMAT_AVIF\x10\x04\x12\x0e\n\nFORMAT_GIF\x10\x05\x12\x0f\n\x0b\x46ORMAT_HEIC\x10\x06\x12\x0f\n\x0b\x46ORMAT_TIFF\x10\x07\x12\x0e\n\nFORMAT_SVG\x10\x08*X\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0e\n\nFIT_INSIDE\x10\x01\x12\r\n\tFIT_COVER\x10\x02\x12\x0f\n\x0b\x46IT_CONTAIN\x10\x03\x12\x0c\n\x08\x46IT_FILL\x10\x04*\xf7\x01\n\x07Gravity\x12\x17\n\x13GRAVITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eGRAVITY_CENTRE\x10\x01\x12\x11\n\rGRAVITY_NORTH\x10\x02\x12\x16\n\x12GRAVITY_NORTH_EAST\x10\x03\x12\x10\n\x0cGRAVITY_EAST\x10\x04\x12\x16\n\x12GRAVITY_SOUTH_EAST\x10\x05\x12\x11\n\rGRAVITY_SOUTH\x10\x06\x12\x16\n\x12GRAVITY_SOUTH_WEST\x10\x07\x12\x10\n\x0cGRAVITY_WEST\x10\x08\x12\x16\n\x12GRAVITY_NORTH_WEST\x10\t\x12\x15\n\x11GRAVITY_ATTENTION\x10\n*H\n\x06\x43hroma\x12\x16\n\x12\x43HROMA_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HROMA_SUBSAMPLED\x10\x01\x12\x0f\n\x0b\x43HROMA_FULL\x10\x02*\x8e\x01\n\x0eMetadataPolicy\x12\x1f\n\x1bMETADATA_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15METADATA_POLICY_STRIP\x10\x01\x12\"\n\x1eMETADATA_POLICY_KEEP_COPYRIGHT\x10\x02\x12\x1c\n\x18METADATA_POLICY_KEEP_ALL\x10\x03*b\n\x0c\x43olourPolicy\x12\x1d\n\x19\x43OLOUR_POLICY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43OLOUR_POLICY_SRGB\x10\x01\x12\x1b\n\x17\x43OLOUR_POLICY_KEEP_WIDE\x10\x02*[\n\x04When\x12\x14\n\x10WHEN_UNSPECIFIED\x10\x00\x12\x0f\n\x0bWHEN_ALWAYS\x10\x01\x12\x16\n\x12WHEN_ONLY_DOWNSIZE\x10\x02\x12\x14\n\x10WHEN_ONLY_UPSIZE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$picstore/catalog/v1/conversion.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n\x0b\x41utoQuality\x12+\n\x06metric\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Metric\x12\x14\n\x06target\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x18\n\x0bmin_quality\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bmax_quality\x18\x04 \x01(\x05H\x01\x88\x01\x01\x42\x0e\n\x0c_min_qualityB\x0e\n\x0c_max_quality\"\xe0\x02\n\nFormatRule\x12\x31\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x02\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x10\n\x08lossless\x18\x03 \x01(\x08\x12\x13\n\x06\x65\x66\x66ort\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12.\n\tonly_from\x18\x05 \x03(\x0e\x32\x1b.picstore.catalog.v1.Format\x12-\n\x08not_from\x18\x06 \x03(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\x34\n\x07options\x18\x07 \x01(\x0b\x32#.picstore.catalog.v1.EncoderOptions\x12\x36\n\x0c\x61uto_quality\x18\x08 \x01(\x0b\x32 .picstore.catalog.v1.AutoQualityB\n\n\x08_qualityB\t\n\x07_effort\"\xd5\x02\n\x0e\x45ncoderOptions\x12\x1a\n\rnear_lossless\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x07\x63olours\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdithering\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x0bprogressive\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x0eoptimise_scans\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x14\n\x07trellis\x18\x06 \x01(\x08H\x05\x88\x01\x01\x12+\n\x06\x63hroma\x18\x07 \x01(\x0e\x32\x1b.picstore.catalog.v1.Chroma\x12\x16\n\tbit_depth\x18\x08 \x01(\x05H\x06\x88\x01\x01\x42\x10\n\x0e_near_losslessB\n\n\x08_coloursB\x0c\n\n_ditheringB\x0e\n\x0c_progressiveB\x11\n\x0f_optimise_scansB\n\n\x08_trellisB\x0c\n\n_bit_depth\"\x89\x02\n\x08SizeRule\x12\x12\n\x05width\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06height\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12%\n\x03\x66it\x18\x03 \x01(\x0e\x32\x18.picstore.catalog.v1.Fit\x12-\n\x07gravity\x18\x04 \x01(\x0e\x32\x1c.picstore.catalog.v1.Gravity\x12\'\n\x04when\x18\x05 \x01(\x0e\x32\x19.picstore.catalog.v1.When\x12\x0f\n\x07\x65nlarge\x18\x06 \x01(\x08\x12/\n\tdensities\x18\x07 \x03(\x0b\x32\x1c.picstore.catalog.v1.DensityB\x08\n\x06_widthB\t\n\x07_height\"@\n\x07\x44\x65nsity\x12\x13\n\x05ratio\x18\x01 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x14\n\x07quality\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_quality\"\xcb\x04\n\nOutputSpec\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12%\n\x03\x66it\x18\x04 \x01(\x0e\x32\x18.picstore.catalog.v1.Fit\x12-\n\x07gravity\x18\x05 \x01(\x0e\x32\x1c.picstore.catalog.v1.Gravity\x12\x0f\n\x07\x64\x65nsity\x18\x06 \x01(\x01\x12\x0f\n\x07quality\x18\x07 \x01(\x05\x12\x10\n\x08lossless\x18\x08 \x01(\x08\x12\x0e\n\x06\x65\x66\x66ort\x18\t \x01(\x05\x12\x12\n\nbackground\x18\n \x01(\t\x12\x34\n\x07options\x18\x0b \x01(\x0b\x32#.picstore.catalog.v1.EncoderOptions\x12:\n\x0b\x66ocal_point\x18\x0c \x01(\x0b\x32%.picstore.catalog.v1.OutputSpec.Point\x12\x35\n\x08metadata\x18\r \x01(\x0e\x32#.picstore.catalog.v1.MetadataPolicy\x12\x10\n\x08keep_gps\x18\x0e \x01(\x08\x12\x31\n\x06\x63olour\x18\x0f \x01(\x0e\x32!.picstore.catalog.v1.ColourPolicy\x12\x36\n\x0c\x61uto_quality\x18\x10 \x01(\x0b\x32 .picstore.catalog.v1.AutoQuality\x1a\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"\xf1\x01\n\x06Recipe\x12\r\n\x05steps\x18\x01 \x03(\t\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\x12\x17\n\x0f\x65ncoder_version\x18\x03 \x01(\t\x12\x14\n\x07quality\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06\x65\x66\x66ort\x18\x05 \x01(\x05\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\x12\n\x05score\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x65ncodes\x18\x08 \x01(\x05\x12\x0e\n\x06\x63pu_ms\x18\t \x01(\x05\x12\x15\n\rdecode_cpu_ms\x18\n \x01(\x05\x12\x16\n\x0epeak_rss_bytes\x18\x0b \x01(\x03\x42\n\n\x08_qualityB\x08\n\x06_score\"\xc9\x01\n\x0bSourceFacts\x12+\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0e\n\x06\x66rames\x18\x04 \x01(\x05\x12\x11\n\thas_alpha\x18\x05 \x01(\x08\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x0f\n\x07has_gps\x18\x08 \x01(\x08\x12\x16\n\x0etrailing_bytes\x18\t \x01(\x03\"\x92\x04\n\nChildDeath\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12.\n\ndeath_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x0e\n\x06signal\x18\x06 \x01(\x05\x12\x16\n\texit_code\x18\x07 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05limit\x18\x08 \x01(\t\x12\x0e\n\x06output\x18\t \x01(\t\x12\x16\n\x0epeak_rss_bytes\x18\n \x01(\x03\x12\x12\n\noutput_ids\x18\x0b \x03(\t\x12\x30\n\x06limits\x18\x0c \x01(\x0b\x32 .picstore.catalog.v1.ChildLimits\x12?\n\x08versions\x18\r \x03(\x0b\x32-.picstore.catalog.v1.ChildDeath.VersionsEntry\x12=\n\x07sandbox\x18\x0e \x03(\x0b\x32,.picstore.catalog.v1.ChildDeath.SandboxEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cSandboxEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\n_exit_code\"v\n\x0b\x43hildLimits\x12\x14\n\x0cmemory_bytes\x18\x01 \x01(\x03\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x14\n\x0cwall_seconds\x18\x03 \x01(\x01\x12\x12\n\nfile_bytes\x18\x04 \x01(\x03\x12\x12\n\nopen_files\x18\x05 \x01(\x05*\xa5\x01\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_JPEG\x10\x01\x12\x0e\n\nFORMAT_PNG\x10\x02\x12\x0f\n\x0b\x46ORMAT_WEBP\x10\x03\x12\x0f\n\x0b\x46ORMAT_AVIF\x10\x04\x12\x0e\n\nFORMAT_GIF\x10\x05\x12\x0f\n\x0b\x46ORMAT_HEIC\x10\x06\x12\x0f\n\x0b\x46ORMAT_TIFF\x10\x07\x12\x0e\n\nFORMAT_SVG\x10\x08*X\n\x03\x46it\x12\x13\n\x0f\x46IT_UNSPECIFIED\x10\x00\x12\x0e\n\nFIT_INSIDE\x10\x01\x12\r\n\tFIT_COVER\x10\x02\x12\x0f\n\x0b\x46IT_CONTAIN\x10\x03\x12\x0c\n\x08\x46IT_FILL\x10\x04*\xf7\x01\n\x07Gravity\x12\x17\n\x13GRAVITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eGRAVITY_CENTRE\x10\x01\x12\x11\n\rGRAVITY_NORTH\x10\x02\x12\x16\n\x12GRAVITY_NORTH_EAST\x10\x03\x12\x10\n\x0cGRAVITY_EAST\x10\x04\x12\x16\n\x12GRAVITY_SOUTH_EAST\x10\x05\x12\x11\n\rGRAVITY_SOUTH\x10\x06\x12\x16\n\x12GRAVITY_SOUTH_WEST\x10\x07\x12\x10\n\x0cGRAVITY_WEST\x10\x08\x12\x16\n\x12GRAVITY_NORTH_WEST\x10\t\x12\x15\n\x11GRAVITY_ATTENTION\x10\n*H\n\x06\x43hroma\x12\x16\n\x12\x43HROMA_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43HROMA_SUBSAMPLED\x10\x01\x12\x0f\n\x0b\x43HROMA_FULL\x10\x02*\x8e\x01\n\x0eMetadataPolicy\x12\x1f\n\x1bMETADATA_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15METADATA_POLICY_STRIP\x10\x01\x12\"\n\x1eMETADATA_POLICY_KEEP_COPYRIGHT\x10\x02\x12\x1c\n\x18METADATA_POLICY_KEEP_ALL\x10\x03*b\n\x0c\x43olourPolicy\x12\x1d\n\x19\x43OLOUR_POLICY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43OLOUR_POLICY_SRGB\x10\x01\x12\x1b\n\x17\x43OLOUR_POLICY_KEEP_WIDE\x10\x02*[\n\x04When\x12\x14\n\x10WHEN_UNSPECIFIED\x10\x00\x12\x0f\n\x0bWHEN_ALWAYS\x10\x01\x12\x16\n\x12WHEN_ONLY_DOWNSIZE\x10\x02\x12\x14\n\x10WHEN_ONLY_UPSIZE\x10\x03*8\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x16\n\x12METRIC_SSIMULACRA2\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.catalog.v1.conversion_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_AUTOQUALITY'].fields_by_name['target']._loaded_options = None
+  _globals['_AUTOQUALITY'].fields_by_name['target']._serialized_options = b'\342A\001\002'
   _globals['_FORMATRULE'].fields_by_name['format']._loaded_options = None
   _globals['_FORMATRULE'].fields_by_name['format']._serialized_options = b'\342A\001\002'
   _globals['_DENSITY'].fields_by_name['ratio']._loaded_options = None
   _globals['_DENSITY'].fields_by_name['ratio']._serialized_options = b'\342A\001\002'
-  _globals['_FORMAT']._serialized_start=1606
-  _globals['_FORMAT']._serialized_end=1771
-  _globals['_FIT']._serialized_start=1773
-  _globals['_FIT']._serialized_end=1861
-  _globals['_GRAVITY']._serialized_start=1864
-  _globals['_GRAVITY']._serialized_end=2111
-  _globals['_CHROMA']._serialized_start=2113
-  _globals['_CHROMA']._serialized_end=2185
-  _globals['_METADATAPOLICY']._serialized_start=2188
-  _globals['_METADATAPOLICY']._serialized_end=2330
-  _globals['_COLOURPOLICY']._serialized_start=2332
-  _globals['_COLOURPOLICY']._serialized_end=2430
-  _globals['_WHEN']._serialized_start=2432
-  _globals['_WHEN']._serialized_end=2523
-  _globals['_FORMATRULE']._serialized_start=95
-  _globals['_FORMATRULE']._serialized_end=391
-  _globals['_ENCODEROPTIONS']._serialized_start=394
-  _globals['_ENCODEROPTIONS']._serialized_end=735
-  _globals['_SIZERULE']._serialized_start=738
-  _globals['_SIZERULE']._serialized_end=1003
-  _globals['_DENSITY']._serialized_start=1005
-  _globals['_DENSITY']._serialized_end=1069
-  _globals['_OUTPUTSPEC']._serialized_start=1072
-  _globals['_OUTPUTSPEC']._serialized_end=1603
-  _globals['_OUTPUTSPEC_POINT']._serialized_start=1574
-  _globals['_OUTPUTSPEC_POINT']._serialized_end=1603
+  _globals['_CHILDDEATH_VERSIONSENTRY']._loaded_options = None
+  _globals['_CHILDDEATH_VERSIONSENTRY']._serialized_options = b'8\001'
+  _globals['_CHILDDEATH_SANDBOXENTRY']._loaded_options = None
+  _globals['_CHILDDEATH_SANDBOXENTRY']._serialized_options = b'8\001'
+  _globals['_FORMAT']._serialized_start=3019
+  _globals['_FORMAT']._serialized_end=3184
+  _globals['_FIT']._serialized_start=3186
+  _globals['_FIT']._serialized_end=3274
+  _globals['_GRAVITY']._serialized_start=3277
+  _globals['_GRAVITY']._serialized_end=3524
+  _globals['_CHROMA']._serialized_start=3526
+  _globals['_CHROMA']._serialized_end=3598
+  _globals['_METADATAPOLICY']._serialized_start=3601
+  _globals['_METADATAPOLICY']._serialized_end=3743
+  _globals['_COLOURPOLICY']._serialized_start=3745
+  _globals['_COLOURPOLICY']._serialized_end=3843
+  _globals['_WHEN']._serialized_start=3845
+  _globals['_WHEN']._serialized_end=3936
+  _globals['_METRIC']._serialized_start=3938
+  _globals['_METRIC']._serialized_end=3994
+  _globals['_AUTOQUALITY']._serialized_start=128
+  _globals['_AUTOQUALITY']._serialized_end=292
+  _globals['_FORMATRULE']._serialized_start=295
+  _globals['_FORMATRULE']._serialized_end=647
+  _globals['_ENCODEROPTIONS']._serialized_start=650
+  _globals['_ENCODEROPTIONS']._serialized_end=991
+  _globals['_SIZERULE']._serialized_start=994
+  _globals['_SIZERULE']._serialized_end=1259
+  _globals['_DENSITY']._serialized_start=1261
+  _globals['_DENSITY']._serialized_end=1325
+  _globals['_OUTPUTSPEC']._serialized_start=1328
+  _globals['_OUTPUTSPEC']._serialized_end=1915
+  _globals['_OUTPUTSPEC_POINT']._serialized_start=1886
+  _globals['_OUTPUTSPEC_POINT']._serialized_end=1915
+  _globals['_RECIPE']._serialized_start=1918
+  _globals['_RECIPE']._serialized_end=2159
+  _globals['_SOURCEFACTS']._serialized_start=2162
+  _globals['_SOURCEFACTS']._serialized_end=2363
+  _globals['_CHILDDEATH']._serialized_start=2366
+  _globals['_CHILDDEATH']._serialized_end=2896
+  _globals['_CHILDDEATH_VERSIONSENTRY']._serialized_start=2787
+  _globals['_CHILDDEATH_VERSIONSENTRY']._serialized_end=2834
+  _globals['_CHILDDEATH_SANDBOXENTRY']._serialized_start=2836
+  _globals['_CHILDDEATH_SANDBOXENTRY']._serialized_end=2882
+  _globals['_CHILDLIMITS']._serialized_start=2898
+  _globals['_CHILDLIMITS']._serialized_end=3016
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ What to make of a picture: formats, sizes, and the outputs that they expand to."
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -277,6 +278,73 @@ WHEN_ONLY_UPSIZE: When.ValueType  # 3
 """Only where the picture is smaller than the size."""
 Global___When: _TypeAlias = When  # noqa: Y015
 
+class _Metric:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MetricEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Metric.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    METRIC_UNSPECIFIED: _Metric.ValueType  # 0
+    """Same as METRIC_SSIMULACRA2."""
+    METRIC_SSIMULACRA2: _Metric.ValueType  # 1
+    """SSIMULACRA2: 100 for the same; 90 is not to be told apart, 80 hardly, 70 is good."""
+
+class Metric(_Metric, metaclass=_MetricEnumTypeWrapper):
+    """How likeness to the original is measured."""
+
+METRIC_UNSPECIFIED: Metric.ValueType  # 0
+"""Same as METRIC_SSIMULACRA2."""
+METRIC_SSIMULACRA2: Metric.ValueType  # 1
+"""SSIMULACRA2: 100 for the same; 90 is not to be told apart, 80 hardly, 70 is good."""
+Global___Metric: _TypeAlias = Metric  # noqa: Y015
+
+@_typing.final
+class AutoQuality(_message.Message):
+    """Says that the quality of each output is searched for: the smallest one that looks as good as is
+    wanted beside the pixels that the encoder was given. Some outputs are encoded several times.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    MIN_QUALITY_FIELD_NUMBER: _builtins.int
+    MAX_QUALITY_FIELD_NUMBER: _builtins.int
+    metric: Global___Metric.ValueType
+    """What measures it."""
+    target: _builtins.float
+    """What an output is to score, 30 to 95; half a point less will do. Outputs for dense displays,
+    from 1.5 on, aim 7 points lower.
+    """
+    min_quality: _builtins.int
+    """No lower quality is tried: 1–99 on the encoder's own scale; absent for the format's default."""
+    max_quality: _builtins.int
+    """No higher quality is tried; an output that needs a higher one is made with this. 1–99 on the
+    encoder's own scale; absent for the format's default.
+    """
+    def __init__(
+        self,
+        *,
+        metric: Global___Metric.ValueType = ...,
+        target: _builtins.float = ...,
+        min_quality: _builtins.int | None = ...,
+        max_quality: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality", "_min_quality", b"_min_quality", "max_quality", b"max_quality", "min_quality", b"min_quality"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality", "_min_quality", b"_min_quality", "max_quality", b"max_quality", "metric", b"metric", "min_quality", b"min_quality", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_quality: _TypeAlias = _typing.Literal["max_quality"]  # noqa: Y015
+    _WhichOneofArgType__max_quality: _TypeAlias = _typing.Literal["_max_quality", b"_max_quality"]  # noqa: Y015
+    _WhichOneofReturnType__min_quality: _TypeAlias = _typing.Literal["min_quality"]  # noqa: Y015
+    _WhichOneofArgType__min_quality: _TypeAlias = _typing.Literal["_min_quality", b"_min_quality"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_quality) -> _WhichOneofReturnType__max_quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_quality) -> _WhichOneofReturnType__min_quality | None: ...
+
+Global___AutoQuality: _TypeAlias = AutoQuality  # noqa: Y015
+
 @_typing.final
 class FormatRule(_message.Message):
     """One format of a profile."""
@@ -290,6 +358,7 @@ class FormatRule(_message.Message):
     ONLY_FROM_FIELD_NUMBER: _builtins.int
     NOT_FROM_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    AUTO_QUALITY_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     quality: _builtins.int
@@ -310,6 +379,12 @@ class FormatRule(_message.Message):
     def options(self) -> Global___EncoderOptions:
         """What the encoder is to do besides; none beside `lossless`."""
 
+    @_builtins.property
+    def auto_quality(self) -> Global___AutoQuality:
+        """JPEG, WebP and AVIF: search for the quality of each output; in place of `quality`, `lossless` and
+        `near_lossless`. A density with a quality has that.
+        """
+
     def __init__(
         self,
         *,
@@ -320,10 +395,11 @@ class FormatRule(_message.Message):
         only_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
         not_from: _abc.Iterable[Global___Format.ValueType] | None = ...,
         options: Global___EncoderOptions | None = ...,
+        auto_quality: Global___AutoQuality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "options", b"options", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "auto_quality", b"auto_quality", "effort", b"effort", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "options", b"options", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_effort", b"_effort", "_quality", b"_quality", "auto_quality", b"auto_quality", "effort", b"effort", "format", b"format", "lossless", b"lossless", "not_from", b"not_from", "only_from", b"only_from", "options", b"options", "quality", b"quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__effort: _TypeAlias = _typing.Literal["effort"]  # noqa: Y015
     _WhichOneofArgType__effort: _TypeAlias = _typing.Literal["_effort", b"_effort"]  # noqa: Y015
@@ -548,6 +624,7 @@ class OutputSpec(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     KEEP_GPS_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
+    AUTO_QUALITY_FIELD_NUMBER: _builtins.int
     format: Global___Format.ValueType
     """What to write."""
     width: _builtins.int
@@ -561,7 +638,7 @@ class OutputSpec(_message.Message):
     density: _builtins.float
     """Device pixels per CSS pixel."""
     quality: _builtins.int
-    """On the encoder's own scale; 0 where the format has none."""
+    """On the encoder's own scale; 0 where the format has none, and where it is searched for."""
     lossless: _builtins.bool
     """Keep every pixel value."""
     effort: _builtins.int
@@ -586,6 +663,10 @@ class OutputSpec(_message.Message):
         had no focal point when it was uploaded, or it plays no part.
         """
 
+    @_builtins.property
+    def auto_quality(self) -> Global___AutoQuality:
+        """What its quality is searched by, with its bounds; absent where it is given."""
+
     def __init__(
         self,
         *,
@@ -604,11 +685,307 @@ class OutputSpec(_message.Message):
         metadata: Global___MetadataPolicy.ValueType = ...,
         keep_gps: _builtins.bool = ...,
         colour: Global___ColourPolicy.ValueType = ...,
+        auto_quality: Global___AutoQuality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "focal_point", b"focal_point", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_quality", b"auto_quality", "background", b"background", "colour", b"colour", "density", b"density", "effort", b"effort", "fit", b"fit", "focal_point", b"focal_point", "format", b"format", "gravity", b"gravity", "height", b"height", "keep_gps", b"keep_gps", "lossless", b"lossless", "metadata", b"metadata", "options", b"options", "quality", b"quality", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutputSpec: _TypeAlias = OutputSpec  # noqa: Y015
+
+@_typing.final
+class Recipe(_message.Message):
+    """How one output was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    ENCODER_VERSION_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    EFFORT_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    ENCODES_FIELD_NUMBER: _builtins.int
+    CPU_MS_FIELD_NUMBER: _builtins.int
+    DECODE_CPU_MS_FIELD_NUMBER: _builtins.int
+    PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
+    encoder: _builtins.str
+    """What wrote the file, such as `SVT-AV1`."""
+    encoder_version: _builtins.str
+    """As the library tells it; or that of the library that it is part of."""
+    quality: _builtins.int
+    """On the scale of the profile; absent where there is none, as for what is lossless."""
+    effort: _builtins.int
+    """On the scale of the profile."""
+    metric: _builtins.str
+    """By which a quality was searched for; empty where it was given."""
+    score: _builtins.float
+    """What the output has by the metric; absent where none was measured."""
+    encodes: _builtins.int
+    """How often it was encoded until it was this."""
+    cpu_ms: _builtins.int
+    """The CPU time for this output alone, in milliseconds."""
+    decode_cpu_ms: _builtins.int
+    """Its share of the decode, which it has in common with the other outputs of its job, in
+    milliseconds of CPU time.
+    """
+    peak_rss_bytes: _builtins.int
+    """The most memory that the process held in the job until this output was written."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was done to the pixels, in its order, with its numbers, such as
+        `scale 2560x1707 → 960x640 lanczos3`.
+        """
+
+    def __init__(
+        self,
+        *,
+        steps: _abc.Iterable[_builtins.str] | None = ...,
+        encoder: _builtins.str = ...,
+        encoder_version: _builtins.str = ...,
+        quality: _builtins.int | None = ...,
+        effort: _builtins.int = ...,
+        metric: _builtins.str = ...,
+        score: _builtins.float | None = ...,
+        encodes: _builtins.int = ...,
+        cpu_ms: _builtins.int = ...,
+        decode_cpu_ms: _builtins.int = ...,
+        peak_rss_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "quality", b"quality", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "cpu_ms", b"cpu_ms", "decode_cpu_ms", b"decode_cpu_ms", "effort", b"effort", "encoder", b"encoder", "encoder_version", b"encoder_version", "encodes", b"encodes", "metric", b"metric", "peak_rss_bytes", b"peak_rss_bytes", "quality", b"quality", "score", b"score", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Recipe: _TypeAlias = Recipe  # noqa: Y015
+
+@_typing.final
+class SourceFacts(_message.Message):
+    """What is known of an original without decoding it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    HAS_ALPHA_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    HAS_GPS_FIELD_NUMBER: _builtins.int
+    TRAILING_BYTES_FIELD_NUMBER: _builtins.int
+    format: Global___Format.ValueType
+    """Found by content."""
+    width: _builtins.int
+    """After orientation, in pixels."""
+    height: _builtins.int
+    """After orientation, in pixels."""
+    frames: _builtins.int
+    """1 for a still picture."""
+    has_alpha: _builtins.bool
+    """Whether any pixel may be transparent."""
+    size_bytes: _builtins.int
+    """Of the file."""
+    sha256: _builtins.str
+    """Of the file, in hexadecimal."""
+    has_gps: _builtins.bool
+    """Whether it carries the place where it was taken."""
+    trailing_bytes: _builtins.int
+    """Bytes of the file that follow the end of the picture."""
+    def __init__(
+        self,
+        *,
+        format: Global___Format.ValueType = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        frames: _builtins.int = ...,
+        has_alpha: _builtins.bool = ...,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        has_gps: _builtins.bool = ...,
+        trailing_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "frames", b"frames", "has_alpha", b"has_alpha", "has_gps", b"has_gps", "height", b"height", "sha256", b"sha256", "size_bytes", b"size_bytes", "trailing_bytes", b"trailing_bytes", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceFacts: _TypeAlias = SourceFacts  # noqa: Y015
+
+@_typing.final
+class ChildDeath(_message.Message):
+    """A sandboxed process that ended in the middle of its work on a picture, or had to be ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class VersionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SandboxEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    DEATH_TIME_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    EXIT_CODE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
+    OUTPUT_IDS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    SANDBOX_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """The attempt of the job."""
+    worker: _builtins.str
+    """Who had the job."""
+    reason: _builtins.str
+    """An ErrorReason without its prefix."""
+    message: _builtins.str
+    """The reason in words."""
+    signal: _builtins.int
+    """The signal that ended it; 0 for none."""
+    exit_code: _builtins.int
+    """What it ended with by itself; absent where a signal ended it or nothing did."""
+    limit: _builtins.str
+    """The limit that it ran into: `memory`, `cpu`, `wall` or `file_size`; empty for none."""
+    output: _builtins.str
+    """The last of what it printed."""
+    peak_rss_bytes: _builtins.int
+    """The most memory that it was seen to hold in this job; 0 where nobody saw."""
+    @_builtins.property
+    def death_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was told of."""
+
+    @_builtins.property
+    def output_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it was asked for and had not delivered, in the order in which it works: it was at the first
+        of these, or at the decode.
+        """
+
+    @_builtins.property
+    def limits(self) -> Global___ChildLimits:
+        """What it was allowed."""
+
+    @_builtins.property
+    def versions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What did the work, by name, such as `picstore` and `pyvips-binary`."""
+
+    @_builtins.property
+    def sandbox(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Which layers of the sandbox were active, by name, each with a detail."""
+
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        death_time: _timestamp_pb2.Timestamp | None = ...,
+        worker: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        signal: _builtins.int = ...,
+        exit_code: _builtins.int | None = ...,
+        limit: _builtins.str = ...,
+        output: _builtins.str = ...,
+        peak_rss_bytes: _builtins.int = ...,
+        output_ids: _abc.Iterable[_builtins.str] | None = ...,
+        limits: Global___ChildLimits | None = ...,
+        versions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        sandbox: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "death_time", b"death_time", "exit_code", b"exit_code", "limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "attempt", b"attempt", "death_time", b"death_time", "exit_code", b"exit_code", "limit", b"limit", "limits", b"limits", "message", b"message", "output", b"output", "output_ids", b"output_ids", "peak_rss_bytes", b"peak_rss_bytes", "reason", b"reason", "sandbox", b"sandbox", "signal", b"signal", "versions", b"versions", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
+    _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_code) -> _WhichOneofReturnType__exit_code | None: ...
+
+Global___ChildDeath: _TypeAlias = ChildDeath  # noqa: Y015
+
+@_typing.final
+class ChildLimits(_message.Message):
+    """What a sandboxed process may use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    WALL_SECONDS_FIELD_NUMBER: _builtins.int
+    FILE_BYTES_FIELD_NUMBER: _builtins.int
+    OPEN_FILES_FIELD_NUMBER: _builtins.int
+    memory_bytes: _builtins.int
+    """Of address space."""
+    cpu_seconds: _builtins.float
+    """Of CPU time, for one job."""
+    wall_seconds: _builtins.float
+    """For one job."""
+    file_bytes: _builtins.int
+    """Of any one file."""
+    open_files: _builtins.int
+    """At once."""
+    def __init__(
+        self,
+        *,
+        memory_bytes: _builtins.int = ...,
+        cpu_seconds: _builtins.float = ...,
+        wall_seconds: _builtins.float = ...,
+        file_bytes: _builtins.int = ...,
+        open_files: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_seconds", b"cpu_seconds", "file_bytes", b"file_bytes", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "wall_seconds", b"wall_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChildLimits: _TypeAlias = ChildLimits  # noqa: Y015

@@ -384,6 +384,8 @@ class Output(_message.Message):
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     ENCODE_CPU_MS_FIELD_NUMBER: _builtins.int
     READY_TIME_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `out_…`."""
     generation: _builtins.int
@@ -410,6 +412,14 @@ class Output(_message.Message):
     """Such as `image/avif`."""
     encode_cpu_ms: _builtins.int
     """The CPU time that the encoder took, in milliseconds."""
+    quality: _builtins.int
+    """What it was encoded with, on the encoder's own scale: as the spec says, or what was found where
+    the quality was searched for. Absent where the format has none, and while it is not ready.
+    """
+    score: _builtins.float
+    """What it scores by the metric of the spec's `auto_quality`; absent where none was measured. Less
+    than is wanted where the highest quality allowed gives no more.
+    """
     @_builtins.property
     def spec(self) -> _conversion_pb2.OutputSpec:
         """What it was to be."""
@@ -436,12 +446,21 @@ class Output(_message.Message):
         mime_type: _builtins.str = ...,
         encode_cpu_ms: _builtins.int = ...,
         ready_time: _timestamp_pb2.Timestamp | None = ...,
+        quality: _builtins.int | None = ...,
+        score: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ready_time", b"ready_time", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "quality", b"quality", "ready_time", b"ready_time", "score", b"score", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "generation", b"generation", "height", b"height", "id", b"id", "message", b"message", "mime_type", b"mime_type", "object_key", b"object_key", "ready_time", b"ready_time", "reason", b"reason", "sha256", b"sha256", "size_bytes", b"size_bytes", "spec", b"spec", "state", b"state", "url", b"url", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "encode_cpu_ms", b"encode_cpu_ms", "generation", b"generation", "height", b"height", "id", b"id", "message", b"message", "mime_type", b"mime_type", "object_key", b"object_key", "quality", b"quality", "ready_time", b"ready_time", "reason", b"reason", "score", b"score", "sha256", b"sha256", "size_bytes", b"size_bytes", "spec", b"spec", "state", b"state", "url", b"url", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___Output: _TypeAlias = Output  # noqa: Y015
 
@@ -901,3 +920,380 @@ class WatchImagesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchImagesResponse: _TypeAlias = WatchImagesResponse  # noqa: Y015
+
+@_typing.final
+class ExplainImageRequest(_message.Message):
+    """The request of ExplainImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainImageRequest: _TypeAlias = ExplainImageRequest  # noqa: Y015
+
+@_typing.final
+class ExplainImageResponse(_message.Message):
+    """The response of ExplainImage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
+    GENERATIONS_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    state: Global___Image.State.ValueType
+    """How far it is."""
+    failure_reason: _builtins.str
+    """As in the picture."""
+    failure_message: _builtins.str
+    """The failure in words."""
+    @_builtins.property
+    def generations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedGeneration]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        state: Global___Image.State.ValueType = ...,
+        failure_reason: _builtins.str = ...,
+        failure_message: _builtins.str = ...,
+        generations: _abc.Iterable[Global___ExplainedGeneration] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_message", b"failure_message", "failure_reason", b"failure_reason", "generations", b"generations", "image_id", b"image_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainImageResponse: _TypeAlias = ExplainImageResponse  # noqa: Y015
+
+@_typing.final
+class ExplainedGeneration(_message.Message):
+    """One original of a picture, and what was made of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_FIELD_NUMBER: _builtins.int
+    SERVED_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CONVERSION_PROFILE_ID_FIELD_NUMBER: _builtins.int
+    CONVERSION_PROFILE_REVISION_FIELD_NUMBER: _builtins.int
+    COMMIT_TIME_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    QUARANTINE_FIELD_NUMBER: _builtins.int
+    generation: _builtins.int
+    """Its number."""
+    served: _builtins.bool
+    """Whether pages get it."""
+    pending: _builtins.bool
+    """Whether it is being made."""
+    filename: _builtins.str
+    """The name of the original's file."""
+    conversion_profile_id: _builtins.str
+    """The conversion profile that its outputs are made by."""
+    conversion_profile_revision: _builtins.int
+    """The revision of the conversion profile."""
+    @_builtins.property
+    def source(self) -> _conversion_pb2.SourceFacts:
+        """What is known of the original."""
+
+    @_builtins.property
+    def commit_time(self) -> _timestamp_pb2.Timestamp:
+        """When the original was accepted."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedOutput]:
+        """What was to be made, in the order of the profile."""
+
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedJob]:
+        """The work, oldest first."""
+
+    @_builtins.property
+    def quarantine(self) -> Global___Quarantine:
+        """Present where the original has killed so many processes that it is not tried again."""
+
+    def __init__(
+        self,
+        *,
+        generation: _builtins.int = ...,
+        served: _builtins.bool = ...,
+        pending: _builtins.bool = ...,
+        filename: _builtins.str = ...,
+        source: _conversion_pb2.SourceFacts | None = ...,
+        conversion_profile_id: _builtins.str = ...,
+        conversion_profile_revision: _builtins.int = ...,
+        commit_time: _timestamp_pb2.Timestamp | None = ...,
+        outputs: _abc.Iterable[Global___ExplainedOutput] | None = ...,
+        jobs: _abc.Iterable[Global___ExplainedJob] | None = ...,
+        quarantine: Global___Quarantine | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "quarantine", b"quarantine", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_time", b"commit_time", "conversion_profile_id", b"conversion_profile_id", "conversion_profile_revision", b"conversion_profile_revision", "filename", b"filename", "generation", b"generation", "jobs", b"jobs", "outputs", b"outputs", "pending", b"pending", "quarantine", b"quarantine", "served", b"served", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedGeneration: _TypeAlias = ExplainedGeneration  # noqa: Y015
+
+@_typing.final
+class ExplainedOutput(_message.Message):
+    """How an output came to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    AWAITED_FIELD_NUMBER: _builtins.int
+    ESTIMATED_CPU_MS_FIELD_NUMBER: _builtins.int
+    RECIPE_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job that makes it; empty where none does."""
+    awaited: _builtins.bool
+    """Whether pages wait for it."""
+    estimated_cpu_ms: _builtins.int
+    """The CPU time that was expected, in milliseconds."""
+    @_builtins.property
+    def output(self) -> Global___Output:
+        """As in the picture."""
+
+    @_builtins.property
+    def recipe(self) -> _conversion_pb2.Recipe:
+        """How it was made; absent unless it is ready, and of outputs from before this was kept."""
+
+    def __init__(
+        self,
+        *,
+        output: Global___Output | None = ...,
+        job_id: _builtins.str = ...,
+        awaited: _builtins.bool = ...,
+        estimated_cpu_ms: _builtins.int = ...,
+        recipe: _conversion_pb2.Recipe | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "recipe", b"recipe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "estimated_cpu_ms", b"estimated_cpu_ms", "job_id", b"job_id", "output", b"output", "recipe", b"recipe"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedOutput: _TypeAlias = ExplainedOutput  # noqa: Y015
+
+@_typing.final
+class ExplainedJob(_message.Message):
+    """A work order for some of the outputs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ExplainedJob._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: ExplainedJob._State.ValueType  # 0
+        """Never sent."""
+        STATE_QUEUED: ExplainedJob._State.ValueType  # 1
+        """Waiting for a converter."""
+        STATE_RUNNING: ExplainedJob._State.ValueType  # 2
+        """A converter is at it."""
+        STATE_DONE: ExplainedJob._State.ValueType  # 3
+        """Nothing is left to do."""
+        STATE_FAILED: ExplainedJob._State.ValueType  # 4
+        """Given up."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far a job is."""
+
+    STATE_UNSPECIFIED: ExplainedJob.State.ValueType  # 0
+    """Never sent."""
+    STATE_QUEUED: ExplainedJob.State.ValueType  # 1
+    """Waiting for a converter."""
+    STATE_RUNNING: ExplainedJob.State.ValueType  # 2
+    """A converter is at it."""
+    STATE_DONE: ExplainedJob.State.ValueType  # 3
+    """Nothing is left to do."""
+    STATE_FAILED: ExplainedJob.State.ValueType  # 4
+    """Given up."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    RUN_TIME_FIELD_NUMBER: _builtins.int
+    CHILD_DEATHS_FIELD_NUMBER: _builtins.int
+    DEATHS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Such as `job_…`."""
+    lane: _builtins.str
+    """Which converters it is for: `interactive`, `fast`, `slow` or `bulk`."""
+    state: Global___ExplainedJob.State.ValueType
+    """How far it is."""
+    attempt: _builtins.int
+    """The number of the newest attempt; 0 before the first."""
+    failure_reason: _builtins.str
+    """Why the last attempt that failed did so; an ErrorReason without its prefix."""
+    failure_message: _builtins.str
+    """The failure in words."""
+    worker: _builtins.str
+    """Who has it, or had it last."""
+    child_deaths: _builtins.int
+    """How many sandboxed processes died of it."""
+    @_builtins.property
+    def run_time(self) -> _timestamp_pb2.Timestamp:
+        """No attempt begins before."""
+
+    @_builtins.property
+    def deaths(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.ChildDeath]:
+        """What is known of each, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        lane: _builtins.str = ...,
+        state: Global___ExplainedJob.State.ValueType = ...,
+        attempt: _builtins.int = ...,
+        failure_reason: _builtins.str = ...,
+        failure_message: _builtins.str = ...,
+        worker: _builtins.str = ...,
+        run_time: _timestamp_pb2.Timestamp | None = ...,
+        child_deaths: _builtins.int = ...,
+        deaths: _abc.Iterable[_conversion_pb2.ChildDeath] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run_time", b"run_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "child_deaths", b"child_deaths", "deaths", b"deaths", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "id", b"id", "lane", b"lane", "run_time", b"run_time", "state", b"state", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedJob: _TypeAlias = ExplainedJob  # noqa: Y015
+
+@_typing.final
+class Quarantine(_message.Message):
+    """Why an original is not tried again. Replacing it, by the same file as well, tries anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_IDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUSPECT_OUTPUT_IDS_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Of the last death; an ErrorReason without its prefix."""
+    message: _builtins.str
+    """The reason in words."""
+    @_builtins.property
+    def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The jobs whose processes died."""
+
+    @_builtins.property
+    def suspect_output_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What one of the processes was at each time, or the decode: what to replay first."""
+
+    def __init__(
+        self,
+        *,
+        job_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        suspect_output_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids", "message", b"message", "reason", b"reason", "suspect_output_ids", b"suspect_output_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quarantine: _TypeAlias = Quarantine  # noqa: Y015
+
+@_typing.final
+class SignOriginalRequest(_message.Message):
+    """The request of SignOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    generation: _builtins.int
+    """Of which generation; 0 for the one that is described by the picture."""
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignOriginalRequest: _TypeAlias = SignOriginalRequest  # noqa: Y015
+
+@_typing.final
+class SignOriginalResponse(_message.Message):
+    """The response of SignOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """Reads the file by a plain GET; whoever has it needs no credential."""
+    filename: _builtins.str
+    """The name of the file."""
+    sha256: _builtins.str
+    """Of the file, in hexadecimal."""
+    size_bytes: _builtins.int
+    """Of the file."""
+    generation: _builtins.int
+    """The generation that it is the original of."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when."""
+
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        filename: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        generation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "filename", b"filename", "generation", b"generation", "sha256", b"sha256", "size_bytes", b"size_bytes", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignOriginalResponse: _TypeAlias = SignOriginalResponse  # noqa: Y015

@@ -81,6 +81,16 @@ class ImageServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
                 _registered_method=True)
+        self.ExplainImage = channel.unary_unary(
+                '/picstore.catalog.v1.ImageService/ExplainImage',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.FromString,
+                _registered_method=True)
+        self.SignOriginal = channel.unary_unary(
+                '/picstore.catalog.v1.ImageService/SignOriginal',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.FromString,
+                _registered_method=True)
 
 
 class ImageServiceServicer:
@@ -162,6 +172,25 @@ class ImageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainImage(self, request, context):
+        """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
+        each output was made, how the work went, and what there is to reproduce a failure. Of the served
+        generation, the pending one, and the newest where nothing came of that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignOriginal(self, request, context):
+        """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
+        audit log.
+
+        Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -209,6 +238,16 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     servicer.WatchImage,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.SerializeToString,
+            ),
+            'ExplainImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainImage,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.SerializeToString,
+            ),
+            'SignOriginal': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignOriginal,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -455,6 +494,60 @@ class ImageService:
             '/picstore.catalog.v1.ImageService/WatchImage',
             picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/ExplainImage',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignOriginal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.ImageService/SignOriginal',
+            picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.FromString,
             options,
             channel_credentials,
             insecure,

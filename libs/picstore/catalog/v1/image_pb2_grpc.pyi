@@ -71,6 +71,17 @@ class ImageServiceStub:
 
     Over HTTP these are server-sent events.
     """
+    ExplainImage: _grpc.UnaryUnaryMultiCallable[_image_pb2.ExplainImageRequest, _image_pb2.ExplainImageResponse]
+    """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
+    each output was made, how the work went, and what there is to reproduce a failure. Of the served
+    generation, the pending one, and the newest where nothing came of that.
+    """
+    SignOriginal: _grpc.UnaryUnaryMultiCallable[_image_pb2.SignOriginalRequest, _image_pb2.SignOriginalResponse]
+    """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
+    audit log.
+
+    Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests.
+    """
 
 @_typing.type_check_only
 class ImageServiceAsyncStub(ImageServiceStub):
@@ -113,6 +124,17 @@ class ImageServiceAsyncStub(ImageServiceStub):
     and nothing of it is being made any more.
 
     Over HTTP these are server-sent events.
+    """
+    ExplainImage: _aio.UnaryUnaryMultiCallable[_image_pb2.ExplainImageRequest, _image_pb2.ExplainImageResponse]  # type: ignore[assignment]
+    """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
+    each output was made, how the work went, and what there is to reproduce a failure. Of the served
+    generation, the pending one, and the newest where nothing came of that.
+    """
+    SignOriginal: _aio.UnaryUnaryMultiCallable[_image_pb2.SignOriginalRequest, _image_pb2.SignOriginalResponse]  # type: ignore[assignment]
+    """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
+    audit log.
+
+    Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests.
     """
 
 class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -207,6 +229,29 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         and nothing of it is being made any more.
 
         Over HTTP these are server-sent events.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainImage(
+        self,
+        request: _image_pb2.ExplainImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.ExplainImageResponse, _abc.Awaitable[_image_pb2.ExplainImageResponse]]:
+        """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
+        each output was made, how the work went, and what there is to reproduce a failure. Of the served
+        generation, the pending one, and the newest where nothing came of that.
+        """
+
+    @_abc_1.abstractmethod
+    def SignOriginal(
+        self,
+        request: _image_pb2.SignOriginalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_image_pb2.SignOriginalResponse, _abc.Awaitable[_image_pb2.SignOriginalResponse]]:
+        """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
+        audit log.
+
+        Fails with PRESIGN_UNSUPPORTED where the storage location has no presigned requests.
         """
 
 def add_ImageServiceServicer_to_server(servicer: ImageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -184,7 +184,7 @@ class CommitImageRequest(_message.Message):
     on_duplicate: _image_pb2.OnDuplicate.ValueType
     """What is to happen if the project has the same bytes already."""
     @_builtins.property
-    def facts(self) -> Global___SourceFacts:
+    def facts(self) -> _conversion_pb2.SourceFacts:
         """What the header of the original says."""
 
     def __init__(
@@ -200,7 +200,7 @@ class CommitImageRequest(_message.Message):
         alt_text: _builtins.str = ...,
         originals_location_id: _builtins.str = ...,
         object_key: _builtins.str = ...,
-        facts: Global___SourceFacts | None = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
         on_duplicate: _image_pb2.OnDuplicate.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
@@ -244,84 +244,22 @@ class CommitImageResponse(_message.Message):
 Global___CommitImageResponse: _TypeAlias = CommitImageResponse  # noqa: Y015
 
 @_typing.final
-class SourceFacts(_message.Message):
-    """What is known of an original without decoding it."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FORMAT_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    FRAMES_FIELD_NUMBER: _builtins.int
-    HAS_ALPHA_FIELD_NUMBER: _builtins.int
-    SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    SHA256_FIELD_NUMBER: _builtins.int
-    HAS_GPS_FIELD_NUMBER: _builtins.int
-    TRAILING_BYTES_FIELD_NUMBER: _builtins.int
-    format: _conversion_pb2.Format.ValueType
-    """Found by content."""
-    width: _builtins.int
-    """After orientation, in pixels."""
-    height: _builtins.int
-    """After orientation, in pixels."""
-    frames: _builtins.int
-    """1 for a still picture."""
-    has_alpha: _builtins.bool
-    """Whether any pixel may be transparent."""
-    size_bytes: _builtins.int
-    """Of the file."""
-    sha256: _builtins.str
-    """Of the file, in hexadecimal."""
-    has_gps: _builtins.bool
-    """Whether it carries the place where it was taken."""
-    trailing_bytes: _builtins.int
-    """Bytes of the file that follow the end of the picture."""
-    def __init__(
-        self,
-        *,
-        format: _conversion_pb2.Format.ValueType = ...,
-        width: _builtins.int = ...,
-        height: _builtins.int = ...,
-        frames: _builtins.int = ...,
-        has_alpha: _builtins.bool = ...,
-        size_bytes: _builtins.int = ...,
-        sha256: _builtins.str = ...,
-        has_gps: _builtins.bool = ...,
-        trailing_bytes: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "frames", b"frames", "has_alpha", b"has_alpha", "has_gps", b"has_gps", "height", b"height", "sha256", b"sha256", "size_bytes", b"size_bytes", "trailing_bytes", b"trailing_bytes", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SourceFacts: _TypeAlias = SourceFacts  # noqa: Y015
-
-@_typing.final
 class FindCommitRequest(_message.Message):
     """The request of FindCommit."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
-    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
-    OBJECT_KEY_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
-    """The upload; not needed where an object is named."""
-    storage_location_id: _builtins.str
-    """Where the object is that may be an original; empty to ask for the upload."""
-    object_key: _builtins.str
-    """The object's key there."""
+    """The upload."""
     def __init__(
         self,
         *,
         upload_id: _builtins.str = ...,
-        storage_location_id: _builtins.str = ...,
-        object_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "storage_location_id", b"storage_location_id", "upload_id", b"upload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["upload_id", b"upload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -335,7 +273,7 @@ class FindCommitResponse(_message.Message):
 
     IMAGE_ID_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
-    """The picture; empty if the upload was not committed, or the object is no original."""
+    """The picture; empty if the upload was not committed."""
     def __init__(
         self,
         *,
@@ -348,6 +286,54 @@ class FindCommitResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FindCommitResponse: _TypeAlias = FindCommitResponse  # noqa: Y015
+
+@_typing.final
+class FindOriginalRequest(_message.Message):
+    """The request of FindOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_LOCATION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
+    storage_location_id: _builtins.str
+    """Where the object is."""
+    object_key: _builtins.str
+    """The object's key there."""
+    def __init__(
+        self,
+        *,
+        storage_location_id: _builtins.str = ...,
+        object_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_key", b"object_key", "storage_location_id", b"storage_location_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOriginalRequest: _TypeAlias = FindOriginalRequest  # noqa: Y015
+
+@_typing.final
+class FindOriginalResponse(_message.Message):
+    """The response of FindOriginal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture; empty if the object is no original."""
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOriginalResponse: _TypeAlias = FindOriginalResponse  # noqa: Y015
 
 @_typing.final
 class GetStorageAccessRequest(_message.Message):

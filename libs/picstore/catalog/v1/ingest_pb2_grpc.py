@@ -57,6 +57,11 @@ class IngestServiceStub:
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitResponse.FromString,
                 _registered_method=True)
+        self.FindOriginal = channel.unary_unary(
+                '/picstore.catalog.v1.IngestService/FindOriginal',
+                request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalResponse.FromString,
+                _registered_method=True)
         self.GetStorageAccess = channel.unary_unary(
                 '/picstore.catalog.v1.IngestService/GetStorageAccess',
                 request_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.GetStorageAccessRequest.SerializeToString,
@@ -101,8 +106,15 @@ class IngestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindCommit(self, request, context):
-        """Says whether an upload was committed, or whether an object is a picture's original, for the upload
-        service's clean-up after a crash.
+        """Says whether an upload was committed, for the upload service's clean-up after a crash.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindOriginal(self, request, context):
+        """Says whose original an object is, before the upload service removes one of which it knows nothing
+        else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,6 +149,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.FindCommit,
                     request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitResponse.SerializeToString,
+            ),
+            'FindOriginal': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindOriginal,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalResponse.SerializeToString,
             ),
             'GetStorageAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStorageAccess,
@@ -253,6 +270,33 @@ class IngestService:
             '/picstore.catalog.v1.IngestService/FindCommit',
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindCommitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindOriginal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/picstore.catalog.v1.IngestService/FindOriginal',
+            picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_ingest__pb2.FindOriginalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,8 +56,10 @@ class IngestServiceStub:
     REQUEST_ID_REUSED if the upload was committed with other bytes.
     """
     FindCommit: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]
-    """Says whether an upload was committed, or whether an object is a picture's original, for the upload
-    service's clean-up after a crash.
+    """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+    FindOriginal: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.FindOriginalRequest, _ingest_pb2.FindOriginalResponse]
+    """Says whose original an object is, before the upload service removes one of which it knows nothing
+    else.
     """
     GetStorageAccess: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]
     """Returns a storage location with its secrets."""
@@ -88,8 +90,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     REQUEST_ID_REUSED if the upload was committed with other bytes.
     """
     FindCommit: _aio.UnaryUnaryMultiCallable[_ingest_pb2.FindCommitRequest, _ingest_pb2.FindCommitResponse]  # type: ignore[assignment]
-    """Says whether an upload was committed, or whether an object is a picture's original, for the upload
-    service's clean-up after a crash.
+    """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+    FindOriginal: _aio.UnaryUnaryMultiCallable[_ingest_pb2.FindOriginalRequest, _ingest_pb2.FindOriginalResponse]  # type: ignore[assignment]
+    """Says whose original an object is, before the upload service removes one of which it knows nothing
+    else.
     """
     GetStorageAccess: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetStorageAccessRequest, _storage_location_pb2.StorageLocation]  # type: ignore[assignment]
     """Returns a storage location with its secrets."""
@@ -141,8 +145,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.FindCommitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.FindCommitResponse, _abc.Awaitable[_ingest_pb2.FindCommitResponse]]:
-        """Says whether an upload was committed, or whether an object is a picture's original, for the upload
-        service's clean-up after a crash.
+        """Says whether an upload was committed, for the upload service's clean-up after a crash."""
+
+    @_abc_1.abstractmethod
+    def FindOriginal(
+        self,
+        request: _ingest_pb2.FindOriginalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_pb2.FindOriginalResponse, _abc.Awaitable[_ingest_pb2.FindOriginalResponse]]:
+        """Says whose original an object is, before the upload service removes one of which it knows nothing
+        else.
         """
 
     @_abc_1.abstractmethod

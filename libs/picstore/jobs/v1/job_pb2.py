@@ -26,12 +26,11 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from picstore.catalog.v1 import conversion_pb2 as picstore_dot_catalog_dot_v1_dot_conversion__pb2
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
-from picstore.catalog.v1 import ingest_pb2 as picstore_dot_catalog_dot_v1_dot_ingest__pb2
 from picstore.catalog.v1 import picture_pb2 as picstore_dot_catalog_dot_v1_dot_picture__pb2
 from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apicstore/jobs/v1/job.proto\x12\x10picstore.jobs.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a picstore/catalog/v1/ingest.proto\x1a!picstore/catalog/v1/picture.proto\x1a!picstore/options/v1/options.proto\"y\n\nConvertJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x05\x12$\n\x04lane\x18\x05 \x01(\x0e\x32\x16.picstore.jobs.v1.Lane\"=\n\x0f\x43laimJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06worker\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x9b\x03\n\x05\x43laim\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x35\n\x11lease_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlease_seconds\x18\x04 \x01(\x05\x12\x10\n\x08image_id\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\x05\x12\x1d\n\x15originals_location_id\x18\x07 \x01(\t\x12\x12\n\nobject_key\x18\x08 \x01(\t\x12/\n\x05\x66\x61\x63ts\x18\t \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\x12\x1b\n\x13outputs_location_id\x18\n \x01(\t\x12\x19\n\x11output_key_prefix\x18\x0b \x01(\t\x12\x15\n\rcache_control\x18\x0c \x01(\t\x12/\n\x07outputs\x18\r \x03(\x0b\x32\x1e.picstore.jobs.v1.WantedOutput\x12\x19\n\x11wants_placeholder\x18\x0e \x01(\x08\"\xa5\x01\n\x0cWantedOutput\x12\x11\n\toutput_id\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x18\n\x10\x62\x65tter_output_id\x18\x03 \x01(\t\x12\x19\n\x11\x62\x65tter_size_bytes\x18\x04 \x01(\x03\x12\x1e\n\x16skip_if_larger_percent\x18\x05 \x01(\x05\"?\n\x10\x45xtendJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\"J\n\x11\x45xtendJobResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xff\x01\n\x15\x43ompleteOutputRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x17\n\toutput_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x06stored\x18\x04 \x01(\x0b\x32\x1e.picstore.jobs.v1.StoredOutputH\x00\x12\x30\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1e.picstore.jobs.v1.FailedOutputH\x00\x12\x32\n\x07skipped\x18\x06 \x01(\x0b\x32\x1f.picstore.jobs.v1.SkippedOutputH\x00\x42\x08\n\x06result\"|\n\x0cStoredOutput\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x06 \x01(\x05\"/\n\x0c\x46\x61iledOutput\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\">\n\rSkippedOutput\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x19\n\x11\x62\x65tter_size_bytes\x18\x02 \x01(\x03\"e\n\x16\x43ompleteOutputResponse\x12\x35\n\x0bimage_state\x18\x01 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12\x14\n\x0cjob_finished\x18\x02 \x01(\x08\"\x84\x01\n\x18RecordPlaceholderRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12;\n\x0bplaceholder\x18\x03 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x02\"\x1b\n\x19RecordPlaceholderResponse\"w\n\x0e\x46\x61ilJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\tretryable\x18\x05 \x01(\x08\"A\n\x0f\x46\x61ilJobResponse\x12.\n\nretry_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*_\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x14\n\x10LANE_INTERACTIVE\x10\x01\x12\r\n\tLANE_FAST\x10\x02\x12\r\n\tLANE_SLOW\x10\x03\x12\r\n\tLANE_BULK\x10\x04\x32\xb6\x04\n\nJobService\x12Y\n\x08\x43laimJob\x12!.picstore.jobs.v1.ClaimJobRequest\x1a\x17.picstore.jobs.v1.Claim\"\x11\xca\xea\x1b\r\x08\x04\"\tconverter\x12j\n\tExtendJob\x12\".picstore.jobs.v1.ExtendJobRequest\x1a#.picstore.jobs.v1.ExtendJobResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12y\n\x0e\x43ompleteOutput\x12\'.picstore.jobs.v1.CompleteOutputRequest\x1a(.picstore.jobs.v1.CompleteOutputResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12\x82\x01\n\x11RecordPlaceholder\x12*.picstore.jobs.v1.RecordPlaceholderRequest\x1a+.picstore.jobs.v1.RecordPlaceholderResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12\x61\n\x07\x46\x61ilJob\x12 .picstore.jobs.v1.FailJobRequest\x1a!.picstore.jobs.v1.FailJobResponse\"\x11\xca\xea\x1b\r\x08\x04\"\tconverterb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apicstore/jobs/v1/job.proto\x12\x10picstore.jobs.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\x1a!picstore/catalog/v1/picture.proto\x1a!picstore/options/v1/options.proto\"y\n\nConvertJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x05\x12$\n\x04lane\x18\x05 \x01(\x0e\x32\x16.picstore.jobs.v1.Lane\"=\n\x0f\x43laimJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06worker\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x9b\x03\n\x05\x43laim\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x35\n\x11lease_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlease_seconds\x18\x04 \x01(\x05\x12\x10\n\x08image_id\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\x05\x12\x1d\n\x15originals_location_id\x18\x07 \x01(\t\x12\x12\n\nobject_key\x18\x08 \x01(\t\x12/\n\x05\x66\x61\x63ts\x18\t \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\x12\x1b\n\x13outputs_location_id\x18\n \x01(\t\x12\x19\n\x11output_key_prefix\x18\x0b \x01(\t\x12\x15\n\rcache_control\x18\x0c \x01(\t\x12/\n\x07outputs\x18\r \x03(\x0b\x32\x1e.picstore.jobs.v1.WantedOutput\x12\x19\n\x11wants_placeholder\x18\x0e \x01(\x08\"\xbc\x01\n\x0cWantedOutput\x12\x11\n\toutput_id\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x18\n\x10\x62\x65tter_output_id\x18\x03 \x01(\t\x12\x19\n\x11\x62\x65tter_size_bytes\x18\x04 \x01(\x03\x12\x1e\n\x16skip_if_larger_percent\x18\x05 \x01(\x05\x12\x15\n\rstart_quality\x18\x06 \x01(\x05\"?\n\x10\x45xtendJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\"J\n\x11\x45xtendJobResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xff\x01\n\x15\x43ompleteOutputRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x17\n\toutput_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x06stored\x18\x04 \x01(\x0b\x32\x1e.picstore.jobs.v1.StoredOutputH\x00\x12\x30\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1e.picstore.jobs.v1.FailedOutputH\x00\x12\x32\n\x07skipped\x18\x06 \x01(\x0b\x32\x1f.picstore.jobs.v1.SkippedOutputH\x00\x42\x08\n\x06result\"\xa9\x01\n\x0cStoredOutput\x12\x12\n\nobject_key\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x06 \x01(\x05\x12+\n\x06recipe\x18\x07 \x01(\x0b\x32\x1b.picstore.catalog.v1.Recipe\"/\n\x0c\x46\x61iledOutput\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\">\n\rSkippedOutput\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x19\n\x11\x62\x65tter_size_bytes\x18\x02 \x01(\x03\"e\n\x16\x43ompleteOutputResponse\x12\x35\n\x0bimage_state\x18\x01 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12\x14\n\x0cjob_finished\x18\x02 \x01(\x08\"\x84\x01\n\x18RecordPlaceholderRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12;\n\x0bplaceholder\x18\x03 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x02\"\x1b\n\x19RecordPlaceholderResponse\"\xa7\x01\n\x0e\x46\x61ilJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\tretryable\x18\x05 \x01(\x08\x12.\n\x05\x64\x65\x61th\x18\x06 \x01(\x0b\x32\x1f.picstore.catalog.v1.ChildDeath\"A\n\x0f\x46\x61ilJobResponse\x12.\n\nretry_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*_\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\x14\n\x10LANE_INTERACTIVE\x10\x01\x12\r\n\tLANE_FAST\x10\x02\x12\r\n\tLANE_SLOW\x10\x03\x12\r\n\tLANE_BULK\x10\x04\x32\xb6\x04\n\nJobService\x12Y\n\x08\x43laimJob\x12!.picstore.jobs.v1.ClaimJobRequest\x1a\x17.picstore.jobs.v1.Claim\"\x11\xca\xea\x1b\r\x08\x04\"\tconverter\x12j\n\tExtendJob\x12\".picstore.jobs.v1.ExtendJobRequest\x1a#.picstore.jobs.v1.ExtendJobResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12y\n\x0e\x43ompleteOutput\x12\'.picstore.jobs.v1.CompleteOutputRequest\x1a(.picstore.jobs.v1.CompleteOutputResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12\x82\x01\n\x11RecordPlaceholder\x12*.picstore.jobs.v1.RecordPlaceholderRequest\x1a+.picstore.jobs.v1.RecordPlaceholderResponse\"\x14\x90\x02\x02\xca\xea\x1b\r\x08\x04\"\tconverter\x12\x61\n\x07\x46\x61ilJob\x12 .picstore.jobs.v1.FailJobRequest\x1a!.picstore.jobs.v1.FailJobResponse\"\x11\xca\xea\x1b\r\x08\x04\"\tconverterb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,38 +73,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['RecordPlaceholder']._serialized_options = b'\220\002\002\312\352\033\r\010\004\"\tconverter'
   _globals['_JOBSERVICE'].methods_by_name['FailJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['FailJob']._serialized_options = b'\312\352\033\r\010\004\"\tconverter'
-  _globals['_LANE']._serialized_start=2150
-  _globals['_LANE']._serialized_end=2245
-  _globals['_CONVERTJOB']._serialized_start=289
-  _globals['_CONVERTJOB']._serialized_end=410
-  _globals['_CLAIMJOBREQUEST']._serialized_start=412
-  _globals['_CLAIMJOBREQUEST']._serialized_end=473
-  _globals['_CLAIM']._serialized_start=476
-  _globals['_CLAIM']._serialized_end=887
-  _globals['_WANTEDOUTPUT']._serialized_start=890
-  _globals['_WANTEDOUTPUT']._serialized_end=1055
-  _globals['_EXTENDJOBREQUEST']._serialized_start=1057
-  _globals['_EXTENDJOBREQUEST']._serialized_end=1120
-  _globals['_EXTENDJOBRESPONSE']._serialized_start=1122
-  _globals['_EXTENDJOBRESPONSE']._serialized_end=1196
-  _globals['_COMPLETEOUTPUTREQUEST']._serialized_start=1199
-  _globals['_COMPLETEOUTPUTREQUEST']._serialized_end=1454
-  _globals['_STOREDOUTPUT']._serialized_start=1456
-  _globals['_STOREDOUTPUT']._serialized_end=1580
-  _globals['_FAILEDOUTPUT']._serialized_start=1582
-  _globals['_FAILEDOUTPUT']._serialized_end=1629
-  _globals['_SKIPPEDOUTPUT']._serialized_start=1631
-  _globals['_SKIPPEDOUTPUT']._serialized_end=1693
-  _globals['_COMPLETEOUTPUTRESPONSE']._serialized_start=1695
-  _globals['_COMPLETEOUTPUTRESPONSE']._serialized_end=1796
-  _globals['_RECORDPLACEHOLDERREQUEST']._serialized_start=1799
-  _globals['_RECORDPLACEHOLDERREQUEST']._serialized_end=1931
-  _globals['_RECORDPLACEHOLDERRESPONSE']._serialized_start=1933
-  _globals['_RECORDPLACEHOLDERRESPONSE']._serialized_end=1960
-  _globals['_FAILJOBREQUEST']._serialized_start=1962
-  _globals['_FAILJOBREQUEST']._serialized_end=2081
-  _globals['_FAILJOBRESPONSE']._serialized_start=2083
-  _globals['_FAILJOBRESPONSE']._serialized_end=2148
-  _globals['_JOBSERVICE']._serialized_start=2248
-  _globals['_JOBSERVICE']._serialized_end=2814
+  _globals['_LANE']._serialized_start=2234
+  _globals['_LANE']._serialized_end=2329
+  _globals['_CONVERTJOB']._serialized_start=255
+  _globals['_CONVERTJOB']._serialized_end=376
+  _globals['_CLAIMJOBREQUEST']._serialized_start=378
+  _globals['_CLAIMJOBREQUEST']._serialized_end=439
+  _globals['_CLAIM']._serialized_start=442
+  _globals['_CLAIM']._serialized_end=853
+  _globals['_WANTEDOUTPUT']._serialized_start=856
+  _globals['_WANTEDOUTPUT']._serialized_end=1044
+  _globals['_EXTENDJOBREQUEST']._serialized_start=1046
+  _globals['_EXTENDJOBREQUEST']._serialized_end=1109
+  _globals['_EXTENDJOBRESPONSE']._serialized_start=1111
+  _globals['_EXTENDJOBRESPONSE']._serialized_end=1185
+  _globals['_COMPLETEOUTPUTREQUEST']._serialized_start=1188
+  _globals['_COMPLETEOUTPUTREQUEST']._serialized_end=1443
+  _globals['_STOREDOUTPUT']._serialized_start=1446
+  _globals['_STOREDOUTPUT']._serialized_end=1615
+  _globals['_FAILEDOUTPUT']._serialized_start=1617
+  _globals['_FAILEDOUTPUT']._serialized_end=1664
+  _globals['_SKIPPEDOUTPUT']._serialized_start=1666
+  _globals['_SKIPPEDOUTPUT']._serialized_end=1728
+  _globals['_COMPLETEOUTPUTRESPONSE']._serialized_start=1730
+  _globals['_COMPLETEOUTPUTRESPONSE']._serialized_end=1831
+  _globals['_RECORDPLACEHOLDERREQUEST']._serialized_start=1834
+  _globals['_RECORDPLACEHOLDERREQUEST']._serialized_end=1966
+  _globals['_RECORDPLACEHOLDERRESPONSE']._serialized_start=1968
+  _globals['_RECORDPLACEHOLDERRESPONSE']._serialized_end=1995
+  _globals['_FAILJOBREQUEST']._serialized_start=1998
+  _globals['_FAILJOBREQUEST']._serialized_end=2165
+  _globals['_FAILJOBRESPONSE']._serialized_start=2167
+  _globals['_FAILJOBRESPONSE']._serialized_end=2232
+  _globals['_JOBSERVICE']._serialized_start=2332
+  _globals['_JOBSERVICE']._serialized_end=2898
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,6 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from picstore.catalog.v1 import conversion_pb2 as _conversion_pb2
 from picstore.catalog.v1 import image_pb2 as _image_pb2
-from picstore.catalog.v1 import ingest_pb2 as _ingest_pb2
 from picstore.catalog.v1 import picture_pb2 as _picture_pb2
 import builtins as _builtins
 import sys
@@ -169,7 +168,7 @@ class Claim(_message.Message):
         """When the lease ends unless it is extended, by the database's clock."""
 
     @_builtins.property
-    def facts(self) -> _ingest_pb2.SourceFacts:
+    def facts(self) -> _conversion_pb2.SourceFacts:
         """What is known of the original."""
 
     @_builtins.property
@@ -187,7 +186,7 @@ class Claim(_message.Message):
         generation: _builtins.int = ...,
         originals_location_id: _builtins.str = ...,
         object_key: _builtins.str = ...,
-        facts: _ingest_pb2.SourceFacts | None = ...,
+        facts: _conversion_pb2.SourceFacts | None = ...,
         outputs_location_id: _builtins.str = ...,
         output_key_prefix: _builtins.str = ...,
         cache_control: _builtins.str = ...,
@@ -213,6 +212,7 @@ class WantedOutput(_message.Message):
     BETTER_OUTPUT_ID_FIELD_NUMBER: _builtins.int
     BETTER_SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SKIP_IF_LARGER_PERCENT_FIELD_NUMBER: _builtins.int
+    START_QUALITY_FIELD_NUMBER: _builtins.int
     output_id: _builtins.str
     """The output."""
     better_output_id: _builtins.str
@@ -221,6 +221,10 @@ class WantedOutput(_message.Message):
     """Of the better one, or of what is better than that if that is not kept; 0 while it is not made."""
     skip_if_larger_percent: _builtins.int
     """How much larger it may be, in percent."""
+    start_quality: _builtins.int
+    """Where the search for an automatic quality is to begin: what was found for one like it; 0 where
+    nothing is known.
+    """
     @_builtins.property
     def spec(self) -> _conversion_pb2.OutputSpec:
         """What it is to be."""
@@ -233,10 +237,11 @@ class WantedOutput(_message.Message):
         better_output_id: _builtins.str = ...,
         better_size_bytes: _builtins.int = ...,
         skip_if_larger_percent: _builtins.int = ...,
+        start_quality: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_output_id", b"better_output_id", "better_size_bytes", b"better_size_bytes", "output_id", b"output_id", "skip_if_larger_percent", b"skip_if_larger_percent", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["better_output_id", b"better_output_id", "better_size_bytes", b"better_size_bytes", "output_id", b"output_id", "skip_if_larger_percent", b"skip_if_larger_percent", "spec", b"spec", "start_quality", b"start_quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -354,6 +359,7 @@ class StoredOutput(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     ENCODE_CPU_MS_FIELD_NUMBER: _builtins.int
+    RECIPE_FIELD_NUMBER: _builtins.int
     object_key: _builtins.str
     """The key in the storage location."""
     width: _builtins.int
@@ -366,6 +372,10 @@ class StoredOutput(_message.Message):
     """Of the file, in hexadecimal."""
     encode_cpu_ms: _builtins.int
     """The CPU time that the encoder took, in milliseconds."""
+    @_builtins.property
+    def recipe(self) -> _conversion_pb2.Recipe:
+        """How it was made; absent from a converter that does not tell."""
+
     def __init__(
         self,
         *,
@@ -375,10 +385,11 @@ class StoredOutput(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         encode_cpu_ms: _builtins.int = ...,
+        recipe: _conversion_pb2.Recipe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recipe", b"recipe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "height", b"height", "object_key", b"object_key", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encode_cpu_ms", b"encode_cpu_ms", "height", b"height", "object_key", b"object_key", "recipe", b"recipe", "sha256", b"sha256", "size_bytes", b"size_bytes", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -524,6 +535,7 @@ class FailJobRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
+    DEATH_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     attempt: _builtins.int
@@ -534,6 +546,12 @@ class FailJobRequest(_message.Message):
     """The reason in words, fit for the picture's owner."""
     retryable: _builtins.bool
     """Whether another attempt could go better."""
+    @_builtins.property
+    def death(self) -> _conversion_pb2.ChildDeath:
+        """What is known of a sandboxed process that died; its attempt, time, worker, reason and message
+        are those of the report.
+        """
+
     def __init__(
         self,
         *,
@@ -542,10 +560,11 @@ class FailJobRequest(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         retryable: _builtins.bool = ...,
+        death: _conversion_pb2.ChildDeath | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["death", b"death"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "death", b"death", "job_id", b"job_id", "message", b"message", "reason", b"reason", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

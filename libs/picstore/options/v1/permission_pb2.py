@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$picstore/options/v1/permission.proto\x12\x13picstore.options.v1*\xb5\x03\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x19\n\x15PERMISSION_TEAM_ADMIN\x10\x01\x12\x18\n\x14PERMISSION_TEAM_READ\x10\x02\x12\x19\n\x15PERMISSION_TEAM_WRITE\x10\x03\x12\x1d\n\x19PERMISSION_PROJECT_CREATE\x10\x04\x12\x1b\n\x17PERMISSION_PROJECT_READ\x10\x05\x12\x1c\n\x18PERMISSION_PROJECT_WRITE\x10\x06\x12\x19\n\x15PERMISSION_IMAGE_READ\x10\x07\x12\x1b\n\x17PERMISSION_IMAGE_CREATE\x10\x08\x12\x19\n\x15PERMISSION_IMAGE_EDIT\x10\t\x12\'\n#PERMISSION_CONVERSION_PROFILE_WRITE\x10\n\x12#\n\x1fPERMISSION_UPLOAD_PROFILE_WRITE\x10\x0b\x12%\n!PERMISSION_STORAGE_LOCATION_WRITE\x10\x0c\x12\x19\n\x15PERMISSION_AUDIT_READ\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$picstore/options/v1/permission.proto\x12\x13picstore.options.v1*\xd4\x03\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x19\n\x15PERMISSION_TEAM_ADMIN\x10\x01\x12\x18\n\x14PERMISSION_TEAM_READ\x10\x02\x12\x19\n\x15PERMISSION_TEAM_WRITE\x10\x03\x12\x1d\n\x19PERMISSION_PROJECT_CREATE\x10\x04\x12\x1b\n\x17PERMISSION_PROJECT_READ\x10\x05\x12\x1c\n\x18PERMISSION_PROJECT_WRITE\x10\x06\x12\x19\n\x15PERMISSION_IMAGE_READ\x10\x07\x12\x1b\n\x17PERMISSION_IMAGE_CREATE\x10\x08\x12\x19\n\x15PERMISSION_IMAGE_EDIT\x10\t\x12\'\n#PERMISSION_CONVERSION_PROFILE_WRITE\x10\n\x12#\n\x1fPERMISSION_UPLOAD_PROFILE_WRITE\x10\x0b\x12%\n!PERMISSION_STORAGE_LOCATION_WRITE\x10\x0c\x12\x19\n\x15PERMISSION_AUDIT_READ\x10\r\x12\x1d\n\x19PERMISSION_IMAGE_ORIGINAL\x10\x0e\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'picstore.options.v1.permiss
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERMISSION']._serialized_start=62
-  _globals['_PERMISSION']._serialized_end=499
+  _globals['_PERMISSION']._serialized_end=530
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """`storage_location:write`. Make, change and test storage locations."""
     PERMISSION_AUDIT_READ: _Permission.ValueType  # 13
     """`audit:read`. See who did what in the team."""
+    PERMISSION_IMAGE_ORIGINAL: _Permission.ValueType  # 14
+    """`image:original`. Fetch the files that pictures came as, with all that is in them."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do. People write them as `image:create`: the part after `PERMISSION_`, with the
@@ -84,4 +86,6 @@ PERMISSION_STORAGE_LOCATION_WRITE: Permission.ValueType  # 12
 """`storage_location:write`. Make, change and test storage locations."""
 PERMISSION_AUDIT_READ: Permission.ValueType  # 13
 """`audit:read`. See who did what in the team."""
+PERMISSION_IMAGE_ORIGINAL: Permission.ValueType  # 14
+"""`image:original`. Fetch the files that pictures came as, with all that is in them."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015

@@ -202,7 +202,7 @@ def commit_of(resolved: ingest_pb2.ResolveUploadResponse) -> ingest_pb2.CommitIm
         alt_text="A lake",
         originals_location_id=resolved.originals_location.id,
         object_key=resolved.object_key,
-        facts=ingest_pb2.SourceFacts(
+        facts=conversion_pb2.SourceFacts(
             format=conversion_pb2.FORMAT_JPEG,
             width=1200,
             height=800,

@@ -18,38 +18,42 @@ async def test_an_object_tells_whose_original_it_is(
     upload: Client, callers: Callers, resolved: ingest_pb2.ResolveUploadResponse
 ) -> None:
     for_nobody = await callers.service("upload")
-    find = ingest_pb2.FindCommitRequest(
+    find = ingest_pb2.FindOriginalRequest(
         storage_location_id=resolved.originals_location.id, object_key=resolved.object_key
     )
-    assert (await for_nobody.ingest.FindCommit(find)).image_id == ""
+    assert (await for_nobody.ingest.FindOriginal(find)).image_id == ""
 
     image = (await upload.ingest.CommitImage(commit_of(resolved))).image
 
     for service in (for_nobody, upload):
-        assert (await service.ingest.FindCommit(find)).image_id == image.id
+        assert (await service.ingest.FindOriginal(find)).image_id == image.id
 
 
 @pytest.mark.parametrize(
     ("field", "request_"),
     [
-        ("upload_id", ingest_pb2.FindCommitRequest()),
-        ("storage_location_id", ingest_pb2.FindCommitRequest(object_key="a")),
+        ("storage_location_id", ingest_pb2.FindOriginalRequest(object_key="a")),
+        ("object_key", ingest_pb2.FindOriginalRequest(storage_location_id=new_id(LocationId))),
         (
             "object_key",
-            ingest_pb2.FindCommitRequest(storage_location_id=new_id(LocationId)),
-        ),
-        (
-            "object_key",
-            ingest_pb2.FindCommitRequest(storage_location_id=new_id(LocationId), object_key="a\0"),
+            ingest_pb2.FindOriginalRequest(
+                storage_location_id=new_id(LocationId), object_key="a\0"
+            ),
         ),
     ],
 )
-async def test_what_names_no_commit_is_refused(
-    upload: Client, field: str, request_: ingest_pb2.FindCommitRequest
+async def test_what_names_no_object_is_refused(
+    upload: Client, field: str, request_: ingest_pb2.FindOriginalRequest
 ) -> None:
     with pytest.raises(InvalidFields) as refused:
-        await upload.ingest.FindCommit(request_)
+        await upload.ingest.FindOriginal(request_)
     assert [v.field for v in refused.value.violations] == [field]
+
+
+async def test_what_names_no_upload_is_refused(upload: Client) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        await upload.ingest.FindCommit(ingest_pb2.FindCommitRequest())
+    assert [v.field for v in refused.value.violations] == ["upload_id"]
 
 
 async def test_a_picture_is_replaced_and_pages_have_it_all_the_while(

@@ -114,19 +114,19 @@ async def test_a_commit_can_be_found_and_repeated(
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [
-        ("facts.format", ingest_pb2.SourceFacts(format=conversion_pb2.FORMAT_UNSPECIFIED)),
-        ("facts.width", ingest_pb2.SourceFacts(width=0)),
-        ("facts.frames", ingest_pb2.SourceFacts(frames=0)),
-        ("facts.size_bytes", ingest_pb2.SourceFacts(size_bytes=-1)),
-        ("facts.sha256", ingest_pb2.SourceFacts(sha256="no hash")),
-        ("facts.trailing_bytes", ingest_pb2.SourceFacts(trailing_bytes=-1)),
+        ("facts.format", conversion_pb2.SourceFacts(format=conversion_pb2.FORMAT_UNSPECIFIED)),
+        ("facts.width", conversion_pb2.SourceFacts(width=0)),
+        ("facts.frames", conversion_pb2.SourceFacts(frames=0)),
+        ("facts.size_bytes", conversion_pb2.SourceFacts(size_bytes=-1)),
+        ("facts.sha256", conversion_pb2.SourceFacts(sha256="no hash")),
+        ("facts.trailing_bytes", conversion_pb2.SourceFacts(trailing_bytes=-1)),
     ],
 )
 async def test_impossible_facts_are_refused(
     upload: Client,
     resolved: ingest_pb2.ResolveUploadResponse,
     field: str,
-    wrong: ingest_pb2.SourceFacts,
+    wrong: conversion_pb2.SourceFacts,
 ) -> None:
     commit = commit_of(resolved)
     name = field.removeprefix("facts.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -25,12 +24,6 @@ async def content(store: BlobStore, key: str, offset: int = 0, length: int | Non
 
 async def keys(store: BlobStore, prefix: str = "") -> list[str]:
     return sorted([key async for key in store.list(prefix)])
-
-
-async def chunks_of(data: bytes, size: int = 64 * 1024) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), size):
-        await asyncio.sleep(0)
-        yield data[start : start + size]
 
 
 @pytest.mark.parametrize("data", [b"", b"x", CONTENT], ids=["empty", "short", "long"])
@@ -96,67 +89,37 @@ async def test_wrong_bytes_are_refused_and_nothing_is_stored(
     "size",
     [0, 1, 70_000, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7],
 )
-async def test_a_stream_of_any_length_is_stored(store: BlobStore, size: int) -> None:
+async def test_a_file_of_any_length_is_stored(store: BlobStore, tmp_path: Path, size: int) -> None:
     data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
-    stat = await store.put_stream(
-        "a", chunks_of(data), content_type=TYPE, cache_control=IMMUTABLE, metadata={"x": "y"}
+    path = tmp_path / "source"
+    path.write_bytes(data)
+    stat = await store.put_file(
+        "a", path, content_type=TYPE, cache_control=IMMUTABLE, metadata={"x": "y"}
     )
     assert stat.size == size
     assert (stat.content_type, stat.cache_control, stat.metadata) == (TYPE, IMMUTABLE, {"x": "y"})
     assert await content(store, "a") == data
 
 
-async def test_streams_at_the_same_time_do_not_mix(store: BlobStore) -> None:
-    parts = {f"key-{number}": bytes([number]) * 300_000 for number in range(8)}
+async def test_files_at_the_same_time_do_not_mix(store: BlobStore, tmp_path: Path) -> None:
+    contents = {f"key-{number}": bytes([number]) * 300_000 for number in range(8)}
     async with asyncio.TaskGroup() as tasks:
-        for key, data in parts.items():
-            tasks.create_task(store.put_stream(key, chunks_of(data, 7_000), content_type=TYPE))
-    for key, data in parts.items():
+        for key, data in contents.items():
+            (tmp_path / key).write_bytes(data)
+            tasks.create_task(store.put_file(key, tmp_path / key, content_type=TYPE))
+    for key, data in contents.items():
         assert await content(store, key) == data
 
 
-@pytest.mark.parametrize("size", [100, 2 * PART_BYTES])
-async def test_a_stream_that_breaks_leaves_nothing_and_raises_its_own_error(
-    store: BlobStore, size: int
+async def test_a_file_that_cannot_be_read_leaves_what_was_there(
+    store: BlobStore, tmp_path: Path
 ) -> None:
-    async def breaking() -> AsyncIterator[bytes]:
-        async for chunk in chunks_of(b"x" * size):
-            yield chunk
-        raise LookupError("the sender went away")
-
-    with pytest.raises(LookupError, match="went away"):
-        await store.put_stream("a", breaking(), content_type=TYPE)
-    assert await keys(store) == []
-
-
-async def test_a_cancelled_stream_leaves_nothing(store: BlobStore) -> None:
-    stalled = asyncio.Event()
-
-    async def stalling() -> AsyncIterator[bytes]:
-        async for chunk in chunks_of(b"x" * 2 * PART_BYTES):
-            yield chunk
-        stalled.set()
-        await asyncio.Event().wait()
-
-    task = asyncio.ensure_future(store.put_stream("a", stalling(), content_type=TYPE))
-    await stalled.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await keys(store) == []
-
-
-async def test_a_broken_replacement_leaves_what_was_there(store: BlobStore) -> None:
     await store.put_bytes("a", b"old", content_type=TYPE)
-
-    async def breaking() -> AsyncIterator[bytes]:
-        yield b"new"
-        raise LookupError
-
-    with pytest.raises(LookupError):
-        await store.put_stream("a", breaking(), content_type="image/png")
+    with pytest.raises(FileNotFoundError):
+        await store.put_file("a", tmp_path / "gone", content_type="image/png")
     assert await content(store, "a") == b"old"
     assert (await store.stat("a")).content_type == TYPE
+    assert await keys(store) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -287,8 +250,6 @@ async def test_a_key_that_stores_would_read_differently_is_refused(
 ) -> None:
     with pytest.raises(InvalidField):
         await store.put_bytes(key, b"x", content_type=TYPE)
-    with pytest.raises(InvalidField):
-        await store.put_stream(key, chunks_of(b"x"), content_type=TYPE)
     with pytest.raises(InvalidField):
         await store.stat(key)
     with pytest.raises(InvalidField):

@@ -52,48 +52,11 @@ def unfinished_uploads(infra: Infrastructure, bucket: str) -> list[object]:
     return list(infra.s3.client()._list_multipart_uploads(bucket).uploads)
 
 
-async def megabytes(count: int) -> AsyncIterator[bytes]:
-    piece = b"\x5a" * 65536
-    for _ in range(count * 16):
-        yield piece
-
-
-async def test_an_aborted_stream_leaves_neither_object_nor_parts(
-    infra: Infrastructure, bucket: str, store: S3BlobStore
-) -> None:
-    parts_seen: list[int] = []
-
-    async def breaking() -> AsyncIterator[bytes]:
-        async for chunk in megabytes(3 * PART_BYTES // 2**20):
-            yield chunk
-        uploads = await asyncio.to_thread(unfinished_uploads, infra, bucket)
-        parts_seen.append(len(uploads))
-        raise LookupError
-
-    with pytest.raises(LookupError):
-        await store.put_stream("a", breaking(), content_type=TYPE)
-    assert parts_seen == [1]  # it had begun
-    assert unfinished_uploads(infra, bucket) == []
-    assert [key async for key in store.list("")] == []
-
-
-async def test_a_cancelled_stream_leaves_neither_object_nor_parts(
-    infra: Infrastructure, bucket: str, store: S3BlobStore
-) -> None:
-    stalled = asyncio.Event()
-
-    async def stalling() -> AsyncIterator[bytes]:
-        async for chunk in megabytes(3 * PART_BYTES // 2**20):
-            yield chunk
-        stalled.set()
-        await asyncio.Event().wait()
-
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(store.put_stream("a", stalling(), content_type=TYPE))
-        await stalled.wait()
-        task.cancel()
-    assert unfinished_uploads(infra, bucket) == []
-    assert [key async for key in store.list("")] == []
+def megabytes(path: Path, count: int) -> Path:
+    with path.open("wb") as file:
+        for _ in range(count):
+            file.write(b"\x5a" * 2**20)
+    return path
 
 
 def peak_mib() -> int:
@@ -104,30 +67,57 @@ def peak_mib() -> int:
     return peak
 
 
-async def test_memory_stays_flat_while_a_long_stream_is_stored(store: S3BlobStore) -> None:
-    await store.put_stream("warm", megabytes(12), content_type=TYPE)
+async def put_parts(store: S3BlobStore, key: str, path: Path, *, size: int) -> None:
+    """Put a file part by part, as an upload does."""
+    upload_id = await store.begin_multipart(key, content_type=TYPE)
+    parts = [
+        await store.put_part(
+            key, upload_id, number + 1, path, offset=number * PART_BYTES, length=PART_BYTES
+        )
+        for number in range(size // PART_BYTES)
+    ]
+    await store.complete_multipart(key, upload_id, parts)
+
+
+@pytest.mark.parametrize("in_parts", [False, True], ids=["put_file", "put_part"])
+async def test_memory_stays_flat_while_a_long_file_is_stored(
+    store: S3BlobStore, tmp_path: Path, in_parts: bool
+) -> None:
+    async def put(key: str, count: int) -> None:
+        path = megabytes(tmp_path / key, count)
+        if in_parts:
+            await put_parts(store, key, path, size=count * 2**20)
+        else:
+            await store.put_file(key, path, content_type=TYPE)
+
+    await put("warm", 10)
     peak_mib()
     await store.stat("warm")
     before = peak_mib()
-    stat = await store.put_stream("long", megabytes(200), content_type=TYPE)
-    assert stat.size == 200 * 2**20
+    await put("long", 200)
+    assert (await store.stat("long")).size == 200 * 2**20
     assert peak_mib() - before <= 32
 
 
-async def test_stalled_streams_do_not_keep_others_from_short_calls(store: S3BlobStore) -> None:
-    released = asyncio.Event()
-
-    async def stalling() -> AsyncIterator[bytes]:
-        yield b"x"
-        await released.wait()
-
+async def test_a_part_whose_sender_goes_away_is_in_the_object_or_can_be_put_again(
+    infra: Infrastructure, bucket: str, store: S3BlobStore, tmp_path: Path
+) -> None:
+    path = megabytes(tmp_path / "file", 2 * PART_BYTES // 2**20)
+    upload_id = await store.begin_multipart("a", content_type=TYPE)
     async with asyncio.TaskGroup() as tasks:
-        for number in range(40):
-            tasks.create_task(store.put_stream(f"slow/{number}", stalling(), content_type=TYPE))
-        await store.put_bytes("quick", b"x", content_type=TYPE)
-        assert (await store.stat("quick")).size == 1
-        released.set()
-    assert len([key async for key in store.list("slow/")]) == 40
+        task = tasks.create_task(
+            store.put_part("a", upload_id, 1, path, offset=0, length=PART_BYTES)
+        )
+        await asyncio.sleep(0)  # it has begun
+        task.cancel()
+    parts = [
+        await store.put_part(
+            "a", upload_id, number, path, offset=(number - 1) * PART_BYTES, length=PART_BYTES
+        )
+        for number in (1, 2)
+    ]
+    assert (await store.complete_multipart("a", upload_id, parts)).size == 2 * PART_BYTES
+    assert unfinished_uploads(infra, bucket) == []
 
 
 async def test_a_presigned_url_reads_for_anybody(store: S3BlobStore) -> None:
@@ -235,7 +225,7 @@ async def test_a_store_that_refuses_connections_is_unavailable(
     with pytest.raises(BlobStoreUnavailable):
         await store.stat("a")
     with pytest.raises(BlobStoreUnavailable):
-        await store.put_stream("a", megabytes(1), content_type=TYPE)
+        await store.put_bytes("a", b"x", content_type=TYPE)
 
 
 async def test_a_store_that_accepts_and_hangs_is_unavailable(

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from picstore_kit.errors import Reason
 from picstore_kit.sandbox.pool import (
     ChildCrashed,
+    ChildDied,
     ChildMemory,
     ChildPool,
     ChildRefused,
@@ -195,6 +196,46 @@ async def test_memory_bomb_is_a_memory_error(open_pool: OpenPool) -> None:
         await pool.result({"do": "hoard"})
     assert caught.value.reason is Reason.CHILD_MEMORY
     assert await pid_of(pool) != before
+
+
+async def test_a_death_is_told_with_what_there_is_to_find_out_why(open_pool: OpenPool) -> None:
+    pool = await open_pool()
+    with pytest.raises(ChildCrashed) as caught:
+        await pool.result({"do": "say_and_die", "signal": signal.SIGSEGV, "text": "bad box"})
+    death = caught.value.death
+    assert (death.signal, death.exit_code, death.limit) == (signal.SIGSEGV, None, "")
+    assert "bad box" in death.output
+    assert death.output.endswith("bad box\n")
+    assert death.peak_rss_bytes > MIB
+
+    with pytest.raises(ChildCrashed) as caught:
+        await pool.result({"do": "exit"})
+    assert (caught.value.death.signal, caught.value.death.exit_code) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("request_", "limits", "limit"),
+    [
+        ({"do": "burn"}, SandboxLimits(cpu_s=1, wall_s=30), "cpu"),
+        ({"do": "sleep", "s": 60}, SandboxLimits(wall_s=0.5), "wall"),
+        ({"do": "hoard"}, SandboxLimits(memory_bytes=256 * MIB), "memory"),
+    ],
+    ids=["cpu", "wall", "memory"],
+)
+async def test_a_death_names_the_limit(
+    open_pool: OpenPool, request_: dict[str, Any], limits: SandboxLimits, limit: str
+) -> None:
+    pool = await open_pool(limits=limits)
+    with pytest.raises(ChildDied) as caught:
+        await pool.result(request_)
+    assert caught.value.death.limit == limit
+
+
+async def test_the_most_memory_that_is_held_is_counted_for_each_call(open_pool: OpenPool) -> None:
+    pool = await open_pool()
+    large = await pool.result({"do": "peak", "bytes": 200 * MIB})
+    small = await pool.result({"do": "peak", "bytes": MIB})
+    assert large["peak_rss_bytes"] > 200 * MIB > small["peak_rss_bytes"]
 
 
 async def test_file_that_is_too_large_cannot_be_written(

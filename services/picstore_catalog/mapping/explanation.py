@@ -1,0 +1,183 @@
+"""What explains a picture, on the wire."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore_catalog.mapping.image import optional_timestamp, output_message, state_number
+from picstore_catalog.mapping.ingest import facts_message
+from picstore_catalog.mapping.recipe import recipe_message
+from picstore_catalog.mapping.timestamps import timestamp
+from picstore_catalog.model.child_death import ChildDeath, ChildLimits, CrashReport
+from picstore_catalog.model.explanation import (
+    ExplainedGeneration,
+    ExplainedJob,
+    ExplainedOutput,
+    Explanation,
+    Quarantine,
+    SignedOriginal,
+)
+from picstore_catalog.model.image import ImageState
+from picstore_kit.errors import InvalidField
+from picstore_kit.ids import OutputId, parse_id
+
+_MAX_PRINTED: Final = 2000
+_MAX_WORD: Final = 200
+_MAX_ENTRIES: Final = 20
+_MAX_OUTPUTS: Final = 1000
+_LIMITS: Final = frozenset({"", "memory", "cpu", "wall", "file_size"})
+
+
+def explanation_message(explanation: Explanation) -> image_pb2.ExplainImageResponse:
+    """Return what explains a picture."""
+    image = explanation.image
+    return image_pb2.ExplainImageResponse(
+        image_id=image.id,
+        state=state_number(image.state),
+        failure_reason=image.failure.reason.value if image.failure else "",
+        failure_message=image.failure.message if image.failure else "",
+        generations=[
+            _generation(
+                one,
+                served=image.state is ImageState.READY and one.generation == image.generation,
+                pending=one.generation == image.pending_generation,
+            )
+            for one in explanation.generations
+        ],
+    )
+
+
+def signed_message(signed: SignedOriginal) -> image_pb2.SignOriginalResponse:
+    """Return where an original can be read."""
+    return image_pb2.SignOriginalResponse(
+        url=signed.url,
+        expire_time=timestamp(signed.expiry),
+        filename=signed.filename,
+        sha256=signed.original.sha256.hex(),
+        size_bytes=signed.original.size_bytes,
+        generation=signed.generation,
+    )
+
+
+def read_crash(message: conversion_pb2.ChildDeath) -> CrashReport:
+    """Read what a worker says of a child that died.
+
+    Raises:
+        InvalidField: It is too long, or impossible.
+    """
+    for field, entries in (("versions", message.versions), ("sandbox", message.sandbox)):
+        short = all(
+            len(text) <= _MAX_WORD and text.isprintable()
+            for name, value in entries.items()
+            for text in (name, value)
+        )
+        if len(entries) > _MAX_ENTRIES or not short:
+            raise InvalidField(f"death.{field}", "must be a few short entries")
+    if message.limit not in _LIMITS:
+        raise InvalidField("death.limit", "must be one that there is")
+    if len(message.output_ids) > _MAX_OUTPUTS:
+        raise InvalidField("death.output_ids", f"must be at most {_MAX_OUTPUTS}")
+    if message.peak_rss_bytes < 0 or message.signal < 0:
+        raise InvalidField("death", "must not have negative numbers")
+    printed = "".join(c for c in message.output if c.isprintable() or c == "\n")
+    limits = message.limits
+    return CrashReport(
+        signal=message.signal,
+        exit_code=message.exit_code if message.HasField("exit_code") else None,
+        limit=message.limit,
+        output=printed[-_MAX_PRINTED:],
+        peak_rss_bytes=message.peak_rss_bytes,
+        output_ids=tuple(
+            parse_id(OutputId, text, field="death.output_ids") for text in message.output_ids
+        ),
+        limits=ChildLimits(
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_seconds,
+            wall_seconds=limits.wall_seconds,
+            file_bytes=limits.file_bytes,
+            open_files=limits.open_files,
+        ),
+        versions=dict(message.versions),
+        sandbox=dict(message.sandbox),
+    )
+
+
+def _generation(
+    one: ExplainedGeneration, *, served: bool, pending: bool
+) -> image_pb2.ExplainedGeneration:
+    return image_pb2.ExplainedGeneration(
+        generation=one.generation,
+        served=served,
+        pending=pending,
+        filename=one.filename,
+        source=facts_message(one.original),
+        conversion_profile_id=one.conversion_profile_id,
+        conversion_profile_revision=one.conversion_profile_revision,
+        commit_time=timestamp(one.committed_at),
+        outputs=[_output(output) for output in one.outputs],
+        jobs=[_job(job) for job in one.jobs],
+        quarantine=_quarantine(one.quarantine) if one.quarantine else None,
+    )
+
+
+def _output(explained: ExplainedOutput) -> image_pb2.ExplainedOutput:
+    file = explained.output.file
+    return image_pb2.ExplainedOutput(
+        output=output_message(explained.output),
+        job_id=explained.job_id or "",
+        awaited=explained.awaited,
+        estimated_cpu_ms=explained.estimated_cpu_ms,
+        recipe=recipe_message(file.recipe) if file and file.recipe else None,
+    )
+
+
+def _job(job: ExplainedJob) -> image_pb2.ExplainedJob:
+    return image_pb2.ExplainedJob(
+        id=job.id,
+        lane=job.lane.value,
+        state=image_pb2.ExplainedJob.State.Value(f"STATE_{job.state.name}"),
+        attempt=job.attempt,
+        failure_reason=job.failure.reason.value if job.failure else "",
+        failure_message=job.failure.message if job.failure else "",
+        worker=job.worker,
+        run_time=optional_timestamp(job.run_at),
+        child_deaths=job.child_deaths,
+        deaths=[_death(death) for death in job.deaths],
+    )
+
+
+def _death(death: ChildDeath) -> conversion_pb2.ChildDeath:
+    report = death.report
+    limits = report.limits
+    return conversion_pb2.ChildDeath(
+        attempt=death.attempt,
+        death_time=timestamp(death.time),
+        worker=death.worker,
+        reason=death.reason.value,
+        message=death.message,
+        signal=report.signal,
+        exit_code=report.exit_code,
+        limit=report.limit,
+        output=report.output,
+        peak_rss_bytes=report.peak_rss_bytes,
+        output_ids=report.output_ids,
+        limits=conversion_pb2.ChildLimits(
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_seconds,
+            wall_seconds=limits.wall_seconds,
+            file_bytes=limits.file_bytes,
+            open_files=limits.open_files,
+        ),
+        versions=report.versions,
+        sandbox=report.sandbox,
+    )
+
+
+def _quarantine(quarantine: Quarantine) -> image_pb2.Quarantine:
+    return image_pb2.Quarantine(
+        job_ids=quarantine.job_ids,
+        reason=quarantine.failure.reason.value,
+        message=quarantine.failure.message,
+        suspect_output_ids=quarantine.suspects,
+    )

@@ -1,0 +1,105 @@
+"""How a picture's outputs came to be, or why they did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from picstore_catalog.model.child_death import ChildDeath
+from picstore_catalog.model.image import Image, Original
+from picstore_catalog.model.job import MAX_CHILD_DEATHS, Failure, JobState, Lane
+from picstore_catalog.model.output import Output
+from picstore_kit.ids import ConversionProfileId, JobId, OutputId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedOutput:
+    """An output, with what else is known of it; its file has its recipe."""
+
+    output: Output
+    job_id: JobId | None
+    awaited: bool
+    estimated_cpu_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedJob:
+    """A job, as far as it explains outputs."""
+
+    id: JobId
+    lane: Lane
+    state: JobState
+    attempt: int
+    failure: Failure | None
+    """Of the last attempt that failed."""
+    worker: str
+    run_at: datetime
+    child_deaths: int
+    deaths: tuple[ChildDeath, ...]
+    """Those that were told of in full, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """Why an original is not tried again."""
+
+    job_ids: tuple[JobId, ...]
+    failure: Failure
+    suspects: tuple[OutputId, ...]
+    """What the processes were at when they died, each once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedGeneration:
+    """One original of a picture, and what was made of it."""
+
+    generation: int
+    filename: str
+    original: Original
+    conversion_profile_id: ConversionProfileId
+    conversion_profile_revision: int
+    committed_at: datetime
+    outputs: tuple[ExplainedOutput, ...]
+    jobs: tuple[ExplainedJob, ...]
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """Whether one of its jobs is given up for the processes that it killed."""
+        killers = [
+            job
+            for job in self.jobs
+            if job.state is JobState.FAILED and job.child_deaths >= MAX_CHILD_DEATHS and job.failure
+        ]
+        if not killers:
+            return None
+        suspects = {
+            death.report.output_ids[0]: None
+            for job in killers
+            for death in job.deaths
+            if death.report.output_ids
+        }
+        failure = killers[-1].failure
+        assert failure is not None  # asked for above
+        return Quarantine(
+            job_ids=tuple(job.id for job in killers), failure=failure, suspects=tuple(suspects)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A picture, and all of its generations that are of interest, newest first."""
+
+    image: Image
+    generations: tuple[ExplainedGeneration, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOriginal:
+    """Where an original can be read for a while."""
+
+    url: str = field(repr=False)
+    """Whoever has it needs no credential."""
+    expiry: datetime
+    filename: str
+    generation: int
+    original: Original
