@@ -120,13 +120,8 @@ def recipes() -> list[Recipe]:
 
 @contextmanager
 def running(recipe: Recipe) -> Iterator[Peer]:
-    """Start a peer, and end it at the end."""
-    process = subprocess.Popen(
+    """Start a peer; it ends when there is nothing more to read."""
+    with subprocess.Popen(
         recipe.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
+    ) as process:
         yield Peer(recipe.name, process)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        process.wait()
