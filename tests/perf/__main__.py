@@ -15,7 +15,8 @@ from picstore_kit.log import configure_logging
 from picstore_kit.settings import TelemetrySettings
 from tests.perf import bus, catalog, ingest, overhead, upload
 from tests.perf.figures import UnreadableFigures, add_figures
-from tests.perf.imaging import autoq, avif, ladder
+from tests.perf.imaging import autoq, avif, suite
+from tests.perf.imaging.peers.peer import THUMBOR_VARIABLE
 from tests.perf.photos import VARIABLE, NoPhotos
 from tests.perf.tables import cores, load, show
 
@@ -32,7 +33,10 @@ class Group:
 
 
 GROUPS: Final = {
-    "imaging": Group(summary="CPU time of the ladder beside the naive way", run=ladder.run),
+    "imaging": Group(
+        summary="the ladder and sharp's task beside codecs and peers; memory; the first output",
+        run=suite.run,
+    ),
     "avif": Group(summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run),
     "autoq": Group(summary="automatic quality: encodes, off target, bytes, CPU", run=autoq.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
@@ -85,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 environment:
   {VARIABLE}  folder of photos to measure with: its JPEGs of 12 to 24 MP
+  {THUMBOR_VARIABLE}  the Python of an environment with thumbor, to measure beside it
 
 examples:
   python -m tests.perf                   everything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,9 @@ PIXELS: Final = range(12_000_000, 24_000_001)
 
 MEDIUM_WIDTH: Final = 2400
 
+TASK_SIZE: Final = (2725, 2225)
+"""Of the photo in sharp's own benchmark."""
+
 
 class NoPhotos(Exception):
     """The folder that was named has none that fits."""
@@ -32,13 +36,27 @@ def photos(work_dir: Path) -> list[Path]:
     directory = os.environ.get(VARIABLE)
     if not directory:
         return [draw_photo(work_dir / "drawn.jpg")]
-    found = [path for path in sorted(Path(directory).glob("*.[jJ][pP]*[gG]")) if _fits(path)]
+    found = [path for path in _jpegs(Path(directory)) if math.prod(_size(path)) in PIXELS]
     if not found:
         raise NoPhotos(
             f"{VARIABLE}={directory} has no JPEG of 12 to 24 MP; "
             "name another folder, or unset it to measure with a drawn photo"
         )
     return found
+
+
+def task_photo(work_dir: Path) -> Path:
+    """Return the photo that sharp publishes its figures of, or one of its size.
+
+    That is a JPEG of 2725 x 2225 in the folder `PICSTORE_BENCH_PHOTOS`; a drawn one where there is
+    none.
+    """
+    directory = os.environ.get(VARIABLE)
+    if directory:
+        for path in _jpegs(Path(directory)):
+            if _size(path) == TASK_SIZE:
+                return path
+    return draw_photo(work_dir / "task.jpg", *TASK_SIZE)
 
 
 def medium_photo(work_dir: Path) -> Path:
@@ -66,6 +84,14 @@ def draw_photo(path: Path, width: int = 4000, height: int = 3000) -> Path:
     return path
 
 
+def tiled(photo: Path, path: Path, width: int, height: int) -> Path:
+    """Write a larger baseline JPEG: the photo as often as it takes, beside and below itself."""
+    image = pyvips.Image.jpegload(str(photo)).copy_memory()
+    across, down = -(-width // image.width), -(-height // image.height)
+    image.replicate(across, down).crop(0, 0, width, height).jpegsave(str(path), Q=90)
+    return path
+
+
 def _perlin(
     width: int, height: int, *, octaves: range, strength: float, seed: int = 0
 ) -> pyvips.Image:
@@ -76,12 +102,17 @@ def _perlin(
     return total
 
 
-def _fits(path: Path) -> bool:
+def _jpegs(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.[jJ][pP]*[gG]"))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Upright; nothing for what is no picture."""
     try:
         probe = sandboxed.probe_file({"path": str(path)}, _ignore)
     except InvalidArgument:
-        return False
-    return int(probe["width"]) * int(probe["height"]) in PIXELS
+        return 0, 0
+    return int(probe["width"]), int(probe["height"])
 
 
 def _ignore(event: dict[str, Any]) -> None:

@@ -1,153 +1,203 @@
-"""Bench: one photo into 6 widths x 3 formats, beside the naive way, in the same run.
+"""Bench: one photo into 6 widths x 3 formats, beside the codecs alone and beside others.
 
-The naive way is what a program of a dozen lines does with pyvips: one `thumbnail`, and so one
-decode, for each output; with the same sizes and the same encoder options. Both run in turn, in this
-process, on one thread, and the medians are compared, so a busy machine disturbs both alike.
+Beside what the codecs take at least: one bare decode, and each encoder on pixels that are there.
+Beside the naive way: a `thumbnail`, and so a decode, for each output. And beside other software in
+its usual way, a pipeline for each output. All have the same sizes, qualities and efforts, and one
+thread; they run in turn, and medians of their CPU time are compared.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
-import pyvips
-
-from picstore_imaging import encoders, sandboxed, vips
-from picstore_imaging.facts import Probe
+from picstore_imaging import vips
+from picstore_imaging.encoders import svt
 from picstore_imaging.formats import Format
-from picstore_imaging.plan import OutputSpec, plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule
+from picstore_imaging.rules import Chroma, EncoderOptions
+from tests.perf.imaging.peers.peer import Peer, Recipe, recipes, running
+from tests.perf.imaging.ways import (
+    Photo,
+    as_child,
+    bare_decode,
+    cpu_s,
+    cpu_s_of_all,
+    encoders_alone,
+    naively,
+)
 from tests.perf.photos import photos
 from tests.perf.tables import show
 
-ROUNDS: Final = 5
 WIDTHS: Final = (320, 640, 960, 1280, 1920, 2560)
-FORMATS: Final = (
-    FormatRule(format=Format.JPEG),
-    FormatRule(format=Format.WEBP),
-    # What both ways spend alike hides what the shared decode saves, and at its default effort the
-    # encoder of AVIF takes half of all the time.
-    FormatRule(format=Format.AVIF, effort=1),
-)
+ROUNDS: Final = 3
 
-PROFILE: Final = Profile(
-    formats=FORMATS,
-    sizes=tuple(SizeRule(width=width) for width in WIDTHS),
-)
+OURS: Final = "Pic Store"
+DECODE: Final = "one bare decode"
+ENCODERS: Final = "encoders alone"
+NAIVE: Final = "naive pyvips"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What one pass over one photo took, in seconds."""
+class Ladder:
+    """A profile, and who is measured at it."""
 
-    cpu: float
-    wall: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The median costs of one photo."""
-
-    photo: str
-    megapixels: float
-    ladder: Cost
-    naive: Cost
+    name: str
+    suffix: str
+    """Of the figures' names."""
+    avif: FormatRule
+    naive: bool
+    """Whether to measure the naive way, too."""
+    peers: Sequence[str]
+    """Those measured in every round."""
+    once: Sequence[str] = ()
+    """Those far behind, for whom one round is enough."""
 
     @property
-    def ratio(self) -> float:
-        """CPU time of the ladder for each second of the naive way."""
-        return self.ladder.cpu / self.naive.cpu
+    def profile(self) -> Profile:
+        """JPEG and WebP at their defaults, and this AVIF."""
+        formats = (FormatRule(format=Format.JPEG), FormatRule(format=Format.WEBP), self.avif)
+        return Profile(formats=formats, sizes=tuple(SizeRule(width=width) for width in WIDTHS))
+
+
+QUICK: Final = Ladder(
+    # What all spend alike hides what a shared decode saves, and at its default effort the encoder
+    # of AVIF takes half of all the time; so it is this one that the goals are measured at.
+    name="AVIF at effort 1, by SVT-AV1",
+    suffix="",
+    avif=FormatRule(format=Format.AVIF, effort=1),
+    naive=True,
+    peers=("sharp",),
+)
+DEFAULT: Final = Ladder(
+    name="all at the default efforts, AVIF by SVT-AV1",
+    suffix="_default",
+    avif=FormatRule(format=Format.AVIF),
+    naive=False,
+    peers=("sharp",),
+    once=("Pillow", "thumbor"),
+)
+SAME_ENCODER: Final = Ladder(
+    name="AVIF at effort 0 and 4:4:4, which all make by libaom",
+    suffix="_aom",
+    avif=FormatRule(format=Format.AVIF, effort=0, options=EncoderOptions(chroma=Chroma.FULL)),
+    naive=False,
+    peers=("sharp",),
+)
+
+Seconds = Mapping[str, float]
+"""CPU seconds for all photos, the medians of each, by who took them."""
 
 
 def run() -> dict[str, float]:
-    """Measure, print a table, and return `ladder_cpu_ratio_naive` (ours / naive) and more.
+    """Measure, print a table for each ladder, and return `ladder_cpu_ratio_*` and more.
 
     Raises:
         NoPhotos: None of the photos named fits.
+        PeerFailed: A peer that is installed does not work.
     """
     vips.configure()
-    with tempfile.TemporaryDirectory() as directory:
+    svt.configure()
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         work_dir = Path(directory)
-        compared = [_compare(path, work_dir) for path in photos(work_dir)]
-    show(
-        f"Ladder of {len(WIDTHS)} widths x {len(FORMATS)} formats, medians of {ROUNDS} rounds",
-        ("photo", "MP", "ladder CPU s", "naive CPU s", "ratio", "outputs/s"),
-        [_row(comparison) for comparison in compared],
-    )
-    ladder_cpu = sum(comparison.ladder.cpu for comparison in compared)
-    naive_cpu = sum(comparison.naive.cpu for comparison in compared)
-    ladder_wall = sum(comparison.ladder.wall for comparison in compared)
-    return {
-        "ladder_cpu_ratio_naive": ladder_cpu / naive_cpu,
-        "ladder_cpu_s": ladder_cpu / len(compared),
-        "ladder_naive_cpu_s": naive_cpu / len(compared),
-        "ladder_outputs_per_s": len(compared) * _OUTPUTS / ladder_wall,
+        known = recipes()
+        peers = {
+            recipe.name: stack.enter_context(running(recipe))
+            for recipe in known
+            if recipe.absent is None
+        }
+        paths = photos(work_dir)
+        for ladder in (QUICK, DEFAULT, SAME_ENCODER):
+            planned = [Photo.plan(path, ladder.profile) for path in paths]
+            seconds = _measure(ladder, planned, peers, work_dir)
+            _show(ladder, planned, seconds, peers, known)
+            figures |= _figures(ladder, seconds, len(planned))
+    return figures
+
+
+def _measure(
+    ladder: Ladder, planned: Sequence[Photo], peers: Mapping[str, Peer], work_dir: Path
+) -> Seconds:
+    total: dict[str, float] = {}
+    for photo in planned:
+        ways = _ways(photo, work_dir, naive=ladder.naive)
+        ways |= _by_peers(ladder.peers, peers, photo, work_dir)
+        once = _by_peers(ladder.once, peers, photo, work_dir)
+        for group, rounds in ((ways, ROUNDS), (once, 1)):
+            samples = cpu_s_of_all(list(group.values()), rounds)
+            for name, taken in zip(group, samples, strict=True):
+                total[name] = total.get(name, 0.0) + median(taken)
+    return total
+
+
+def _ways(photo: Photo, work_dir: Path, *, naive: bool) -> dict[str, Callable[[], float]]:
+    encode = encoders_alone(photo, work_dir)
+    ways: dict[str, Callable[[], float]] = {
+        OURS: lambda: cpu_s(lambda: as_child(photo, work_dir)),
+        DECODE: lambda: cpu_s(lambda: bare_decode(photo)),
+        ENCODERS: lambda: cpu_s(encode),
     }
+    if naive:
+        ways[NAIVE] = lambda: cpu_s(lambda: naively(photo, work_dir))
+    return ways
 
 
-_OUTPUTS: Final = len(WIDTHS) * len(FORMATS)
+def _by_peers(
+    names: Sequence[str], peers: Mapping[str, Peer], photo: Photo, work_dir: Path
+) -> dict[str, Callable[[], float]]:
+    return {name: _by_peer(peers[name], photo, work_dir) for name in names if name in peers}
 
 
-def _row(comparison: Comparison) -> tuple[str, ...]:
-    return (
-        comparison.photo,
-        f"{comparison.megapixels:.1f}",
-        f"{comparison.ladder.cpu:.2f}",
-        f"{comparison.naive.cpu:.2f}",
-        f"{comparison.ratio:.2f}",
-        f"{_OUTPUTS / comparison.ladder.wall:.1f}",
-    )
+def _by_peer(peer: Peer, photo: Photo, work_dir: Path) -> Callable[[], float]:
+    return lambda: peer.cpu_ms(photo.path, photo.specs, work_dir) / 1000
 
 
-def _compare(path: Path, work_dir: Path) -> Comparison:
-    probe = Probe.from_json(sandboxed.probe_file({"path": str(path)}, _ignore))
-    specs = [output.spec for output in plan_outputs(PROFILE, probe.facts())]
-    ladder: list[Cost] = []
-    naive: list[Cost] = []
-    for _ in range(ROUNDS):
-        ladder.append(_cost(lambda: _convert_by_ladder(path, probe, specs, work_dir)))
-        naive.append(_cost(lambda: _convert_naively(path, specs, work_dir)))
-    return Comparison(
-        photo=path.name,
-        megapixels=probe.width * probe.height / 1e6,
-        ladder=_median(ladder),
-        naive=_median(naive),
-    )
+def _figures(ladder: Ladder, seconds: Seconds, count: int) -> dict[str, float]:
+    ours = seconds[OURS]
+    figures = {
+        "ladder_cpu_ratio_codecs": ours / (seconds[DECODE] + seconds[ENCODERS]),
+        "ladder_cpu_s": ours / count,
+    }
+    named = {NAIVE: "naive"} | {name: name.lower() for name in (*ladder.peers, *ladder.once)}
+    for name, short in named.items():
+        if name in seconds:
+            figures[f"ladder_cpu_ratio_{short}"] = ours / seconds[name]
+    return {f"{name}{ladder.suffix}": value for name, value in figures.items()}
 
 
-def _convert_by_ladder(
-    path: Path, probe: Probe, specs: Sequence[OutputSpec], work_dir: Path
+def _show(
+    ladder: Ladder,
+    planned: Sequence[Photo],
+    seconds: Seconds,
+    peers: Mapping[str, Peer],
+    known: Sequence[Recipe],
 ) -> None:
-    outputs = [{"id": str(index), "spec": spec.to_json()} for index, spec in enumerate(specs)]
-    request = {
-        "path": str(path),
-        "format": probe.format.value,
-        "work_dir": str(work_dir),
-        "outputs": outputs,
-    }
-    sandboxed.convert(request, _ignore)
+    count = len(planned)
+    rows = [_row(name, taken, seconds[OURS], count, peers) for name, taken in seconds.items()]
+    least = seconds[DECODE] + seconds[ENCODERS]
+    rows.insert(3, _row("  both together", least, seconds[OURS], count, peers))
+    rows += [
+        (f"{recipe.name} is absent: {recipe.absent}", "", "")
+        for recipe in known
+        if recipe.name in (*ladder.peers, *ladder.once) and recipe.absent is not None
+    ]
+    sizes = ", ".join(f"{photo.megapixels:.0f}" for photo in planned)
+    show(
+        f"Ladder of {len(WIDTHS)} widths x 3 formats: {ladder.name}; photos of {sizes} MP, "
+        f"medians of {ROUNDS} rounds",
+        ("way", "CPU s a photo", "Pic Store to it"),
+        rows,
+    )
 
 
-def _convert_naively(path: Path, specs: Sequence[OutputSpec], work_dir: Path) -> None:
-    for spec in specs:
-        image = pyvips.Image.thumbnail(str(path), spec.width, height=spec.height, size="force")
-        encoders.save(image, work_dir / f"naive.{spec.format.extension}", spec)
-
-
-def _cost(action: Callable[[], None]) -> Cost:
-    cpu, wall = time.process_time(), time.perf_counter()
-    action()
-    return Cost(cpu=time.process_time() - cpu, wall=time.perf_counter() - wall)
-
-
-def _median(costs: Sequence[Cost]) -> Cost:
-    return Cost(cpu=median(c.cpu for c in costs), wall=median(c.wall for c in costs))
-
-
-def _ignore(event: dict[str, Any]) -> None:
-    """Take the place of the pipe to the parent."""
+def _row(
+    name: str, taken: float, ours: float, count: int, peers: Mapping[str, Peer]
+) -> tuple[str, ...]:
+    shown = f"{name} {peers[name].version}" if name in peers else name
+    return shown, f"{taken / count:.2f}", f"{ours / taken:.2f}"

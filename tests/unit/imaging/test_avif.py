@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from picstore_imaging.encoders import save, svt
+from picstore_imaging.encoders.fine_colour import has_fine_colour
 from picstore_imaging.formats import Format
 from picstore_imaging.profile import Fit, FormatRule, SizeRule
 from picstore_imaging.rules import EncoderOptions
@@ -277,6 +278,21 @@ def test_graphics_keep_the_resolution_of_colour(
     assert coded(output) == Coded(bit_depth=10 if deep else 8, subsampled=False)
     pixels = decode(output) >> (2 if deep else 0)
     assert np.abs(pixels[..., :3].astype(int) - stripes[..., :3]).mean() < 20
+
+
+@pytest.mark.parametrize("pitch", [8, 17, 24, 39])
+@pytest.mark.parametrize("width", [640, 641, 960])
+def test_even_lines_of_colour_are_not_overlooked(width: int, pitch: int) -> None:
+    lines = np.full((480, width, 3), 255, np.uint8)
+    lines[::pitch, ::4] = (255, 0, 0)
+    assert has_fine_colour(pyvips.Image.new_from_array(lines))
+    assert has_fine_colour(pyvips.Image.new_from_array(lines.transpose(1, 0, 2)))
+
+
+def test_a_little_colour_is_not_fine_colour() -> None:
+    pixels = np.full((480, 640, 3), 255, np.uint8)
+    pixels[100:110, 100:110] = (255, 0, 0)
+    assert not has_fine_colour(pyvips.Image.new_from_array(pixels))
 
 
 def test_black_on_white_is_no_colour(convert: Convert, tmp_path: Path) -> None:
