@@ -19,6 +19,7 @@ from typing import Final
 from picstore_converter.convert import ConvertImage
 from picstore_converter.model import (
     Claim,
+    DrawnOriginal,
     EncodedOutput,
     FailedOutput,
     Placeholder,
@@ -78,6 +79,9 @@ class RememberingLedger:
         self.failures.append(output)
 
     async def record_placeholder(self, claim: Claim, placeholder: Placeholder) -> None: ...
+
+    async def complete_render(self, claim: Claim, original: DrawnOriginal, object_key: str) -> bool:
+        raise AssertionError("nothing is drawn here")
 
     async def fail(self, claim: Claim, verdict: Verdict) -> None:
         self.failures.append(verdict)
