@@ -97,7 +97,7 @@ def _read_header(
         bands=image.bands,
         bit_depth=field("bits-per-sample", 16 if image.format == "ushort" else 8),
         has_alpha=bool(image.hasalpha()),
-        frames=1 if container.stands_still else container.frames,
+        frames=container.frames,
         interlaced=bool(field("interlaced", 0)),
         icc_name=icc.describe(profile) if profile else None,
         icc_bytes=len(profile),

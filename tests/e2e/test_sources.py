@@ -64,5 +64,5 @@ def test_another_source_becomes_a_picture(
     for output in ready:
         with Pictures.open(io.BytesIO(httpx.get(output.url).content)) as picture:
             assert picture.size == (output.width, output.height)
-            moves = output.spec.format == FORMAT_WEBP
+            moves = output.spec.format in (FORMAT_AVIF, FORMAT_WEBP)
             assert getattr(picture, "n_frames", 1) == (frames if moves else 1)

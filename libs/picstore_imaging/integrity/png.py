@@ -15,20 +15,18 @@ _SIDES: Final = slice(16, 24)
 def walk(data: mmap.mmap) -> Integrity:
     """Go from chunk to chunk, up to IEND; `acTL` announces the frames of an APNG.
 
-    As many frames count as there are or are announced, whichever is more.
+    One whose frames are wrong is a still, as viewers show it.
     """
-    announced = counted = 0
+    announces = False
     for chunk in apng.chunks(data, parts()):
-        if chunk.kind == b"acTL":
-            announced = max(announced, int.from_bytes(data[chunk.start : chunk.start + 4], "big"))
-        counted += chunk.kind == b"fcTL"
+        announces |= chunk.kind == b"acTL"
         if chunk.kind == b"IEND":
-            frames = max(1, announced, counted if announced else 0)
+            animation = apng.read(data, parts()) if announces else None
+            frames = 1 if animation is None else len(animation.frames)
             return Integrity(
                 truncated=False,
                 trailing_bytes=len(data) - chunk.end - 4,
                 frames=frames,
-                stands_still=frames > 1 and apng.read(data, parts()) is None,
                 canvas_pixels=_pixels(data) if frames > 1 else None,
             )
     return TRUNCATED

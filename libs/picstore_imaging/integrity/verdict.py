@@ -34,8 +34,6 @@ class Integrity:
     """Of all pictures in an SVG together."""
     canvas_pixels: int | None = None
     """Of one frame of a WebP, for which libvips makes room when it opens the file, or an APNG."""
-    stands_still: bool = False
-    """Whether it announces frames and what follows is wrong, so that viewers show a still."""
 
 
 TRUNCATED: Final = Integrity(truncated=True)

@@ -41,6 +41,12 @@ SOURCES: Final[dict[str, Callable[[], bytes]]] = {
     "heic": lambda: heic(drawing(400, 300, seed="confined")),
     "large heic": lambda: heic(drawing(400, 300, seed="confined").resize((4_000, 3_000))),
     "avif with other brands": avif,
+    "apng": lambda: animation(
+        [drawing(400, 300, seed=f"confined {number}") for number in range(3)], "PNG"
+    ),
+    "long animation": lambda: animation(
+        [drawing(480, 360, seed=f"confined {number % 5}") for number in range(100)], "GIF"
+    ),
     "animated gif": lambda: animation(
         [drawing(400, 300, seed=f"confined {number}") for number in range(3)], "GIF"
     ),

@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from picstore_imaging.apng import Blend, Disposal
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format
 from picstore_imaging.integrity.verdict import parts
+from picstore_imaging.limits import Limits
 from picstore_imaging.profile import ColourPolicy, FormatRule
 from picstore_kit.errors import InvalidArgument, Reason
 from tests.hostile.png import chunk, png
@@ -52,7 +53,7 @@ def build(
     parts: Sequence[Part], *, plays: int = 0, default: Pixels | None = None, extra: bytes = b""
 ) -> bytes:
     """Write an APNG in RGBA; a `default` image is no frame of it."""
-    sequence = iter(range(1000))
+    sequence = count()
     body = extra + chunk(b"acTL", struct.pack(">II", len(parts), plays))
     if default is not None:
         body += chunk(b"IDAT", packed(default))
@@ -301,20 +302,23 @@ def test_wrong_frames_make_it_a_still(
         )
 
 
-@pytest.mark.parametrize(
-    ("count", "reason"), [(301, Reason.LIMIT_FRAMES), (100_000, Reason.LIMIT_FRAMES)]
-)
-def test_frames_are_limited_before_decoding(
-    count: int, reason: Reason, probe: RunProbe, tmp_path: Path
-) -> None:
-    controls = b"".join(
-        chunk(b"fcTL", struct.pack(">5IHHBB", n, 1, 1, 0, 0, 1, 10, 0, 0)) for n in range(count)
-    )
-    announced = chunk(b"acTL", struct.pack(">II", 1, 0))
-    (path := tmp_path / "a").write_bytes(png(24, 16, extra=announced + controls))
+@pytest.mark.parametrize("frames", [301, 20_000])
+def test_frames_are_limited_before_decoding(frames: int, probe: RunProbe, tmp_path: Path) -> None:
+    dot = Part(pixels=np.zeros((1, 1, 4), np.uint8))
+    (path := tmp_path / "a").write_bytes(build([Part(pixels=noise(0)), *[dot] * (frames - 1)]))
     with pytest.raises(InvalidArgument) as caught:
         probe(path)
-    assert caught.value.reason is reason
+    assert caught.value.reason is Reason.LIMIT_FRAMES
+
+
+def test_pixels_of_all_frames_are_limited_before_decoding(probe: RunProbe, tmp_path: Path) -> None:
+    written = [Part(pixels=noise(n)) for n in range(5)]
+    (path := tmp_path / "a").write_bytes(build(written))
+    limits = Limits(pixels_whole_decode=WIDTH * HEIGHT * 5)
+    assert probe(path, limits=limits.to_json()).frames == 5
+    with pytest.raises(InvalidArgument) as caught:
+        probe(path, limits=replace(limits, pixels_whole_decode=WIDTH * HEIGHT * 5 - 1).to_json())
+    assert caught.value.reason is Reason.LIMIT_PIXELS
 
 
 def test_a_frame_that_is_damaged_is_the_pictures_fault(convert: Convert, tmp_path: Path) -> None:
