@@ -38,7 +38,7 @@ _KIB: Final = 1024
 
 _SMALL: Final = Profile(
     formats=tuple(FormatRule(format=format) for format in (Format.JPEG, Format.WEBP, Format.AVIF)),
-    sizes=(SizeRule(width=160), SizeRule(width=320)),
+    sizes=(SizeRule(width=160),),
 )
 
 
@@ -51,7 +51,7 @@ def run() -> dict[str, float]:
         large = tiled(drawn, work_dir / "large.jpg", *LARGE)
         medium = tiled(drawn, work_dir / "medium.jpg", *MEDIUM)
         small = work_dir / "small.jpg"
-        pyvips.Image.thumbnail(str(drawn), 640).jpegsave(str(small), Q=88)
+        pyvips.Image.thumbnail(str(drawn), 320).jpegsave(str(small), Q=88)
         large_mb = asyncio.run(_peak_mb(large, work_dir))
         medium_mb = asyncio.run(_peak_mb(medium, work_dir))
         after = asyncio.run(_rss_after_each(small, work_dir))
