@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from picstore_converter.admission import MemoryBudget
 from picstore_converter.comparing import Comparison
 from picstore_converter.messages import (
     ChildMisbehaved,
@@ -31,6 +33,7 @@ from picstore_converter.model import (
     verdict_of,
 )
 from picstore_converter.ports import Children, Ledger, Stores
+from picstore_imaging.cost import estimate_memory_bytes
 from picstore_kit.blobs import keys
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
@@ -59,14 +62,19 @@ class ConvertImage:
         shared_dir: Path,
         private_dir: Path,
         setup: Callable[[], Setup] | None = None,
+        budget: MemoryBudget | None = None,
     ) -> None:
-        """`setup` says what the children are, for reports of their deaths."""
+        """`setup` says what the children are, for reports of their deaths.
+
+        What a job is expected to take it waits for in the `budget`.
+        """
         self._ledger = ledger
         self._stores = stores
         self._children = children
         self._shared_dir = shared_dir
         self._private_dir = private_dir
         self._setup = setup
+        self._budget = budget or MemoryBudget(sys.maxsize)
 
     async def run(self, job_id: JobId) -> None:
         """Claim the job and work on it until nothing is left, or report why that can't be.
@@ -134,7 +142,9 @@ class ConvertImage:
     async def _convert(self, claim: Claim, left: dict[OutputId, WantedOutput]) -> None:
         source_store = await self._stores.open(claim.source_location)
         output_store = await self._stores.open(claim.outputs_location)
+        expected = estimate_memory_bytes(claim.facts, (output.spec for output in claim.outputs))
         async with (
+            self._budget.held(expected),
             temporary_directory(self._shared_dir, prefix="job-") as shared,
             temporary_directory(self._private_dir, prefix="job-") as private,
         ):

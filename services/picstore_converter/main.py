@@ -8,6 +8,7 @@ import sys
 
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
+from picstore_converter.admission import MemoryBudget, usual_budget
 from picstore_converter.convert import ConvertImage
 from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
@@ -83,6 +84,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         shared_dir=shared_dir,
         private_dir=private_dir,
         setup=setup,
+        budget=MemoryBudget(settings.conversion.memory_budget_bytes or usual_budget()),
     )
     # No job may come before a child can take it, or where none can be had.
     await children.started()

@@ -33,6 +33,9 @@ class ConversionSettings(SettingsGroup):
     memory_bytes: PositiveInt = 2 * 1024**3
     """Address space of one child; a picture that needs more fails. An AVIF of 50 MP takes 0.8 GiB
     for the usual sizes and 1.3 GiB where AVIF and WebP outputs keep its own size."""
+    memory_budget_bytes: PositiveInt | None = None
+    """What all children together are expected to take at most, by the headers of their pictures; a
+    job waits for its share. Unset is three quarters of what the machine or the container has."""
     cpu_s: PositiveInt = 600
     """CPU seconds that one child may use for one job."""
     wall_s: PositiveFloat = 600

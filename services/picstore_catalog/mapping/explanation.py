@@ -18,6 +18,7 @@ from picstore_catalog.model.explanation import (
     Quarantine,
     SignedOriginal,
 )
+from picstore_catalog.model.image import ImageState
 from picstore_kit.errors import InvalidField
 from picstore_kit.ids import OutputId, parse_id
 
@@ -39,7 +40,7 @@ def explanation_message(explanation: Explanation) -> image_pb2.ExplainImageRespo
         generations=[
             _generation(
                 one,
-                served=one.generation == image.generation,
+                served=image.state is ImageState.READY and one.generation == image.generation,
                 pending=one.generation == image.pending_generation,
             )
             for one in explanation.generations

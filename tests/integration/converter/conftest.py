@@ -21,6 +21,7 @@ from picstore_converter.handler import JobHandler
 from picstore_converter.ledger import RPCLedger, RPCLocations
 from picstore_converter.model import Setup
 from picstore_converter.ports import Children
+from picstore_imaging import versions
 from picstore_kit.blobs.locations import LocationStores
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.lanes import Lane
@@ -147,7 +148,7 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 private_dir=private_dir,
                 setup=lambda: Setup(
                     limits=SandboxLimits(),
-                    versions=installed(),
+                    versions=versions.installed(),
                     sandbox=pool.report.summary() if pool.report else {},
                 ),
             )

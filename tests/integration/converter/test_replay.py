@@ -113,7 +113,7 @@ async def test_a_child_that_runs_into_a_limit_is_told_of(source: Path) -> None:
 async def test_a_source_that_does_not_decode_fails_and_kills_nobody(cut: Path) -> None:
     for result in (await played(cut, wanted())).values():
         assert isinstance(result, NotMade)
-        assert (result.reason, result.death) == (Reason.IMAGE_CORRUPT, None)
+        assert (result.reason, result.death) == (Reason.IMAGE_TRUNCATED, None)
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

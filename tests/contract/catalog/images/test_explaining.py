@@ -133,6 +133,7 @@ async def test_a_picture_that_kills_two_children_is_quarantined_with_what_reprod
 
     (generation,) = await explain(user, image.id)
 
+    assert not generation.served
     (job,) = generation.jobs
     assert (job.state, job.child_deaths) == (ExplainedJob.STATE_FAILED, 2)
     assert [(one.attempt, one.worker) for one in job.deaths] == [
@@ -153,7 +154,9 @@ async def test_a_picture_that_kills_two_children_is_quarantined_with_what_reprod
     assert list(quarantine.job_ids) == [claim.job_id]
     assert quarantine.reason == Reason.CHILD_CRASHED
     assert list(quarantine.suspect_output_ids) == [again.outputs[0].output_id]
-    assert {explained.output.state for explained in generation.outputs} == {Output.STATE_FAILED}
+    assert {
+        (explained.output.state, explained.output.reason) for explained in generation.outputs
+    } == {(Output.STATE_FAILED, Reason.CHILD_CRASHED)}
 
 
 NO_DEATHS = (

@@ -63,6 +63,27 @@ def _raise(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     raise RuntimeError("a bug")
 
 
+def _open_many(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Open files until no more are to be had, and say how many there were at once."""
+    held: list[int] = []
+    try:
+        while len(held) < 10_000:
+            held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError as error:
+        return {"refused": error.strerror, "highest": max(held)}
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+    return {"allowed": True}
+
+
+def _privileges(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Read what the kernel says of this process."""
+    lines = Path(f"/proc/{os.getpid()}/status").read_text().splitlines()
+    told = dict(line.split(":", 1) for line in lines)
+    return {name: told[name].strip() for name in ("NoNewPrivs", "Seccomp", "CapEff")}
+
+
 def _peak(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     """Hold some memory for a moment, and say what the kernel has counted since the last reset."""
     for place in range(0, len(held := bytearray(request["bytes"])), 4096):
@@ -208,7 +229,9 @@ _ACTIONS: dict[str, Action] = {
     "hang_up": _hang_up,
     "hoard": _hoard,
     "kill": _kill,
+    "open_many": _open_many,
     "peak": _peak,
+    "privileges": _privileges,
     "print": _print,
     "ptrace": _ptrace,
     "raise": _raise,

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from picstore_kit.sandbox.pool import ChildPool, SandboxIncomplete
+from picstore_kit.sandbox.pool import ChildPool, SandboxIncomplete, SandboxLimits
 from picstore_kit.sandbox.report import Layer, LayerState, SandboxReport
 
 OpenPool = Callable[..., Awaitable[ChildPool]]
@@ -98,3 +99,24 @@ async def test_parent_cannot_be_touched(pool: ChildPool, action: str) -> None:
 
 async def test_threads_can_be_started(pool: ChildPool) -> None:
     assert await pool.result({"do": "thread"}) == {"ran": True}
+
+
+async def test_what_is_said_to_be_active_is_what_the_kernel_says(pool: ChildPool) -> None:
+    told = await pool.result({"do": "privileges"})
+    filtered = 2
+    assert told == {"NoNewPrivs": "1", "Seccomp": str(filtered), "CapEff": "0" * 16}
+
+
+async def test_open_files_are_bounded(open_pool: OpenPool) -> None:
+    pool = await open_pool(limits=SandboxLimits(open_files=32))
+    answer = await pool.result({"do": "open_many"})
+    assert answer == {"refused": "Too many open files", "highest": 31}
+
+
+async def test_which_layers_are_active_is_said_at_the_start(open_pool: OpenPool) -> None:
+    with capture_logs() as logs:
+        pool = await open_pool()
+        await pool.started()
+    (told,) = [event for event in logs if event["event"] == "sandbox.layers"]
+    assert {layer.value for layer in Layer} <= told.keys()
+    assert told["rlimits"].startswith("active: ")

@@ -1,0 +1,71 @@
+"""How much memory jobs may take together: each waits until what it is expected to take is free.
+
+CPU needs no more than the number of children: each works on one thread. A child's own limit is
+on address space, and holds whatever was expected of it; this is for all of them together, lest a
+few large pictures at once bring the machine to its knees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+_SHARE: Final = 0.75
+"""Of the memory that there is; the rest is for the services, the page cache and wrong guesses."""
+
+
+class MemoryBudget:
+    """Hands out memory in the order in which it is asked for, so that no large job starves."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._free = total_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def held(self, wanted_bytes: int) -> AsyncIterator[None]:
+        """Wait for so much, and hold it while the body runs; more than there is means all of it."""
+        share = min(wanted_bytes, self._total)
+        await self._take(share)
+        try:
+            yield
+        finally:
+            self._free += share
+            self._admit()
+
+    async def _take(self, share: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (share, turn)
+        self._waiting.append(entry)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._free += share  # it was given in the same moment
+            else:
+                self._waiting.remove(entry)
+            self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._free:
+            share, turn = self._waiting.popleft()
+            self._free -= share
+            turn.set_result(None)
+
+
+def usual_budget() -> int:
+    """Return three quarters of the memory that this machine, or this container, has, in bytes."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = int(_CGROUP_LIMIT.read_text())
+    except (OSError, ValueError):  # there is none, or it is `max`
+        limit = machine
+    return int(_SHARE * min(machine, limit))
