@@ -10,9 +10,11 @@ from datetime import timedelta
 
 from picstore_catalog.model.conversion_profile import ConversionProfile
 from picstore_catalog.model.image import Original
+from picstore_catalog.model.overlay_template import OverlayTemplate
 from picstore_catalog.model.upload import Commit, UploadRequest
 from picstore_catalog.model.upload_profile import UploadProfile
 from picstore_catalog.repo import conversion_profile as conversion_profiles
+from picstore_catalog.repo import overlay_template as overlay_templates
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import upload_profile as upload_profiles
 from picstore_catalog.repo.access import Access
@@ -21,10 +23,12 @@ from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.overlay.template import FillLayer, Layer, Overlay
 from picstore_kit.ids import (
     ConversionProfileId,
     ImageId,
     LocationId,
+    OverlayTemplateId,
     ProjectId,
     TeamId,
     UploadId,
@@ -85,6 +89,21 @@ class Team:
         )
         async with self.begin() as transaction:
             await conversion_profiles.insert(transaction, self.access, wanted)
+        return wanted.id
+
+    async def add_overlay_template(
+        self, short_name: str, *, project_id: ProjectId | None = None
+    ) -> OverlayTemplateId:
+        wanted = OverlayTemplate(
+            id=new_id(OverlayTemplateId),
+            project_id=project_id,
+            short_name=short_name,
+            display_name="",
+            revision=1,
+            overlay=Overlay(layers=(Layer(fill=FillLayer(colour="#000000")),)),
+        )
+        async with self.begin() as transaction:
+            await overlay_templates.insert(transaction, self.access, wanted)
         return wanted.id
 
     def upload_profile(

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import image as images
+from picstore_catalog.repo import overlay_template as overlay_templates
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_profile as upload_profiles
@@ -24,6 +25,7 @@ from picstore_kit.ids import (
     ConversionProfileId,
     ImageId,
     LocationId,
+    OverlayTemplateId,
     ProjectId,
     UploadProfileId,
     UserId,
@@ -60,6 +62,17 @@ NOUNS: Final[Mapping[str, Noun]] = {
         fetch=conversion_profiles.fetch,
         make_id=lambda: new_id(ConversionProfileId),
         write=Permission.CONVERSION_PROFILE_WRITE,
+        of_team=True,
+    ),
+    "overlay template": Noun(
+        fetch=overlay_templates.fetch,
+        make_id=lambda: new_id(OverlayTemplateId),
+        write=Permission.OVERLAY_TEMPLATE_WRITE,
+    ),
+    "overlay template of the team": Noun(
+        fetch=overlay_templates.fetch,
+        make_id=lambda: new_id(OverlayTemplateId),
+        write=Permission.OVERLAY_TEMPLATE_WRITE,
         of_team=True,
     ),
     "storage location of the team": Noun(
@@ -129,6 +142,8 @@ async def _ids_of(team: Team) -> dict[str, str]:
         "project": team.project_id,
         "conversion profile": await team.add_conversion_profile("own", project_id=team.project_id),
         "conversion profile of the team": team.conversion_profile_id,
+        "overlay template": await team.add_overlay_template("own", project_id=team.project_id),
+        "overlay template of the team": await team.add_overlay_template("shared"),
         "storage location of the team": team.location_id,
         "upload profile": team.upload_profile_id,
         "picture": await team.commit_picture(),
