@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from html import escape
 from typing import Final
 
@@ -145,7 +145,7 @@ def _attributes(font: str, weight: int, italic: bool, size: float) -> str:
     )
 
 
-@cache
+@lru_cache(maxsize=256)
 def _own_line_height(font: str, weight: int, italic: bool) -> float:
     """Measure a font's own distance of lines, by the size."""
     attributes = _attributes(font, weight, italic, _REFERENCE)

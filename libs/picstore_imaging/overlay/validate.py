@@ -25,7 +25,7 @@ from picstore_imaging.overlay.template import (
     TextLayer,
     Variable,
 )
-from picstore_imaging.overlay.variables import MAX_TEXT, fault_of, is_use, uses
+from picstore_imaging.overlay.variables import MAX_LINES, MAX_TEXT, fault_of, is_use, uses
 from picstore_kit.errors import FieldViolation, InvalidFields
 from picstore_kit.ids import ImageId, parse_id
 
@@ -41,7 +41,6 @@ MAX_BLUR: Final = 100.0
 """Standard deviation of a shadow's blur, in pixels."""
 MAX_SHADOW: Final = 200.0
 """How far a shadow is from its letters, in pixels on each axis."""
-MAX_LINES: Final = 200
 MIN_LINE_HEIGHT: Final = 0.5
 MAX_LINE_HEIGHT: Final = 5.0
 WEIGHTS: Final = range(100, 1001)

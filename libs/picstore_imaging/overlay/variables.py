@@ -18,6 +18,8 @@ from picstore_kit.violations import Violations
 
 MAX_TEXT: Final = 4_000
 """Characters of one text, its variables filled in."""
+MAX_LINES: Final = 200
+"""Lines of one text, as it is written."""
 
 _USE: Final = re.compile(r"\{\{([^{}]*)\}\}")
 _NO_LETTERS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -38,6 +40,8 @@ def fault_of(value: str, max_length: int) -> str | None:
     """Say why a text can't be drawn, as the end of a sentence; None where it can."""
     if len(value) > max_length:
         return f"must be at most {max_length} characters, not {len(value)}"
+    if value.count("\n") >= MAX_LINES:
+        return f"must have at most {MAX_LINES} lines"
     if any(c != "\n" and unicodedata.category(c) in _NO_LETTERS for c in value):
         return "must have no control characters but new lines"
     return None

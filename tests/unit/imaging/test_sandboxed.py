@@ -1,4 +1,4 @@
-"""The child's two functions: what they emit, what they answer, and what they survive."""
+"""The child's functions: what they emit, what they answer, and what they survive."""
 
 from __future__ import annotations
 
@@ -91,6 +91,14 @@ def test_a_conversion_needs_no_output_to_give_a_placeholder(photo: Photo, tmp_pa
     events: list[dict[str, Any]] = []
     sandboxed.convert(request_of(path, tmp_path), events.append)
     assert [event["event"] for event in events] == ["placeholder"]
+
+
+def test_work_without_an_overlay_is_a_conversion(photo: Photo, tmp_path: Path) -> None:
+    photo(400, 300).save(path := tmp_path / "a.jpg")
+    events: list[dict[str, Any]] = []
+    answer = sandboxed.work(request_of(path, tmp_path, SPEC), events.append)
+    assert [event["event"] for event in events] == ["placeholder", "output"]
+    assert answer["decode_ms"] >= 0
 
 
 def test_a_source_that_breaks_off_while_decoding_is_corrupt(photo: Photo, tmp_path: Path) -> None:

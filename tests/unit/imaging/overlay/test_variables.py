@@ -77,6 +77,10 @@ def test_a_value_has_no_control_characters(character: str) -> None:
     assert wrong(card(), title=f"a{character}b") == ["variables.title"]
 
 
+def test_a_value_has_no_more_lines_than_a_text() -> None:
+    assert wrong(card(), author="\n" * 200, title="a") == ["variables.author"]
+
+
 @pytest.mark.parametrize("value", ["", "../../etc/passwd", "prj_01jk", "img_1"])
 def test_an_image_is_named_by_an_id(value: str) -> None:
     assert wrong(card(), title="a", logo=value) == ["layers[1].image.image_id"]
