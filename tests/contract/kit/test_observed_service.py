@@ -142,7 +142,10 @@ async def test_service_is_observed_and_stops_in_order(
         call: Any = channel.unary_unary("/picstore.none.v1.None/Call")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"", metadata=(("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01"),))
-        metrics = await asyncio.to_thread(_get, f"http://127.0.0.1:{metrics_port}/metrics")
+        # A call is counted when it is over for the service, which its caller may know before.
+        metrics = ""
+        while "_OTHER" not in metrics:
+            metrics = await asyncio.to_thread(_get, f"http://127.0.0.1:{metrics_port}/metrics")
         process.send_signal(number)
         _, log = await process.communicate()
         assert process.returncode == 0
