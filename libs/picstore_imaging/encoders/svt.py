@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
@@ -18,6 +19,7 @@ import pyvips
 
 from picstore_imaging.blocks import EXIF, ICC, XMP
 from picstore_imaging.recipe import printable
+from picstore_kit.sandbox import syscalls
 
 _PACKAGE: Final = "pillow_avif"
 _EXTENSION: Final = f"{_PACKAGE}._avif"
@@ -27,6 +29,8 @@ MODES: Final = {3: "RGB", 4: "RGBA"}
 _TUNE: Final = ((b"tune", b"3"),)
 """`IQ`, for the eye and for stills: 7 to 8 % fewer bytes at equal SSIMULACRA2 than the default. It
 sets all other tools of the encoder by itself."""
+
+_ORDINARY: Final = threading.local()
 
 _ONE_THREAD: Final = 1
 _UNSET: Final = -1
@@ -84,6 +88,7 @@ def open_encoder(
 
     The file will have the profile, EXIF and XMP that this one carries.
     """
+    _stay_ordinary()
     return configure().AvifEncoder(
         image.width,
         image.height,
@@ -105,6 +110,18 @@ def open_encoder(
         _block(image, XMP),
         options,
     )
+
+
+def _stay_ordinary() -> None:
+    """Keep SVT-AV1 from making this thread, and all of its own, real-time ones.
+
+    As root it asks for SCHED_FIFO with the highest priority, and then whatever else the machine
+    does waits. Sandboxed children have no capabilities; others give up the one for it.
+    """
+    if getattr(_ORDINARY, "is_so", False):  # a confined child may not ask again
+        return
+    syscalls.drop_capability(syscalls.CAP_SYS_NICE)
+    _ORDINARY.is_so = True
 
 
 def open_decoder(encoded: bytes) -> Any:

@@ -11,6 +11,8 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
 
+CAP_SYS_NICE: Final = 23
+
 _CAPABILITY_VERSION_3: Final = 0x20080522
 
 
@@ -37,6 +39,18 @@ def drop_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
     _checked(_LIBC.capset(header, none))
+
+
+def drop_capability(number: int) -> None:
+    """Give up one capability of this thread, whether it has it or not; see capset(2)."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    # Effective, permitted and inheritable ones; then the same for those from 32 on.
+    held = (ctypes.c_uint32 * 6)()
+    _checked(_LIBC.capget(header, held))
+    first = 3 * (number // 32)
+    for place in range(first, first + 3):
+        held[place] &= ~(1 << number % 32)
+    _checked(_LIBC.capset(header, held))
 
 
 def syscall(number: int, *arguments: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -342,3 +343,9 @@ def test_a_picture_that_can_be_read_once_is_enough(photo: Photo, tmp_path: Path)
     photo(SPEC.width, SPEC.height).save(source := tmp_path / "a.jpg")
     save(pyvips.Image.jpegload(str(source), access="sequential"), path := tmp_path / "b.avif", SPEC)
     assert decode(path).shape == (SPEC.height, SPEC.width, 3)
+
+
+def test_the_encoder_makes_no_thread_a_real_time_one() -> None:
+    svt.encode(pyvips.Image.black(64, 64, bands=3), preset=9, quality=50)
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
