@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,10 +30,10 @@ from picstore_imaging.probe import probe
 from picstore_imaging.sniff import HEAD_BYTES, recognise
 from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import PicstoreError
+from picstore_kit.sandbox.peak import peak_rss_bytes
 
 Emit = Callable[[dict[str, Any]], None]
 
-_KIB: Final = 1024
 _OVERLAY_EFFORT: Final = 3
 """zlib's level for a picture that is an original from then on; 6 saves 2 % and takes twice as long.
 """
@@ -202,14 +201,9 @@ def _output(
             recipe,
             cpu_ms=round(clock.cpu_ms()),
             decode_cpu_ms=round(decode_cpu_ms),
-            peak_rss_bytes=_peak_rss_bytes(),
+            peak_rss_bytes=peak_rss_bytes(),
         ).to_json(),
     }
-
-
-def _peak_rss_bytes() -> int:
-    """Of this process, since it began or its parent last had the kernel forget it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -222,7 +216,7 @@ def _totals(clock: _Clock) -> dict[str, Any]:
     return {
         "wall_ms": clock.wall_ms(),
         "cpu_ms": clock.cpu_ms(),
-        "peak_rss_bytes": _peak_rss_bytes(),
+        "peak_rss_bytes": peak_rss_bytes(),
         "libvips": ".".join(map(str, vips.version())),
     }
 

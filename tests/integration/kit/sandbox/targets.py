@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from picstore_kit.errors import InvalidArgument, Reason
+from picstore_kit.sandbox.peak import peak_rss_bytes
 
 Emit = Callable[[dict[str, Any]], None]
 Action = Callable[[dict[str, Any], Emit], dict[str, Any]]
@@ -89,7 +89,7 @@ def _peak(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     for place in range(0, len(held := bytearray(request["bytes"])), 4096):
         held[place] = 1
     del held
-    return {"peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return {"peak_rss_bytes": peak_rss_bytes()}
 
 
 def _say_and_die(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
