@@ -14,6 +14,7 @@ from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.geometry import Size, scaled_size
 from picstore_imaging.quality import SCORED_PIXELS
+from picstore_imaging.shrink import at_once, jpeg_shrink
 from picstore_imaging.spec import OutputSpec
 
 DEAR_CPU_MS: Final = 1_500.0
@@ -161,13 +162,14 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
     """
     bands = 4 if source.has_alpha else 3
     decoded = source.pixels * _DECODE_BYTES.get(source.format, 8)
+    whole = Size(source.width, source.height)
     if not source.decoded_whole:
         decoded = source.width * min(source.height, _STREAM_ROWS) * bands
     rungs: set[Size] = set()
     encoder = 0
     for spec in specs:
         target = Size(spec.width, spec.height)
-        rungs.add(scaled_size(spec.fit, target, Size(source.width, source.height)))
+        rungs.add(scaled_size(spec.fit, target, whole))
         exact = spec.lossless or spec.options.near_lossless is not None
         if source.animated and spec.moves and spec.format is Format.AVIF:
             needed = _film_bytes(spec, has_alpha=source.has_alpha)
@@ -181,8 +183,17 @@ def estimate_memory_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> i
         if spec.auto_quality is not None:
             needed += _scored_bytes(spec, source)
         encoder = max(encoder, needed)
+    if source.format is SourceFormat.JPEG and not source.decoded_whole:
+        decoded = max(decoded, _at_once_bytes(whole, rungs))
     ladder = sum(size.width * size.height * bands for size in rungs)
     return _BASE_BYTES + decoded + ladder + encoder
+
+
+def _at_once_bytes(source: Size, rungs: Iterable[Size]) -> int:
+    """What the pixels of a baseline JPEG take that is not streamed; 0 where it is."""
+    shrink = min((jpeg_shrink(source, rung) for rung in rungs), default=1)
+    shrunk = Size(source.width // shrink, source.height // shrink)
+    return shrunk.width * shrunk.height * 3 if at_once(shrunk) else 0
 
 
 def _scored_bytes(spec: OutputSpec, source: SourceFacts) -> int:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_imaging import heic, pipeline, vips
+from picstore_imaging import heic, jpeg, pipeline, vips
 from picstore_imaging.encoders import automatic, svt
 from picstore_imaging.fonts import directories
 from picstore_imaging.formats import SourceFormat
@@ -50,6 +50,7 @@ def warm() -> None:
     svt.exercise()
     automatic.exercise()
     heic.configure()
+    jpeg.exercise()
 
 
 def probe_file(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:

@@ -9,7 +9,14 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-_PACKAGES: Final = ("picstore", "pyvips", "pyvips-binary", "pillow-avif-plugin", "pi-heif")
+_PACKAGES: Final = (
+    "picstore",
+    "pyvips",
+    "pyvips-binary",
+    "simplejpeg",
+    "pillow-avif-plugin",
+    "pi-heif",
+)
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ def colour(context: SourceContext) -> None:
         name = printable(context.probe.icc_name or "") or image.interpretation
         target = "Display P3" if wide else "sRGB"
         context.done.append(f"icc {name}{'' if by_profile else ', unusable'} → {target}")
-    else:
+    elif (image.interpretation, image.format) != (_space(deep=deep), _DEEP if deep else _SHALLOW):
         context.image = image.colourspace(_space(deep=deep))
         if image.interpretation not in (_space(deep=deep), "srgb", "rgb16"):
             context.done.append(f"{image.interpretation} → sRGB")

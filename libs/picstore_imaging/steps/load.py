@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from picstore_imaging import heic, vips
+from picstore_imaging import heic, jpeg, vips
 from picstore_imaging.context import SourceContext
 from picstore_imaging.drawing import open_drawing
 from picstore_imaging.formats import SourceFormat
+from picstore_imaging.geometry import Size
 from picstore_imaging.samples import in_integers
-
-_JPEG_SHRINKS: Final = (8, 4, 2)
-
-_MARGIN: Final = 1.25
-"""How much larger than needed a shrunk JPEG must be, for the decoder's filter is a coarse one. A
-20 MP photo for 2,560 px keeps an SSIM of 0.989 at a margin of 1.2 and of 0.998 unshrunk, for 86 and
-118 CPU-ms; at 1.4 it keeps 0.992. sharp takes no margin, libvips's `thumbnail` one of 2."""
+from picstore_imaging.shrink import jpeg_shrink
 
 
 def load(context: SourceContext) -> None:
@@ -36,10 +29,14 @@ def load(context: SourceContext) -> None:
         case SourceFormat.HEIC:
             context.image = heic.decode(context.path)
         case SourceFormat.JPEG:
-            shrink = _jpeg_shrink(context)
+            shrink = jpeg_shrink(Size(probed.width, probed.height), context.size)
             if shrink > 1:
                 context.done.append(f"shrink-on-load 1/{shrink}")
-            context.image = vips.open_image(context.path, probed.format, shrink=shrink)
+            opened = vips.open_image(context.path, probed.format, shrink=shrink)
+            decoded = jpeg.decode(context.path, opened, shrink=shrink)
+            if decoded is not None:
+                context.done.append("decode by libjpeg-turbo")
+            context.image = opened if decoded is None else decoded
         case SourceFormat.TIFF:
             context.image = in_integers(vips.open_image(context.path, probed.format))
         case _:
@@ -51,13 +48,3 @@ def _drawing_scale(context: SourceContext) -> float:
     across = context.size.width / context.probe.width
     down = context.size.height / context.probe.height
     return max(across, down)
-
-
-def _jpeg_shrink(context: SourceContext) -> int:
-    """Choose by the upright sizes, which compare as the stored ones do."""
-    across = context.probe.width / context.size.width
-    down = context.probe.height / context.size.height
-    for shrink in _JPEG_SHRINKS:
-        if min(across, down) >= shrink * _MARGIN:
-            return shrink
-    return 1

@@ -34,3 +34,11 @@ def test_memory_follows_the_decoder_and_not_only_the_pixels() -> None:
     estimates = [estimate_memory_bytes(source, [SPEC]) for source in (baseline, progressive, avif)]
     assert estimates == sorted(estimates)
     assert estimates[2] > 500_000_000 > 100_000_000 > estimates[0]
+
+
+def test_a_jpeg_that_is_decoded_in_one_piece_takes_its_pixels() -> None:
+    spec = replace(SPEC, width=2400, height=1600)
+    photo = SourceFacts(format=SourceFormat.JPEG, width=6000, height=4000)
+    streamed = replace(photo, width=9000, height=6000)
+
+    assert estimate_memory_bytes(photo, [spec]) > estimate_memory_bytes(streamed, [spec])
