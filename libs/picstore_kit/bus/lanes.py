@@ -21,6 +21,11 @@ class Lane(StrEnum):
     """Backfill, such as reconverting a whole project."""
 
     @property
+    def is_dear(self) -> bool:
+        """Whether its jobs take long, and nobody waits for them."""
+        return self in (Lane.SLOW, Lane.BULK)
+
+    @property
     def subject(self) -> str:
         """The subject that this lane's jobs are published to."""
         return _PREFIX + self.value

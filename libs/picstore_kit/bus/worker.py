@@ -1,8 +1,8 @@
 """The loop that takes jobs from their lanes and hands them to a handler.
 
-While a slot is free, a request lingers at every lane, so a job starts as soon as it is published.
-When the last slot fills, the requests are withdrawn: a busy worker hoards nothing that an idle one
-could do. When a slot frees, the lanes are asked by priority before the requests linger again.
+A request lingers at every lane that has room, so a job starts as soon as it is published. When a
+lane has no room any more, or has it again, the requests are withdrawn: a busy worker hoards nothing
+that an idle one could do. Then the lanes are asked by priority before requests linger again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from picstore_kit.bus.delivery import Ack, Delivery, Outcome, Retry, Terminate, 
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.pull import PullBroken, Pulls
+from picstore_kit.bus.slots import Slots
 from picstore_kit.errors import PicstoreError
 from picstore_kit.tasks import cancel
 from picstore_kit.telemetry import continued
@@ -45,7 +46,9 @@ _MAX_BACKOFF_S: Final = 2.0
 
 
 class Worker:
-    """Runs up to `slots` deliveries at once; a Lifecycle component.
+    """Runs up to `slots` deliveries at once, and `express` more; a Lifecycle component.
+
+    The express slots are for lanes that are not dear, while dear ones have all the others.
 
     Lanes are served in the order of `Lane`. If there is more than one slot, one of them is the
     bulk lane's whenever bulk has work: while none of its jobs runs here, it is asked first. The
@@ -62,6 +65,7 @@ class Worker:
         *,
         lanes: Sequence[Lane],
         slots: int,
+        express: int = 0,
         handler: Callable[[Delivery], Awaitable[Outcome]],
         heartbeat_s: float = 10.0,
         drain_s: float = 25.0,
@@ -72,7 +76,7 @@ class Worker:
         self._bus = bus
         self._publisher = Publisher(bus)
         self._lanes = [lane for lane in Lane if lane in lanes]
-        self._slots = slots
+        self._slots = Slots(usual=slots, express=express)
         self._handler = handler
         self._heartbeat_s = heartbeat_s
         self._drain_s = drain_s
@@ -81,6 +85,7 @@ class Worker:
         self._changed = asyncio.Event()
         self._stopping = False
         self._pulls: Pulls | None = None
+        self._asked: list[Lane] = []
         self._tasks = asyncio.TaskGroup()
         self._loop: asyncio.Task[None] | None = None
         self._beats: asyncio.Task[None] | None = None
@@ -119,10 +124,12 @@ class Worker:
             self._pulls.interrupt()
             await asyncio.wait((self._loop,))
 
-    @property
-    def vacant(self) -> int:
-        """How many slots are free."""
-        return self._slots - len(self._running)
+    def _room(self, lane: Lane) -> int:
+        return self._slots.room(lane, [lane for lane, _ in self._running.values()])
+
+    def _roomy(self) -> list[Lane]:
+        """The lanes of which a job could start now."""
+        return [lane for lane in self._lanes if self._room(lane) > 0]
 
     async def _pull_for_ever(self) -> None:
         backoff_s = 0.0
@@ -139,17 +146,18 @@ class Worker:
                 await self._restore()
 
     async def _vacancy(self) -> None:
-        while self.vacant < 1:
+        while not self._roomy():
             self._changed.clear()
             await self._changed.wait()
 
     async def _round(self) -> None:
-        """Take jobs until every slot is full or the worker stops."""
+        """Take jobs until other lanes have room than at its begin, or the worker stops."""
         self._pulls = Pulls(self._bus, stream=topology.JOBS, release=self._hand_back)
+        self._asked = self._roomy()
         try:
             async with self._pulls as pulls:
                 await self._poll(pulls)
-                while self.vacant > 0 and not self._stopping:
+                while self._roomy() == self._asked and not self._stopping:
                     await self._linger(pulls)
         finally:
             self._pulls = None
@@ -157,26 +165,27 @@ class Worker:
     async def _poll(self, pulls: Pulls) -> None:
         """Ask lane by lane for what waits there."""
         for lane, share in self._turns():
-            batch = min(share, self.vacant)
-            if batch < 1 or self._stopping:
+            if self._stopping:
                 return
+            if (batch := min(share, self._room(lane))) < 1:
+                continue
             await pulls.ask(lane.consumer, batch=batch, linger_s=None)
             while pulls.outstanding(lane.consumer):
                 await self._take(pulls)
 
     async def _linger(self, pulls: Pulls) -> None:
-        """Wait for the next job of any lane."""
-        for lane in self._lanes:
+        """Wait for the next job of any lane that has room."""
+        for lane in self._asked:
             if not pulls.outstanding(lane.consumer):
                 await pulls.ask(lane.consumer, batch=1, linger_s=_LINGER_S)
         await self._take(pulls)
 
     def _turns(self) -> Iterator[tuple[Lane, int]]:
-        reserves = self._slots > 1 and Lane.BULK in self._lanes
+        reserves = self._slots.usual > 1 and Lane.BULK in self._lanes
         if reserves and all(lane is not Lane.BULK for lane, _ in self._running.values()):
             yield Lane.BULK, 1
         for lane in self._lanes:
-            yield lane, self._slots
+            yield lane, self._slots.usual
 
     async def _take(self, pulls: Pulls) -> None:
         arrival = await pulls.next()
@@ -194,6 +203,8 @@ class Worker:
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         self._changed.set()
+        if self._pulls is not None and self._roomy() != self._asked:
+            self._pulls.interrupt()
 
     async def _restore(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -51,9 +52,13 @@ class Broker:
         await self._process.wait()
         self._process = None
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
+        """Return once every thread of it has stopped; on a busy machine that takes a moment."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        await asyncio.to_thread(
+            os.waitid, os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT
+        )
 
     def resume(self) -> None:
         assert self._process is not None

@@ -90,7 +90,7 @@ async def test_broker_that_hangs_is_unavailable_and_then_available(broker: Broke
         await bus.connected()
         await apply_topology(bus.js)
         publisher = Publisher(bus)
-        broker.pause()
+        await broker.pause()
         with pytest.raises(Unavailable):
             await publisher.publish(SUBJECT, b"job", headers={}, msg_id="1")
         broker.resume()

@@ -156,6 +156,46 @@ async def test_never_more_jobs_than_slots(bus: Bus, publisher: Publisher) -> Non
     assert most == 3
 
 
+async def test_a_quick_job_starts_while_dear_ones_have_every_slot(
+    bus: Bus, publisher: Publisher
+) -> None:
+    await publish(publisher, Lane.SLOW, *[b"slow"] * 3)
+    handler = Recorder(hold=True)
+    async with Worker(bus, lanes=ALL, slots=2, express=1, handler=handler):
+        await handler.has_started(2)
+        await publish(publisher, Lane.FAST, b"first")
+        await handler.has_started(3)
+        assert handler.payloads == [b"slow", b"slow", b"first"]
+        await publish(publisher, Lane.FAST, b"second")
+        handler.let_go()
+        await handler.has_done(5)
+        await until_stored(bus, 0)
+    assert handler.payloads[3:] == [b"second", b"slow"]
+
+
+async def test_dear_jobs_are_taken_again_when_one_ends(bus: Bus, publisher: Publisher) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    started: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def handler(delivery: Delivery) -> Outcome:
+        started.put_nowait(delivery.payload)
+        if delivery.payload.isdigit():
+            await gates[int(delivery.payload)].wait()
+        return Ack()
+
+    async with Worker(bus, lanes=ALL, slots=1, express=1, handler=handler):
+        await publish(publisher, Lane.SLOW, b"0")
+        assert await started.get() == b"0"
+        await publish(publisher, Lane.SLOW, b"1")
+        # It lingers at the quick lanes alone.
+        await publish(publisher, Lane.INTERACTIVE, b"quick")
+        assert await started.get() == b"quick"
+        gates[0].set()
+        assert await started.get() == b"1"
+        gates[1].set()
+        await until_stored(bus, 0)
+
+
 async def test_busy_worker_leaves_jobs_to_an_idle_one(bus: Bus, publisher: Publisher) -> None:
     busy, idle = Recorder(hold=True), Recorder()
     async with Worker(bus, lanes=ALL, slots=1, handler=busy):
