@@ -1,13 +1,17 @@
-"""How much memory jobs may take together: each waits until what it is expected to take is free.
+"""How much memory and how many CPUs jobs may take together.
 
-CPU needs no more than the number of children: each works on one thread. A child's own limit is
-on address space, and holds whatever was expected of it; this is for all of them together, lest a
-few large pictures at once bring the machine to its knees.
+A job waits until the memory that it is expected to take is free. A child's own limit is on address
+space, and holds whatever was expected of it; this is for all of them together, lest a few large
+pictures at once bring the machine to its knees.
+
+CPUs are counted by jobs, for each child works on one thread: `picstore_kit.bus.slots` lets as many
+run as there are, and a quick one more where dear ones have them all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
 from collections.abc import AsyncIterator
@@ -15,7 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+_CGROUP: Final = Path("/sys/fs/cgroup")
 _SHARE: Final = 0.75
 """Of the memory that there is; the rest is for the services, the page cache and wrong guesses."""
 
@@ -61,11 +65,25 @@ class MemoryBudget:
             turn.set_result(None)
 
 
-def usual_budget() -> int:
+def usual_budget(cgroup: Path = _CGROUP) -> int:
     """Return three quarters of the memory that this machine, or this container, has, in bytes."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
-        limit = int(_CGROUP_LIMIT.read_text())
+        limit = int((cgroup / "memory.max").read_text())
     except (OSError, ValueError):  # there is none, or it is `max`
         limit = machine
     return int(_SHARE * min(machine, limit))
+
+
+def usual_cpus(cgroup: Path = _CGROUP) -> int:
+    """Return how many CPUs this process may use: those of the machine, or of its container.
+
+    Of a part of a CPU, the whole counts.
+    """
+    machine = len(os.sched_getaffinity(0))
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        limit = math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # there is none, or it is `max`
+        limit = machine
+    return max(1, min(machine, limit))

@@ -66,7 +66,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:work",
-            size=settings.conversion.children,
+            size=settings.conversion.children + settings.express,
             env=child_environment(fonts_dir),
             limits=limits,
             work_dir=shared_dir,
@@ -97,6 +97,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
             bus,
             lanes=settings.lanes,
             slots=settings.conversion.children,
+            express=settings.express,
             handler=JobHandler(convert),
             deadline_s=settings.conversion.wall_s + 120,
         )

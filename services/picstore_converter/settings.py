@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import DirectoryPath, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    DirectoryPath,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+)
 from pydantic_settings import NoDecode
 
+from picstore_converter.admission import usual_cpus
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.settings import (
@@ -25,8 +32,12 @@ from picstore_kit.settings import (
 class ConversionSettings(SettingsGroup):
     """How much this converter takes on, and what its children may use."""
 
-    children: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
-    """Pictures converted at once, each in a process of one thread; one a core is right."""
+    children: PositiveInt = Field(default_factory=usual_cpus)
+    """Pictures converted at once, each in a process of one thread. Unset is one for each CPU that
+    the machine or the container has."""
+    express_children: NonNegativeInt = 1
+    """How many more may be converted while dear jobs, which can take minutes, have all of these: so
+    a picture that somebody waits for begins at once. Each takes 80 MB while it waits."""
     work_dir: Path | None = None
     """Where originals and outputs are while a job runs, in a directory that every process makes for
     itself. Unset is the system's temporary directory."""
@@ -67,6 +78,12 @@ class ConverterSettings(ServiceSettings):
     """The lanes to take jobs from, separated by commas, such as `interactive,fast`."""
     conversion: ConversionSettings = ConversionSettings()
     """How much this converter takes on."""
+
+    @property
+    def express(self) -> int:
+        """How many express slots there are: none where dear and quick jobs do not meet."""
+        mixed = len({lane.is_dear for lane in self.lanes}) > 1
+        return self.conversion.express_children if mixed else 0
 
     @field_validator("lanes", mode="before")
     @classmethod

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from picstore_converter.admission import MemoryBudget, usual_budget
+from picstore_converter.admission import MemoryBudget, usual_budget, usual_cpus
 
 
 class Jobs:
@@ -89,3 +90,30 @@ async def test_a_job_that_is_given_up_leaves_nothing_taken(given: bool) -> None:
 
 def test_the_usual_budget_is_less_than_the_machine_has() -> None:
     assert 100_000_000 < usual_budget() < 2**50
+
+
+def test_the_memory_of_a_container_counts_where_it_has_less(tmp_path: Path) -> None:
+    assert usual_budget(tmp_path) == usual_budget(tmp_path / "absent")
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert usual_budget(tmp_path) == 750_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert usual_budget(tmp_path) == usual_budget(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("cpu_max", "expected"),
+    [
+        ("max 100000", 8),
+        ("200000 100000", 2),
+        ("150000 100000", 2),
+        ("5000 100000", 1),
+        ("6400000 100000", 8),
+        ("", 8),
+    ],
+)
+def test_the_cpus_of_a_container_count_where_it_has_fewer(
+    cpu_max: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(8)))
+    (tmp_path / "cpu.max").write_text(cpu_max)
+    assert usual_cpus(tmp_path) == expected
