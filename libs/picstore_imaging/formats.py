@@ -45,8 +45,8 @@ class Format(StrEnum):
 
     @property
     def max_side(self) -> int:
-        """The longest side that we write, in pixels: `MAX_SIDE`, or where the format ends."""
-        return 16_383 if self is Format.WEBP else MAX_SIDE
+        """The longest side that we write, in pixels."""
+        return _LONGEST[self]
 
 
 BEST_FIRST: Final = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
@@ -86,7 +86,16 @@ class SourceFormat(StrEnum):
 
 
 MAX_SIDE: Final = 16_384
-"""The longest side of any output, in pixels."""
+"""The longest side that may be asked for, in pixels."""
+
+_LONGEST: Final = {
+    Format.JPEG: 65_500,
+    Format.PNG: 65_500,
+    Format.WEBP: 16_383,
+    Format.AVIF: MAX_SIDE,
+}
+"""WebP ends there, and libjpeg. A picture that is longer still becomes a JPEG or PNG: so every
+picture has something to show."""
 
 ACCEPTED: Final[frozenset[SourceFormat]] = frozenset(
     {

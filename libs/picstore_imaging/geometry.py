@@ -53,11 +53,12 @@ def scale_box(width: int | None, height: int | None, ratio: float) -> tuple[int 
     )
 
 
-def resolve(rule: SizeRule, source: Size, *, ratio: float) -> Target:
+def resolve(rule: SizeRule, source: Size, *, ratio: float, drawn: bool = False) -> Target:
     """Resolve a rule: without `enlarge` the box shrinks, in its own aspect ratio, to the source.
 
     A box of 800x800 over a source of 600x400 becomes 400x400 with `COVER` and 600x600 with
-    `CONTAIN`: in neither is a source pixel enlarged.
+    `CONTAIN`: in neither is a source pixel enlarged. What is `drawn` has none, and is as sharp at
+    any size.
     """
     width, height = scale_box(rule.width, rule.height, ratio)
     scales = [
@@ -68,7 +69,7 @@ def resolve(rule: SizeRule, source: Size, *, ratio: float) -> Target:
     if not scales:
         return Target(size=source, asked_scale=1.0, scale=1.0)
     asked = min(scales) if rule.fit in (Fit.INSIDE, Fit.CONTAIN) else max(scales)
-    scale = asked if rule.enlarge else min(asked, 1.0)
+    scale = asked if rule.enlarge or drawn else min(asked, 1.0)
     if rule.fit is Fit.INSIDE or width is None or height is None:
         size = Size(round_side(source.width * scale), round_side(source.height * scale))
     else:

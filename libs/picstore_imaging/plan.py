@@ -86,7 +86,7 @@ def plan_outputs(
     made: dict[OutputSpec, int] = {}
     made_of_rule: dict[tuple[int, int, Size], int] = {}
     for cell in expand(profile):
-        target = resolve(cell.size, Size(source.width, source.height), ratio=cell.density.ratio)
+        target = _target(cell, source, ratio=cell.density.ratio)
         spec = _spec(profile, cell, source, target, focal_point)
         rule_key = (cell.size_rule, cell.format_rule, target.size)
         skipped = _obstacle(cell, source, target)
@@ -169,7 +169,7 @@ def _spec(
     source_size = Size(source.width, source.height)
     fit = plain_fit(cell.size.fit, target.size, source_size)
     placed = fit in (Fit.COVER, Fit.CONTAIN)
-    density = _real_density(cell, source_size, target)
+    density = _real_density(cell, source, target)
     quality = encoder_quality(cell.format, cell.density, ratio=density)
     wanted = automatic_quality(cell.format, cell.density, ratio=density)
     point = None
@@ -201,10 +201,15 @@ def _spec(
     )
 
 
-def _real_density(cell: Cell, source: Size, target: Target) -> float:
+def _target(cell: Cell, source: SourceFacts, *, ratio: float) -> Target:
+    drawn = source.format is SourceFormat.SVG
+    return resolve(cell.size, Size(source.width, source.height), ratio=ratio, drawn=drawn)
+
+
+def _real_density(cell: Cell, source: SourceFacts, target: Target) -> float:
     """Say how dense the output really is: a source of 1,200 px fills a 2x of 800 px only to 1.5.
 
     In hundredths, so that it reads well in a `srcset` descriptor.
     """
-    base = resolve(cell.size, source, ratio=1.0)
+    base = _target(cell, source, ratio=1.0)
     return round(target.scale / base.scale, 2)

@@ -122,7 +122,7 @@ def _violations(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "sizes", f"make {outputs} outputs of each picture, at most {MAX_OUTPUTS} are allowed"
     for index, rule in enumerate(profile.formats):
         yield from _format_violations(f"formats[{index}]", rule)
-    max_side = min((rule.format.max_side for rule in profile.formats), default=MAX_SIDE)
+    max_side = min((MAX_SIDE, *(rule.format.max_side for rule in profile.formats)))
     for index, size in enumerate(profile.sizes):
         yield from _size_violations(f"sizes[{index}]", size, max_side)
     if not _COLOUR.fullmatch(profile.background):

@@ -160,7 +160,7 @@ def test_lossless_outputs_of_the_same_size_are_exact(
     assert np.array_equal(decoded(output), np.asarray(source))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 700), (3000, 1), (2, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (3000, 1), (2, 3), (3, 20_000)])
 def test_the_smallest_and_thinnest_pictures_are_converted(
     size: tuple[int, int], photo: Photo, convert: Convert, decoded: Decoded, tmp_path: Path
 ) -> None:

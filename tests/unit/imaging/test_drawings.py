@@ -216,7 +216,7 @@ def test_a_drawing_is_drawn_at_the_size_that_is_needed(
     assert probed.trailing_bytes == 10
     profile = Profile(
         formats=(FormatRule(format=Format.PNG),),
-        sizes=(SizeRule(width=900, enlarge=True), SizeRule(width=3)),
+        sizes=(SizeRule(width=900), SizeRule(width=3)),
     )
     specs = [output.spec for output in plan_outputs(profile, probed.facts())]
     made = run_conversion(tmp_path / "a.svg", probed, specs, tmp_path / "outputs")

@@ -150,6 +150,40 @@ def test_what_a_format_cannot_hold_is_skipped() -> None:
     assert [output.skipped for output in planned] == [Reason.LIMIT_SIDE, None]
 
 
+def test_a_picture_of_any_accepted_side_has_something_to_show() -> None:
+    long = SourceFacts(format=SourceFormat.PNG, width=3, height=20_000)
+    formats = tuple(FormatRule(format=format) for format in Format)
+    planned = plan_outputs(Profile(formats=formats, sizes=(SizeRule(width=320),)), long)
+    assert {output.spec.format: output.skipped for output in planned} == {
+        Format.AVIF: Reason.LIMIT_SIDE,
+        Format.WEBP: Reason.LIMIT_SIDE,
+        Format.JPEG: None,
+        Format.PNG: None,
+    }
+
+
+def test_a_drawing_has_whatever_size_is_asked_for() -> None:
+    drawing = SourceFacts(format=SourceFormat.SVG, width=24, height=12)
+    densities = (Density(), Density(ratio=2.0))
+    sizes = (
+        SizeRule(width=320, densities=densities),
+        SizeRule(width=100, height=100, fit=Fit.COVER),
+        SizeRule(width=320, when=When.ONLY_DOWNSIZE),
+        SizeRule(),
+    )
+    planned = plan_outputs(Profile(formats=(WEBP,), sizes=sizes), drawing)
+    assert [
+        (output.spec.width, output.spec.height, output.spec.density, output.skipped)
+        for output in planned
+    ] == [
+        (320, 160, 1.0, None),
+        (640, 320, 2.0, None),
+        (100, 100, 1.0, None),
+        (320, 160, 1.0, Reason.WOULD_ENLARGE),
+        (24, 12, 1.0, None),
+    ]
+
+
 def test_an_enlargement_past_the_largest_output_is_skipped() -> None:
     (output,) = plan(SizeRule(width=16_000, enlarge=True))
     assert output.skipped is Reason.LIMIT_PIXELS
