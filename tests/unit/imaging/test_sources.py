@@ -258,6 +258,14 @@ def test_what_a_tiff_has_beyond_colour_and_alpha_is_left_out(made: Made) -> None
     assert made(tiff(pixels, photometric="rgb", planarconfig="contig")).shape[2] in (3, 4)
 
 
+def test_a_tiff_of_dozens_of_channels_is_refused_before_it_is_decoded(made: Made) -> None:
+    pixels = np.zeros((48, 64, 64), np.uint8)
+    with pytest.raises(InvalidArgument) as caught:
+        made(tiff(pixels, photometric="rgb", planarconfig="contig"))
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
+    assert caught.value.metadata == {"actual": "64", "limit": "8"}
+
+
 def test_the_first_page_of_a_tiff_is_converted(photo: Photo, made: Made) -> None:
     pages = [photo(64, 48), photo(32, 24)]
     data = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
