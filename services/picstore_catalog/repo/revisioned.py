@@ -43,7 +43,17 @@ _ONE: Final = SQL(
            OR (o.project_id IS NULL AND %(visible_somewhere)s))
     """
 )
-_LOCKED: Final = " FOR UPDATE OF o"
+_LOCK: Final = SQL(
+    """
+    SELECT FROM {objects} o
+    WHERE o.team_id = %(team_id)s AND o.id = %(id)s
+      AND (%(visible_everywhere)s OR o.project_id = ANY(%(visible_on)s)
+           OR (o.project_id IS NULL AND %(visible_somewhere)s))
+    FOR UPDATE
+    """
+)
+"""By itself, before the object is read: a statement that waited for the lock sees the object as it
+is then, but the revisions as they were when it began."""
 
 _ALL: Final = SQL(
     """
@@ -179,7 +189,7 @@ class RevisionedRows(Generic[IdT, ValueT, RevisionT, ContentT]):
     def __init__(self, kind: Kind[ValueT, RevisionT, ContentT]) -> None:
         self._kind = kind
         self._one = kind.statement(_ONE)
-        self._one_locked = self._one + _LOCKED
+        self._lock = kind.statement(_LOCK)
         self._all = kind.statement(_ALL)
         self._revisions = kind.statement(_REVISIONS)
         self._insert = kind.statement(_INSERT)
@@ -212,10 +222,12 @@ class RevisionedRows(Generic[IdT, ValueT, RevisionT, ContentT]):
             NotFound, PermissionDenied: See `picstore_catalog.repo.access`; the object may also
                 have no such revision.
         """
+        if lock:
+            await conn.execute(self._lock, {**access.parameters(), "id": object_id})
         stored = await fetch_one(
             conn,
             self._stored_if_there,
-            self._one_locked if lock else self._one,
+            self._one,
             {"id": object_id, "revision": revision},
             access=access,
             resource=self.resource(object_id),
