@@ -31,9 +31,9 @@ from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
 from picstore_catalog.mapping.image_list import list_scope
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import image as images
-from picstore_catalog.repo.access import Access, Reach, fetch_one
 from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.ids import ImageId, ProjectId, TeamId, new_id
+from picstore_kit.pg.access import Access, Reach, fetch_one
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.provision import login_dsn

@@ -24,7 +24,6 @@ from picstore_catalog.mapping.ingest import read_announcement
 from picstore_catalog.mapping.watch import read_wait, read_watched, told_message
 from picstore_catalog.model.image_list import Position
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
 from picstore_catalog.usecases.derive import derive_image
@@ -34,6 +33,7 @@ from picstore_catalog.usecases.ingest import announce_image
 from picstore_catalog.usecases.storage_test import Reach
 from picstore_catalog.usecases.watch import Watching
 from picstore_kit.ids import ImageId, ProjectId, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import renew_principal, require_principal
 from picstore_kit.rpc.call import Context
