@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.overlay_template import OverlayTemplate, OverlayTemplateRevision
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, fetch_one
+from picstore_kit.pg.access import Access, fetch_one
 from picstore_catalog.repo.revisioned import Kind, RevisionedRows
 from picstore_imaging.overlay.template import Overlay
 from picstore_kit.ids import OverlayTemplateId, ProjectId

@@ -19,7 +19,7 @@ from psycopg.sql import SQL
 
 from picstore_catalog.model.revisioned import Revision, Revisioned
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_kit.errors import NotFound, Resource
 
@@ -219,7 +219,7 @@ class RevisionedRows(Generic[IdT, ValueT, RevisionT, ContentT]):
         `lock` keeps others from changing the object, or beginning to refer to it, meanwhile.
 
         Raises:
-            NotFound, PermissionDenied: See `picstore_catalog.repo.access`; the object may also
+            NotFound, PermissionDenied: See `picstore_kit.pg.access`; the object may also
                 have no such revision.
         """
         if lock:

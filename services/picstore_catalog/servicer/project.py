@@ -8,7 +8,7 @@ from picstore.catalog.v1 import project_pb2, project_pb2_grpc
 from picstore_catalog.mapping.project import new_project, project_change, project_message
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import project as repo
-from picstore_catalog.repo.access import Access
+from picstore_kit.pg.access import Access
 from picstore_catalog.servicer.named_list import named_page
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.projects import (

@@ -8,7 +8,7 @@ from typing import Generic, Protocol
 
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access
+from picstore_kit.pg.access import Access
 from picstore_catalog.repo.revisioned import ContentT, IdT, RevisionT, ValueT
 from picstore_catalog.servicer.named_list import NamedListRequest, PagedRequest, named_page
 from picstore_catalog.uow import AnswerT, RepeatableRequest, Transaction, UnitOfWork

@@ -18,12 +18,10 @@ from picstore_catalog.model.job import (
     finish,
 )
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import locked_image, upload_target
 from picstore_catalog.repo import original as originals
-from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.access import Access
-from picstore_catalog.repo.image import LockedImage
+from picstore_catalog.repo.locked_image import LockedImage
 from picstore_catalog.repo.original import CommittedOriginal
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.begin_generation import (
@@ -35,6 +33,7 @@ from picstore_catalog.usecases.settle import end_replaced, give_up
 from picstore_kit.blobs.keys import is_original_of
 from picstore_kit.errors import FailedPrecondition, InvalidField
 from picstore_kit.ids import ImageId, JobId, UploadId, derived_id
+from picstore_kit.pg.access import Access
 
 _CALLER: Final = "converter"
 
@@ -74,7 +73,7 @@ async def complete_render(
     if not is_original_of(job.image_id, original.object_key):
         raise InvalidField("object_key", "must be as claimed")
     original = replace(original, location_id=job.outputs_location_id)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     owner = await _owner(transaction, original)
     if owner is not None or job.state in FINISHED:
         return Rendered(image_state=image.state, original_kept=owner == image.id)
@@ -83,7 +82,7 @@ async def complete_render(
         await end_replaced(transaction, job)
         return Rendered(image_state=image.state, original_kept=False)
     kept = await _begin(transaction, job, image, original, grace=grace)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     return Rendered(image_state=image.state, original_kept=kept)
 
 

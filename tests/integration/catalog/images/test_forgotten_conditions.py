@@ -21,6 +21,7 @@ from picstore_catalog.repo import (
     image_lookup,
     image_references,
     job,
+    locked_image,
     original,
     output,
     overlay_template,
@@ -29,7 +30,6 @@ from picstore_catalog.repo import (
     upload_profile,
     work,
 )
-from picstore_catalog.repo.access import Access
 from picstore_kit.errors import NotFound, PermissionDenied
 from picstore_kit.ids import (
     ConversionProfileId,
@@ -42,6 +42,7 @@ from picstore_kit.ids import (
     UploadProfileId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.database import Database
 from picstore_kit.usage import Usage
 from tests.integration.catalog.images.catalog import CARD, Catalog, Team
@@ -153,7 +154,7 @@ LOOKS: Final[dict[str, Look]] = {
     "original.find_duplicate": lambda conn, me, it: original.find_duplicate(
         conn, me.team_id, it.upload_profile_id, it.sha256
     ),
-    "image.find_locked": lambda conn, _, it: image.find_locked(conn, it.image.id),
+    "locked_image.find": lambda conn, _, it: locked_image.find(conn, it.image.id),
     "output.has_open": lambda conn, _, it: output.has_open(conn, it.job_id),
 }
 """Functions that read, with arguments by which they find what the victim has."""
