@@ -275,6 +275,10 @@ def broken() -> dict[str, bytes]:
         "a blend that there is not": changed(25, b"\2"),
         "a frame too few": whole.replace(announced, chunk(b"acTL", struct.pack(">II", 4, 0))),
         "a frame too many": whole.replace(announced, chunk(b"acTL", struct.pack(">II", 2, 0))),
+        "transparency twice": whole.replace(announced, announced + chunk(b"tRNS", b"") * 2),
+        "a palette of too many colours": whole.replace(
+            announced, announced + chunk(b"PLTE", bytes(771))
+        ),
         "a second announcement": whole.replace(announced, announced * 2),
         "an announcement after the pixels": whole.replace(announced, b"")[:-12]
         + announced
