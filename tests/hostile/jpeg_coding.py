@@ -136,8 +136,9 @@ def _frames() -> Iterator[tuple[str, Make]]:
         yield f"a frame of kind {marker:x}", partial(_joined, other, rest)
     for bits in (0, 1, 2, 7, 9, 16, 255):
         yield f"{bits} bits", partial(_changed, _SOF, 0, bytes([bits]))
-        yield f"{bits} bits, progressive", partial(
-            _changed, _SOF, 0, bytes([bits]), kind="progressive jpeg"
+        yield (
+            f"{bits} bits, progressive",
+            partial(_changed, _SOF, 0, bytes([bits]), kind="progressive jpeg"),
         )
     for count in (1, 2, 4, 5, 10):
         yield f"a frame that says {count} components", partial(_changed, _SOF, 5, bytes([count]))
@@ -167,8 +168,9 @@ def _two_frames() -> Iterator[tuple[str, Make]]:
         yield f"a {name} frame after it", partial(_before, _SOS, (_SOF, frame))
     data = whole("jpeg")
     yield "a frame after its pixels", lambda: data[:-2] + segment(_SOF, _frame(8, 8)) + _END
-    yield "no lines until it says how many", lambda: (
-        _changed(_SOF, 1, b"\0\0")[:-2] + segment(_DNL, b"\0\x40") + _END
+    yield (
+        "no lines until it says how many",
+        lambda: _changed(_SOF, 1, b"\0\0")[:-2] + segment(_DNL, b"\0\x40") + _END,
     )
     yield "other lines after its pixels", lambda: data[:-2] + segment(_DNL, b"\xff\xff") + _END
 
@@ -187,8 +189,9 @@ def _codes() -> Iterator[tuple[str, Make]]:
         yield f"codes without symbols in table {slot:x}", partial(_before, _SOS, short)
     many = (_tables(0, 1, symbols=b"\1") for _ in range(20_000))
     yield "20,000 tables of codes", partial(_before, _SOF, *many)
-    yield "a segment full of tables of codes", lambda: _before(
-        _SOF, (_DHT, _tables(0, 1, symbols=b"\1")[1] * 3_640)
+    yield (
+        "a segment full of tables of codes",
+        lambda: _before(_SOF, (_DHT, _tables(0, 1, symbols=b"\1")[1] * 3_640)),
     )
     yield "no tables of codes", partial(_without, _DHT)
     yield "no tables of steps", partial(_without, _DQT)
@@ -248,8 +251,9 @@ def _coding() -> Iterator[tuple[str, Make]]:
             yield f"a scan of {name}, {kind}", partial(_scans, header, kind=kind)
     refined = [_scan(b"\1\0", 1, 63, bits) for bits in (0x0D, *([0xDC, 0xCB, 0xBA] * 300))]
     yield "900 refinements", partial(_scans, *refined)
-    yield "scans of one coefficient each", partial(
-        _scans, *[_scan(b"\1\0", n, n, 0) for n in range(1, 64)] * 20
+    yield (
+        "scans of one coefficient each",
+        partial(_scans, *[_scan(b"\1\0", n, n, 0) for n in range(1, 64)] * 20),
     )
 
 
