@@ -71,6 +71,8 @@ def walk(data: mmap.mmap) -> Integrity:
             return TRUNCATED
         else:
             raise damaged("the SVG is not well-formed") from error
+    except (LookupError, ValueError) as error:  # as Python has it of an encoding
+        raise damaged("the SVG is in an encoding that is not read") from error
     if reading.size is None:
         raise damaged("the SVG says neither by width and height nor by viewBox how large it is")
     return Integrity(
