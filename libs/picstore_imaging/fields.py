@@ -22,7 +22,7 @@ def without_unreadable(image: pyvips.Image) -> pyvips.Image:
 
 def _names(image: pyvips.Image) -> list[bytes]:
     array = vips_lib.vips_image_get_fields(image.pointer)
-    names = []
+    names: list[bytes] = []
     while array[len(names)] != ffi.NULL:
         names.append(ffi.string(array[len(names)]))
         glib_lib.g_free(array[len(names) - 1])

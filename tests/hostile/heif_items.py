@@ -112,14 +112,14 @@ def _properties(format: SourceFormat) -> Iterator[tuple[str, Make]]:
     yield "wide numbers of properties", partial(_overwritten, format, b"ipma", 3, b"\1")
     yield "a list of version 9", partial(_overwritten, format, b"ipma", 0, b"\x09")
     coded = b"av1C" if format is SourceFormat.AVIF else b"hvcC"
-    for value in (b"", b"\xff" * 4, bytes(23), b"\xff" * 23):
+    for given in (b"", b"\xff" * 4, bytes(23), b"\xff" * 23):
         yield (
-            f"a configuration of {value.hex()[:9] or 'nothing'} and {len(value)}",
-            partial(_overwritten, format, coded, 0, value),
+            f"a configuration of {given.hex()[:9] or 'nothing'} and {len(given)}",
+            partial(_overwritten, format, coded, 0, given),
         )
         yield (
-            f"a second configuration of {value.hex()[:9]} and {len(value)}",
-            partial(_with_property, format, coded, value),
+            f"a second configuration of {given.hex()[:9]} and {len(given)}",
+            partial(_with_property, format, coded, given),
         )
     yield "no configuration", partial(_renamed, format, coded, b"free")
     for name, kind, payload in (

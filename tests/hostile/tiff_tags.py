@@ -58,8 +58,8 @@ _VALUES: Final = ((_SHORT, 0), (_SHORT, 65_535), (_LONG, 2**31), (_LONG, 2**32 -
 _PIXELS: Final = bytes(16 * 16 * 16)
 
 
-def _square(**form: int) -> bytes:
-    return tiff(16, 16, pixels=_PIXELS, **form)
+def _square(*, bits: int = 8, samples: int = 1) -> bytes:
+    return tiff(16, 16, pixels=_PIXELS, bits=bits, samples=samples)
 
 
 def _with(more: Tags, **form: int) -> bytes:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from picstore_kit.errors import InvalidField
@@ -18,6 +18,7 @@ from tests.fuzz.target import Target
 
 SEEDS = 60
 """Of one target, in one test."""
+EXAMPLES = 50
 
 
 def few(data: list[bytes]) -> list[bytes]:
@@ -34,6 +35,7 @@ def test_seeds_are_read(name: str) -> None:
 def test_seeds_with_any_bytes_in_them_are_read(name: str) -> None:
     seeds = few(list(TARGETS[name].seeds())) or [b""]
 
+    @settings(max_examples=EXAMPLES)
     @given(
         seed=st.sampled_from(seeds),
         at=st.integers(0, 4096),
@@ -48,6 +50,7 @@ def test_seeds_with_any_bytes_in_them_are_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=EXAMPLES)
 @example(data=b"")
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_read(name: str, data: bytes) -> None:
