@@ -19,7 +19,7 @@ _MAX_DEPTH: Final = 3
 
 
 def signal(data: Data, steps: Iterator[None]) -> ColourSignal | None:
-    """Read what the primary item says in numbers; None where it has a profile or says nothing.
+    """Read what the primary item says in numbers; None where it has a profile, or is sRGB.
 
     A grid that says nothing is as its first tile is. `steps` bounds how much is read.
     """
@@ -54,7 +54,8 @@ def _read(data: Data, colours: list[Box]) -> ColourSignal | None:
     nclx = kinds.get(b"nclx")
     if nclx is None or kinds.keys() & {b"prof", b"rICC"}:
         return None
-    return of_code_points(number(data, nclx.start + 4, 2), number(data, nclx.start + 6, 2))
+    found = of_code_points(number(data, nclx.start + 4, 2), number(data, nclx.start + 6, 2))
+    return None if found is None or found.is_srgb else found
 
 
 def _associated(data: Data, ipma: Box, item: int, steps: Iterator[None]) -> list[int]:
