@@ -138,7 +138,8 @@ def _parametric(tag: bytes, share: float) -> float:
             c, d = 0.0, -b / a
         case 2:
             c, d, e, f = 0.0, -b / a, c, c
-    return (a * share + b) ** g + e if share >= d else c * share + f
+    # Of less than nothing there is no power.
+    return float(max(0.0, a * share + b) ** g + e) if share >= d else c * share + f
 
 
 def _encoded(light: float) -> float:

@@ -66,7 +66,7 @@ def _from_lab(image: pyvips.Image) -> pyvips.Image:
         return converted
     alpha = image[_COLOURS]
     # libvips reads the samples of 16 bits with a sign, which only a* and b* have.
-    alpha = alpha & _MOST if image.format == "short" else alpha * _MOST
+    alpha = alpha.cast("int") & _MOST if image.format == "short" else alpha * _MOST
     return converted.bandjoin(alpha.cast("ushort"))
 
 

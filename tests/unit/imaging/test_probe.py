@@ -130,7 +130,6 @@ def test_both_ways_of_naming_a_profile_are_read(matrix_profile: Callable[..., by
     assert icc.describe(second) == "Old text"
     assert icc.describe(fourth) == "Neuer Text"
     assert icc.describe(b"not a profile") == ""
-    assert icc.describe(b"") == ""
 
 
 @pytest.mark.parametrize(
