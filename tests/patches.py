@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ _GAMMA: Final = 563 / 256
 """As `matrix_profile` writes it."""
 
 
-def light_of(values: Pixels) -> npt.NDArray[np.float64]:
+def light_of(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Say how much light numbers of sRGB mean."""
     share = values / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)

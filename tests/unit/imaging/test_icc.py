@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import pyvips
 from PIL import ImageCms
@@ -13,7 +14,7 @@ from picstore_imaging import icc
 from tests.patches import light_of
 from tests.profiles import ADOBE_RGB, DISPLAY_P3, SRGB, Primaries, matrix_profile, table_curve
 
-NUMBERS = [number / 1023 * 255 for number in range(1024)]
+NUMBERS = np.linspace(0, 255, 1024)
 
 
 def parametric(kind: int, *numbers: float) -> bytes:
@@ -33,7 +34,7 @@ SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
     [
         lambda: bytes(pyvips.Image.profile_load("srgb")),
         lambda: ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
-        lambda: of_curve(table_curve(float(light_of(number)) for number in NUMBERS)),
+        lambda: of_curve(table_curve(light_of(NUMBERS))),
         lambda: of_curve(parametric(3, *SRGB_CURVE)),
         lambda: of_curve(parametric(4, *SRGB_CURVE, 0, 0)),
     ],

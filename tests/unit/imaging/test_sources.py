@@ -287,6 +287,13 @@ def test_what_colours_of_a_tiff_are_multiplied_by_is_divided_out(made: Made) -> 
     assert np.abs(found.astype(int) - (199, 100, 50, 128)).max() <= 1
 
 
+def test_the_recipe_tells_of_lab(convert: Convert, tmp_path: Path) -> None:
+    data = tiff(np.full((48, 64, 3), (53.585, 0, 0), np.float32), photometric="cielab")
+    (path := tmp_path / "a").write_bytes(data)
+    (output,) = convert(path, formats=PNG).outputs
+    assert "Lab → sRGB" in output["recipe"]["steps"]
+
+
 @pytest.mark.parametrize("kind", ["float32", "uint16"])
 def test_lab_may_be_transparent(kind: str, made: Made) -> None:
     full, scale = (1, (1, 1, 1)) if kind == "float32" else (65_535, (655.35, 256, 256))
