@@ -1,6 +1,7 @@
 """An ICC profile of primaries and a curve, for colours that a file tells in numbers.
 
-Pure: importable by every process. Without NumPy, which a child loads only where it scores. Layout after ICC.1:2022, sections 7.2, 7.3, 10.15, 10.18 and 10.31.
+Pure: importable by every process. Without NumPy, which a child loads only where it scores.
+Layout after ICC.1:2022, sections 7.2, 7.3, 10.15, 10.18 and 10.31.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ def _adapted(signal: ColourSignal) -> list[Vector]:
     corners = signal.corners
     colours = [(x, y, 1 - x - y) for x, y in zip(corners[::2], corners[1::2], strict=True)]
     white, primaries = [part / colours[0][1] for part in colours[0]], colours[1:]
-    whole = _volume(*primaries)
+    whole = _volume(primaries)
     cones = [
         to / at for to, at in zip(_times(_BRADFORD, _D50), _times(_BRADFORD, white), strict=True)
     ]
     adapted = []
     for index, primary in enumerate(primaries):
         # By Cramer's rule: how much of it, with the others, makes white.
-        much = _volume(*primaries[:index], white, *primaries[index + 1 :]) / whole
+        much = _volume([*primaries[:index], white, *primaries[index + 1 :]]) / whole
         light = _times(_BRADFORD, [much * part for part in primary])
         scaled = [part * cone for part, cone in zip(light, cones, strict=True)]
         adapted.append(_times(_FROM_BRADFORD, scaled))
@@ -72,8 +73,9 @@ def _times(matrix: Sequence[Vector], vector: Vector) -> Vector:
     return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
 
 
-def _volume(a: Vector, b: Vector, c: Vector) -> float:
+def _volume(columns: Sequence[Vector]) -> float:
     """The determinant of three columns."""
+    a, b, c = columns
     return (
         a[0] * (b[1] * c[2] - b[2] * c[1])
         - b[0] * (a[1] * c[2] - a[2] * c[1])
