@@ -18,10 +18,10 @@ from picstore_catalog.model.conversion_profile import (
     sizes_to_json,
 )
 from picstore_catalog.model.stored import Stored
-from picstore_kit.pg.access import Access, fetch_all
 from picstore_catalog.repo.revisioned import Kind, RevisionedRows
 from picstore_imaging.profile import Profile
 from picstore_kit.ids import ConversionProfileId
+from picstore_kit.pg.access import Access, fetch_all
 from picstore_kit.usage import NAMED, Usage
 
 

@@ -11,10 +11,10 @@ from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.overlay_template import OverlayTemplate, OverlayTemplateRevision
 from picstore_catalog.model.stored import Stored
-from picstore_kit.pg.access import Access, fetch_one
 from picstore_catalog.repo.revisioned import Kind, RevisionedRows
 from picstore_imaging.overlay.template import Overlay
 from picstore_kit.ids import OverlayTemplateId, ProjectId
+from picstore_kit.pg.access import Access, fetch_one
 
 
 def _to_columns(overlay: Overlay) -> Mapping[str, Any]:

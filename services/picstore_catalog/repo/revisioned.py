@@ -19,9 +19,9 @@ from psycopg.sql import SQL
 
 from picstore_catalog.model.revisioned import Revision, Revisioned
 from picstore_catalog.model.stored import Stored
-from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_kit.errors import NotFound, Resource
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 
 IdT = TypeVar("IdT", bound=str)
 ValueT = TypeVar("ValueT", bound=Revisioned)

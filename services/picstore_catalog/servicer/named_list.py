@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.stored import Stored
-from picstore_kit.pg.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Page, Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.violations import all_at_once

@@ -8,7 +8,6 @@ from picstore.catalog.v1 import project_pb2, project_pb2_grpc
 from picstore_catalog.mapping.project import new_project, project_change, project_message
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import project as repo
-from picstore_kit.pg.access import Access
 from picstore_catalog.servicer.named_list import named_page
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.projects import (
@@ -17,6 +16,7 @@ from picstore_catalog.usecases.projects import (
     update_project,
 )
 from picstore_kit.ids import ProjectId, new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context

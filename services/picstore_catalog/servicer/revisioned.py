@@ -8,12 +8,12 @@ from typing import Generic, Protocol
 
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.stored import Stored
-from picstore_kit.pg.access import Access
 from picstore_catalog.repo.revisioned import ContentT, IdT, RevisionT, ValueT
 from picstore_catalog.servicer.named_list import NamedListRequest, PagedRequest, named_page
 from picstore_catalog.uow import AnswerT, RepeatableRequest, Transaction, UnitOfWork
 from picstore_catalog.usecases.revisioned import RevisionedObjects
 from picstore_kit.ids import new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Page, Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.violations import Violations, all_at_once

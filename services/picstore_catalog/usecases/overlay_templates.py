@@ -8,10 +8,10 @@ from typing import Final
 
 from picstore_catalog.model.overlay_template import describe_overlay_template
 from picstore_catalog.repo import overlay_template as repo
-from picstore_kit.pg.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.revisioned import RevisionedObjects
 from picstore_kit.ids import OverlayTemplateId
+from picstore_kit.pg.access import Access
 from picstore_kit.usage import Usage
 
 

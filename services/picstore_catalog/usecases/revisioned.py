@@ -8,11 +8,11 @@ from typing import Generic
 
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import project as projects
-from picstore_kit.pg.access import Access
 from picstore_catalog.repo.revisioned import ContentT, IdT, RevisionedRows, RevisionT, ValueT
 from picstore_catalog.uow import Transaction
 from picstore_kit import audit
 from picstore_kit.changes import differences
+from picstore_kit.pg.access import Access
 from picstore_kit.usage import Usage, refuse_in_use
 
 
