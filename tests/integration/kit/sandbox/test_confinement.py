@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import platform
+import resource
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 from structlog.testing import capture_logs
 
+from picstore_kit.sandbox.calls import PROCESSORS
 from picstore_kit.sandbox.pool import ChildPool, SandboxIncomplete, SandboxLimits
 from picstore_kit.sandbox.report import Layer, LayerState, SandboxReport
+from picstore_kit.sandbox.seccomp import DENIED
 
 OpenPool = Callable[..., Awaitable[ChildPool]]
+
+PARENT: Final = object()
+"""Stands for the process id of the parent."""
+DENIED_ANSWER: Final = {"refused": "Operation not permitted"}
 
 
 @pytest.fixture
@@ -109,6 +119,108 @@ async def test_no_process_can_be_started(pool: ChildPool, action: str) -> None:
 @pytest.mark.parametrize("action", ["kill", "ptrace"])
 async def test_parent_cannot_be_touched(pool: ChildPool, action: str) -> None:
     answer = await pool.result({"do": action, "pid": os.getpid()})
+    assert answer == {"refused": "Operation not permitted"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("prlimit64", [resource.RLIMIT_NOFILE, 0, 0]),
+        ("sched_setaffinity", [0, 0]),
+        ("sched_setscheduler", [0, 0]),
+        ("sched_setparam", [0]),
+        ("sched_setattr", [0, 0]),
+        ("tgkill", [PARENT, 0]),
+        ("tkill", [0]),
+        ("rt_sigqueueinfo", [0, 0]),
+        ("pidfd_open", [0]),
+        ("process_vm_readv", [0, 0, 0, 0, 0]),
+        ("get_robust_list", [0, 0]),
+        ("move_pages", [0, 0, 0, 0, 0]),
+    ],
+)
+async def test_calls_that_name_a_process_cannot_name_the_parent(
+    pool: ChildPool, name: str, arguments: list[object]
+) -> None:
+    numbers = [os.getpid() if each is PARENT else each for each in [PARENT, *arguments]]
+    answer = await pool.result({"do": "syscall", "name": name, "arguments": numbers})
+    assert answer == {"refused": "Operation not permitted"}
+
+
+async def test_a_process_id_is_compared_whole(pool: ChildPool) -> None:
+    """The kernel takes 32 bits of it; what a filter lets pass must be what the kernel sees."""
+    request = {"do": "syscall", "name": "prlimit64", "arguments": [1 << 32, 0, 0, 0]}
+    assert await pool.result(request) == {"refused": "Operation not permitted"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("setpriority", [os.PRIO_PROCESS, PARENT, 19]),
+        ("ioprio_set", [1, PARENT, 0]),
+        ("fcntl", [0, fcntl.F_SETOWN, PARENT]),
+        ("prctl", [1, 0, 0, 0, 0]),
+    ],
+)
+async def test_parent_cannot_be_slowed_signalled_or_outlived(
+    pool: ChildPool, name: str, arguments: list[object]
+) -> None:
+    numbers = [os.getpid() if each is PARENT else each for each in arguments]
+    answer = await pool.result({"do": "syscall", "name": name, "arguments": numbers})
+    assert answer == {"refused": "Operation not permitted"}
+
+
+async def test_child_can_lower_its_own_limits(pool: ChildPool) -> None:
+    assert await pool.result({"do": "lower_own_limit"}) == {"allowed": True}
+
+
+async def test_every_call_that_is_listed_is_denied(pool: ChildPool) -> None:
+    names = DENIED & PROCESSORS[platform.machine()].numbers.keys()
+    answers = {
+        name: await pool.result({"do": "syscall", "name": name, "arguments": [0] * 6})
+        for name in sorted(names)
+    }
+    assert [name for name, answer in answers.items() if answer != DENIED_ANSWER] == []
+
+
+@pytest.mark.parametrize("namespace", [0x00020000, 0x10000000, 0x20000000])
+async def test_thread_cannot_be_started_in_a_namespace_of_its_own(
+    pool: ChildPool, namespace: int
+) -> None:
+    thread = 0x00010000
+    request = {"do": "syscall", "name": "clone", "arguments": [thread | namespace, 0, 0, 0, 0]}
+    assert await pool.result(request) == {"refused": "Operation not permitted"}
+
+
+async def test_what_files_are_cannot_be_changed_anywhere(
+    pool: ChildPool, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for directory in (tmp_path, tmp_path_factory.mktemp("other")):
+        path = directory / "file"
+        path.write_text("a")
+        before = path.stat()
+        answer = await pool.result({"do": "touch", "path": str(path)})
+        assert set(answer.values()) == {"Operation not permitted"}
+        after = path.stat()
+        assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+        assert os.listxattr(path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("shmget", [0, 4096, 0o1600]),
+        ("memfd_create", ["x", 0]),
+        ("memfd_secret", [0]),
+        ("mq_open", ["picstore", os.O_CREAT | os.O_RDWR, 0o600, 0]),
+        ("semget", [0, 1, 0o1600]),
+        ("msgget", [0, 0o1600]),
+    ],
+)
+async def test_no_memory_is_to_be_had_that_no_limit_counts(
+    pool: ChildPool, name: str, arguments: list[int | str]
+) -> None:
+    answer = await pool.result({"do": "syscall", "name": name, "arguments": arguments})
     assert answer == {"refused": "Operation not permitted"}
 
 
