@@ -25,6 +25,7 @@ _LOAD: Final = 0x20
 _IF_EQUAL: Final = 0x15
 _IF_AT_LEAST: Final = 0x35
 _IF_ANY_BIT: Final = 0x45
+_AND: Final = 0x54
 _RETURN: Final = 0x06
 
 _NUMBER_OFFSET: Final = 0
@@ -61,6 +62,8 @@ DENIED: Final = frozenset(
         *("utime", "utimes", "futimesat", "utimensat", "file_setattr"),
         *("setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
         *("removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
+        # Nor, before ABI 3, at their being cut, by a name or while they are opened to be read.
+        "truncate",
         # Nor at being told of files that come and go in a directory.
         *("inotify_init", "inotify_init1", "inotify_add_watch", "fanotify_init"),
         *("name_to_handle_at", "open_by_handle_at"),
@@ -138,14 +141,17 @@ def _filter(processor: Processor, denied: Iterable[int]) -> list[_Step]:
         (_LOAD, 0, 0, _NUMBER_OFFSET),
         (_IF_AT_LEAST, 0, 1, _FOREIGN_NUMBERS),
         (_RETURN, 0, 0, _REFUSE),
-        # Its flags are behind a pointer that a filter cannot follow; libc then uses clone.
+        # Their flags are behind a pointer that a filter cannot follow; libc then does without.
         (_IF_EQUAL, 0, 1, processor.numbers["clone3"]),
+        (_RETURN, 0, 0, _ABSENT),
+        (_IF_EQUAL, 0, 1, processor.numbers["openat2"]),
         (_RETURN, 0, 0, _ABSENT),
     ]
     for number in denied:
         steps += [(_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, _REFUSE)]
     for name, body in _bodies().items():
-        steps += [(_IF_EQUAL, 0, len(body), processor.numbers[name]), *body]
+        if name in processor.numbers:
+            steps += [(_IF_EQUAL, 0, len(body), processor.numbers[name]), *body]
     return [*steps, (_RETURN, 0, 0, _ALLOW)]
 
 
@@ -159,6 +165,8 @@ def _bodies() -> dict[str, list[_Step]]:
             (_RETURN, 0, 0, _ALLOW),
             (_RETURN, 0, 0, _REFUSE),
         ],
+        "open": _cut_only_to_write(1),
+        "openat": _cut_only_to_write(2),
         # Limits are its own to lower, and the processors its own to choose.
         "prlimit64": _only(0, _OWN),
         "sched_setparam": _only(0, _OWN),
@@ -191,6 +199,19 @@ def _never(index: int, values: Iterable[int]) -> list[_Step]:
     for value in values:
         steps += [(_IF_EQUAL, 0, 1, value), (_RETURN, 0, 0, _REFUSE)]
     return [*steps, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _cut_only_to_write(index: int) -> list[_Step]:
+    """Refuse O_TRUNC but for writing, which every version of Landlock looks at."""
+    return [
+        (_LOAD, 0, 0, _argument(index)),
+        (_IF_ANY_BIT, 0, 3, os.O_TRUNC),
+        (_AND, 0, 0, os.O_ACCMODE),
+        (_IF_EQUAL, 1, 0, os.O_WRONLY),
+        (_IF_EQUAL, 0, 1, os.O_RDWR),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE),
+    ]
 
 
 def _argument(index: int) -> int:

@@ -214,6 +214,11 @@ def _syscall(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     return {"allowed": True}
 
 
+def _os(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Call a function of `os`."""
+    return _attempt(lambda: getattr(os, request["name"])(*request["arguments"]))
+
+
 def _touch(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     """Change whatever can be changed of a file beside its content; answers what was refused."""
     path = request["path"]
@@ -263,6 +268,7 @@ _ACTIONS: dict[str, Action] = {
     "hoard": _hoard,
     "kill": _kill,
     "lower_own_limit": _lower_own_limit,
+    "os": _os,
     "open_many": _open_many,
     "peak": _peak,
     "privileges": _privileges,
