@@ -61,6 +61,11 @@ def calling(name: str, *arguments: object) -> dict[str, Any]:
     }
 
 
+def just(request: dict[str, Any]) -> RequestFor:
+    """Ask the same whatever room the child has."""
+    return lambda _: request
+
+
 async def test_what_is_given_can_be_read(pool: ChildPool, source: Path) -> None:
     answer = await pool.result(on(source, lambda _, path: {"do": "read", "path": str(path)}))
     assert answer == ALLOWED
@@ -118,10 +123,14 @@ async def test_no_directory_can_be_made(pool: ChildPool) -> None:
     assert await pool.result(lambda room: calling("mkdir", room.made / "a")) == FORBIDDEN
 
 
-def forging(room: Room, name: str, path: Path) -> dict[str, Any]:
+def forging(name: str, path: Path) -> RequestFor:
     """Have a child put a file of its own beside one of another, or in its place."""
-    (room.made / "own").write_text("forged")
-    return calling(name, "own", path if name == "rename" else path.with_name("forged"))
+
+    def request_for(room: Room) -> dict[str, Any]:
+        (room.made / "own").write_text("forged")
+        return calling(name, "own", path if name == "rename" else path.with_name("forged"))
+
+    return request_for
 
 
 async def begun(pool: ChildPool, source: Path) -> tuple[Room, Any]:
@@ -146,15 +155,13 @@ async def test_child_cannot_reach_the_files_of_another_job(
     for path in (theirs.given / "source", theirs.made / "output"):
         assert await pool.result(asked("read", path=str(path))) == FORBIDDEN
         assert await pool.result(asked("write", path=str(path))) == FORBIDDEN
-        assert await pool.result(lambda _, path=path: calling("unlink", path)) == FORBIDDEN
+        assert await pool.result(just(calling("unlink", path))) == FORBIDDEN
         for name in ("link", "rename"):
-            away = await pool.result(lambda room, name=name, path=path: calling(name, path, "own"))
+            away = await pool.result(just(calling(name, path, "own")))
             assert away in (FORBIDDEN, ELSEWHERE)
-            assert await pool.result(
-                lambda room, name=name, path=path: forging(room, name, path)
-            ) in (FORBIDDEN, ELSEWHERE)
+            assert await pool.result(forging(name, path)) in (FORBIDDEN, ELSEWHERE)
     for directory in (theirs.given, theirs.made, theirs.made.parent, tmp_path, source.parent):
-        assert await pool.result(lambda _, at=directory: calling("listdir", at)) == FORBIDDEN
+        assert await pool.result(just(calling("listdir", directory))) == FORBIDDEN
     assert content_of(theirs.given / "source") == "as it was"
     assert content_of(theirs.made / "output") == "not finished"
     await call.aclose()
