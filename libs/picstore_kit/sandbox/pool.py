@@ -146,7 +146,7 @@ class ChildPool:
 
         `request_for` is called with the room of the child that is to work; it gives it the files
         that it needs, and returns what to ask of it. What the child makes is taken out of the room
-        while its message is looked at: with the call's end, whatever it is, the room is empty.
+        while its message is looked at: after the call the room is empty, or gone with its child.
 
         A call that is given up kills its child. Whoever may leave the loop early wraps the call in
         `contextlib.aclosing`, so that this happens at once.
