@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from picstore_converter.messages import conversion_request, parse_message, take_over
 from picstore_converter.model import EncodedOutput, FailedOutput, WantedOutput, death_of
@@ -25,7 +25,7 @@ from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import OutputId
 from picstore_kit.sandbox.errors import Death
 from picstore_kit.sandbox.limits import SandboxLimits
-from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.sandbox.pool import ChildPool, Room
 from picstore_kit.scratch import temporary_directory
 
 NEEDS: Final = ("pyvips", "numpy", "pillow_avif", "pi_heif")
@@ -69,7 +69,7 @@ async def replay(
     """Convert `source` as a job with these outputs would, but make only those of `only`.
 
     The files are put into the directory `keep`, by the output's id, or thrown away. `scratch` is
-    a directory to work in; the child can write in a part of it.
+    a directory to work in; the child has its room in a part of it.
 
     Raises:
         SandboxIncomplete, ChildUnavailable: No child can be started.
@@ -77,27 +77,36 @@ async def replay(
     """
     results: dict[OutputId, Made | NotMade] = {}
     left = {output.id: output for output in outputs if output.id in only}
+    made: Path | None = None
     async with (
-        temporary_directory(scratch, prefix="shared-") as shared,
+        temporary_directory(scratch, prefix="rooms-") as rooms,
         temporary_directory(scratch, prefix="private-") as private,
     ):
-        copy = shared / "source"
+        copy = private / "source"
         await asyncio.to_thread(shutil.copyfile, source, copy)
-        request = conversion_request(facts, outputs, copy, size=copy.stat().st_size)
-        request["only"] = list(left)
+        size = copy.stat().st_size
+
+        def request_for(room: Room) -> dict[str, Any]:
+            nonlocal made
+            made = room.made
+            given = room.give(copy, copy.name)
+            request = conversion_request(facts, outputs, given, size=size, made=made)
+            return {**request, "only": list(left)}
+
         async with ChildPool(
             target="picstore_imaging.sandboxed:convert",
             size=1,
             spares=0,
             limits=replace(limits, max_calls=1),
             env=CHILD_ENVIRONMENT,
-            work_dir=shared,
+            work_dir=rooms,
         ) as pool:
             await pool.started()
             try:
-                async with aclosing(pool.call(request)) as messages:
+                async with aclosing(pool.call(request_for)) as messages:
                     async for message in messages:
-                        match parse_message(message, wanted=left, directory=shared):
+                        assert made is not None  # whoever answers was asked
+                        match parse_message(message, wanted=left, directory=made):
                             case EncodedOutput() as output:
                                 del left[output.id]
                                 results[output.id] = await asyncio.to_thread(
