@@ -34,7 +34,8 @@ _FRAME_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (scale, colou
 _FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, gamut, flatten, pad)
 
 _DEFAULT_DELAY_MS: Final = 100
-"""What browsers take where a file gives no time."""
+_UNBELIEVED_MS: Final = 10
+"""Browsers show a frame for the former where a file gives no time, or up to the latter."""
 
 _OPAQUE: Final = 255
 _WEBP_FLAGS: Final = 20
@@ -69,7 +70,10 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
         if not frames:
             steps.extend(context.done)
         frames.append(context.image)
-    delays = list(reel.delays_ms[: len(frames)])
+    delays = [
+        delay if delay > _UNBELIEVED_MS else _DEFAULT_DELAY_MS
+        for delay in reel.delays_ms[: len(frames)]
+    ]
     delays += [_DEFAULT_DELAY_MS] * (len(frames) - len(delays))
     steps.insert(1, f"{len(frames)} frames")
     return Film(frames=_without_idle_alpha(frames), delays_ms=delays, loop=reel.loop, steps=steps)

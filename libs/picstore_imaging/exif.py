@@ -13,7 +13,7 @@ from typing import Final
 
 from picstore_imaging.gps import tiff_of
 from picstore_imaging.rules import MetadataPolicy
-from picstore_imaging.tiff import Directory, EndsEarly, Layout
+from picstore_imaging.tiff import Data, Directory, EndsEarly, Layout
 
 _PREFIX: Final = b"Exif\0\0"
 _ARTIST: Final = 0x013B
@@ -22,6 +22,7 @@ _EXIF: Final = 0x8769
 _GPS: Final = 0x8825
 _LONG: Final = 4
 _INLINE: Final = 4
+_LAST_KIND: Final = 12
 
 _OWNERS: Final = frozenset({_ARTIST, _COPYRIGHT})
 _DESCRIPTIONS: Final = _OWNERS | {
@@ -69,6 +70,18 @@ def rewritten(block: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes 
     tiff = tiff_of(block)
     if tiff is None or policy is MetadataPolicy.STRIP:
         return None
+    return _kept(tiff, policy, keep_gps=keep_gps)
+
+
+def of_tiff(file: Data) -> bytes:
+    """Return what a TIFF, or BigTIFF, says in its own directories as a block, as a JPEG carries it.
+
+    There is no more in it than what some policy keeps; it is empty where that is nothing.
+    """
+    return _kept(file, MetadataPolicy.KEEP_ALL, keep_gps=True) or b""
+
+
+def _kept(tiff: Data, policy: MetadataPolicy, *, keep_gps: bool) -> bytes | None:
     try:
         layout = Layout.of(tiff)
         first = Directory.read(tiff, layout, layout.first)
@@ -82,7 +95,7 @@ def rewritten(block: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes 
     return _block(layout.order, _some(first, _DESCRIPTIONS), children)
 
 
-def _child(tiff: bytes, layout: Layout, parent: Directory, tag: int) -> Directory | None:
+def _child(tiff: Data, layout: Layout, parent: Directory, tag: int) -> Directory | None:
     at = parent.number(tag, 0)
     if at <= 0:
         return None
@@ -93,8 +106,11 @@ def _child(tiff: bytes, layout: Layout, parent: Directory, tag: int) -> Director
 
 
 def _some(directory: Directory | None, tags: frozenset[int]) -> _Values:
-    values = {} if directory is None else {tag: directory.value(tag) for tag in tags}
-    return {tag: value for tag, value in values.items() if value and len(value[2]) <= _MAX_VALUE}
+    """Take the entries of these tags, but for those too long and of kinds that only BigTIFF has."""
+    if directory is None:
+        return {}
+    values = {tag: directory.value(tag, at_most=_MAX_VALUE) for tag in tags}
+    return {tag: value for tag, value in values.items() if value and value[0] <= _LAST_KIND}
 
 
 def _block(order: str, first: _Values, children: Mapping[int, _Values]) -> bytes | None:
