@@ -8,80 +8,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
-from skimage.color import deltaE_ciede2000, rgb2lab
 
-from picstore_imaging import sandboxed
-from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format
-from picstore_imaging.limits import Limits
-from picstore_imaging.plan import plan_outputs
-from picstore_imaging.profile import FormatRule, Profile, SizeRule
+from tests.integration.imaging.patches import (
+    HEIGHT,
+    LOSS,
+    WIDTH,
+    Pixels,
+    distance,
+    opened,
+    patches,
+)
 from tests.pictures import animation, drawing, heic, photo, reference, similarity
-from tests.source_kinds import CELL, COLUMNS, KINDS, PATCHES, ROWS, XMP, exif_of, turned
+from tests.source_kinds import KINDS
 
-Pixels = npt.NDArray[np.uint8]
-Outputs = dict[Format, bytes]
-Convert = Callable[..., Outputs]
+Convert = Callable[..., dict[Format, bytes]]
 
-LOSS: Final = {Format.PNG: 0.0, Format.JPEG: 1.5, Format.WEBP: 1.5, Format.AVIF: 1.5}
-"""ΔE2000 that an encoder at its default quality may add to a patch."""
 LIKENESS: Final = {Format.PNG: 0.985, Format.JPEG: 0.89, Format.WEBP: 0.9, Format.AVIF: 0.9}
 """SSIM of a grainy photo against one Lanczos from the source at full size."""
-WIDTH: Final = COLUMNS * CELL // 2
-HEIGHT: Final = ROWS * CELL // 2
-
-
-@pytest.fixture
-def convert(tmp_path: Path) -> Convert:
-    def run(data: bytes, *, width: int | None = WIDTH) -> Outputs:
-        (path := tmp_path / "source").write_bytes(data)
-        limits = Limits(allow_svg=True).to_json()
-        answer = sandboxed.probe_file({"path": str(path), "limits": limits}, lambda event: None)
-        probed = Probe.from_json(answer)
-        formats = tuple(FormatRule(format=format) for format in Format)
-        profile = Profile(formats=formats, sizes=(SizeRule(width=width),))
-        specs = [output.spec for output in plan_outputs(profile, probed.facts())]
-        events: list[dict[str, Any]] = []
-        request = {
-            "path": str(path),
-            "format": probed.format.value,
-            "work_dir": str(tmp_path),
-            "limits": limits,
-            "outputs": [{"id": spec.format.value, "spec": spec.to_json()} for spec in specs],
-        }
-        sandboxed.convert(request, events.append)
-        made = {Format(e["format"]): Path(e["path"]) for e in events if e["event"] == "output"}
-        assert made.keys() == set(Format), events
-        return {format: made[format].read_bytes() for format in Format}
-
-    return run
-
-
-def opened(data: bytes, mode: str = "RGB") -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert(mode))
-
-
-def patches(pixels: Pixels) -> npt.NDArray[np.float64]:
-    """Take the mean of the middle of each patch."""
-    cell = CELL // 2
-    cells = pixels[: ROWS * cell, : COLUMNS * cell].reshape(ROWS, cell, COLUMNS, cell, -1)
-    middle = slice(cell // 4, -cell // 4)
-    return np.asarray(cells[:, middle, :, middle].mean(axis=(1, 3)))
-
-
-def distance(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
-    """Return the largest ΔE2000 of two sets of colours."""
-    left, right = (rgb2lab(colours / 255) for colours in (found, expected))
-    differences = deltaE_ciede2000(left, right)  # type: ignore[no-untyped-call]  # ships no types
-    return float(differences.max())
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -107,26 +56,6 @@ def test_long_and_thin_pictures_keep_their_shape(width: int, height: int, conver
         first, last = found[height // 8, width // 8], found[-1 - height // 8, -1 - width // 8]
         assert np.abs(first - (200, 40, 40)).max() < 24, format
         assert np.abs(last - (40, 40, 200)).max() < 24, format
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_pictures_are_upright_and_tell_nothing(
-    source: str, orientation: int, convert: Convert
-) -> None:
-    buffer = io.BytesIO()
-    options = {"TIFF": {}, "PNG": {}}.get(source, {"quality": 95, "xmp": XMP})
-    turned(orientation).save(buffer, source, exif=exif_of(orientation), **options)
-    assert b"somebody" in buffer.getvalue()
-    for format, data in convert(buffer.getvalue()).items():
-        pixels = opened(data)
-        assert pixels.shape == (HEIGHT, WIDTH, 3), format
-        assert distance(patches(pixels), PATCHES) <= 1.0 + LOSS[format], format
-        with Image.open(io.BytesIO(data)) as image:
-            assert not image.getexif(), format
-            assert not {"exif", "xmp", "icc_profile", "comment", "photoshop"} & {*image.info}
-        for secret in (b"somebody", b"Berlin", b"Exif\0\0", b"xmpmeta"):
-            assert secret not in data, (format, secret)
 
 
 def saved(source: str, **options: Any) -> bytes:
