@@ -24,6 +24,7 @@ from tests.integration.imaging.patches import (
     opened,
     patches,
 )
+from tests.odd_kinds import ODD_KINDS
 from tests.pictures import animation, drawing, heic, photo, reference, similarity
 from tests.source_kinds import KINDS
 
@@ -33,9 +34,12 @@ LIKENESS: Final = {Format.PNG: 0.985, Format.JPEG: 0.89, Format.WEBP: 0.9, Forma
 """SSIM of a grainy photo against one Lanczos from the source at full size."""
 
 
-@pytest.mark.parametrize("name", KINDS)
+ALL_KINDS: Final = KINDS | ODD_KINDS
+
+
+@pytest.mark.parametrize("name", ALL_KINDS)
 def test_colours_are_kept(name: str, convert: Convert) -> None:
-    kind = KINDS[name]
+    kind = ALL_KINDS[name]
     for format, data in convert(kind.make()).items():
         pixels = opened(data)
         assert pixels.shape == (HEIGHT, WIDTH, 3), format
