@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from picstore_imaging.formats import Format
@@ -66,6 +67,14 @@ def saved(source: str, **options: Any) -> bytes:
     return photo(400, 300, seed="matrix", format=source, **options)
 
 
+def by_libvips(saver: str, *, deep: bool = False, **options: Any) -> bytes:
+    pixels = np.asarray(drawing(400, 300, seed="matrix"))
+    image = pyvips.Image.new_from_array(pixels.astype(np.uint16) * 257 if deep else pixels)
+    image = image.copy(interpretation="rgb16" if deep else "srgb")
+    encoded: bytes = getattr(image, f"{saver}save_buffer")(**options)
+    return encoded
+
+
 PHOTOS: Final[dict[str, Callable[[], bytes]]] = {
     "jpeg": lambda: saved("JPEG", quality=95),
     "png": lambda: saved("PNG"),
@@ -73,6 +82,19 @@ PHOTOS: Final[dict[str, Callable[[], bytes]]] = {
     "avif": lambda: saved("AVIF", quality=95, speed=10),
     "heic": lambda: heic(drawing(400, 300, seed="matrix"), quality=95),
     "tiff": lambda: saved("TIFF"),
+    "progressive jpeg": lambda: saved("JPEG", quality=95, progressive=True),
+    "lossless webp": lambda: saved("WEBP", lossless=True),
+    "apng": lambda: animation(
+        [drawing(400, 300, seed="matrix"), drawing(400, 300, seed="b")], "PNG"
+    ),
+    "interlaced png": lambda: by_libvips("png", interlace=True),
+    "png of 16 bits": lambda: by_libvips("png", deep=True),
+    "tiff of 16 bits": lambda: by_libvips("tiff", deep=True),
+    "tiff of tiles": lambda: by_libvips(
+        "tiff", tile=True, compression="lzw", predictor="horizontal"
+    ),
+    "avif of 10 bits": lambda: by_libvips("heif", deep=True, compression="av1", bitdepth=10, Q=95),
+    "gif": lambda: saved("GIF"),
 }
 
 
