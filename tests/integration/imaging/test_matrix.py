@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from picstore_imaging.formats import Format
 from tests.integration.imaging.patches import (
@@ -217,3 +217,56 @@ def test_what_is_clear_stays_so_in_every_frame(source: str, convert: Convert) ->
             assert np.abs(pixels[32, middle].astype(int) - (220, 20, 20, 255)).max() < 16
             assert pixels[4, :, 3].max() < 8, (format, number)
             assert pixels[32, (middle + 64) % WIDTH, 3] < 8, (format, number)
+
+
+@pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (1, 2)])
+def test_a_gif_is_shown_as_often_as_browsers_show_it(
+    loop: int | None, plays: int, convert: Convert
+) -> None:
+    """Once where it does not say, and else once more than it says that it is to be repeated."""
+    options = {} if loop is None else {"loop": loop}
+    data = animation(FRAMES[:2], "GIF", duration=100, **options)
+    assert (b"NETSCAPE2.0" in data) is (loop is not None)
+    outputs = convert(data)
+    assert [plays_of(outputs[format]) for format in MOVING] == [plays, plays]
+
+
+RED, GREEN = bytes((220, 20, 20)), bytes((20, 200, 20))
+
+
+def gif_of_parts(disposal: int) -> bytes:
+    """A red canvas, then blocks of green on it, each disposed of in the same way."""
+    parts = [(Image.new("P", (256, 128), 0), (0, 0), 1)]
+    parts += [(Image.new("P", (32, 32), 1), (64 * at, 48), disposal) for at in range(1, 4)]
+    buffer = io.BytesIO()
+    parts[0][0].putpalette(RED + GREEN + bytes(6))
+    parts[0][0].save(buffer, "GIF")
+    logical_screen = buffer.getvalue()[:13]
+    data = logical_screen[:10] + b"\0\0\0"  # without a palette for all
+    for image, place, dispose in parts:
+        image.putpalette(RED + GREEN + bytes(6))
+        # A third colour is the clear one, though none is: libnsgif clears to a colour without it.
+        options = {"duration": 100, "disposal": dispose, "transparency": 2}
+        parts_of_it = GifImagePlugin.getdata(image, place, include_color_table=True, **options)
+        data += b"".join(parts_of_it)
+    return data + b";"
+
+
+@pytest.mark.parametrize("disposal", range(4))
+def test_parts_of_a_gif_go_as_they_say(disposal: int, convert: Convert) -> None:
+    """0 and 1 leave what was drawn, 2 clears its place, 3 brings back what was there."""
+    outputs = convert(gif_of_parts(disposal))
+    for format in MOVING:
+        frames = frames_of(outputs[format], "RGBA")
+        assert len(frames) == 4
+        for number, (pixels, _) in enumerate(frames):
+            for block in range(1, 4):
+                middle = pixels[32, 32 * block + 8].astype(int)
+                if block == number or (block < number and disposal < 2):
+                    expected: tuple[int, ...] = (*GREEN, 255)
+                elif block < number and disposal == 2:
+                    assert middle[3] < 8, (format, number, block)
+                    continue
+                else:
+                    expected = (*RED, 255)
+                assert np.abs(middle - expected).max() < 16, (format, number, block)
