@@ -103,7 +103,7 @@ def strange_inks() -> bytes:
         [(1 - inks[(at + 1) % 3] * 0.9) * (1 - inks[3] * 0.9) for at in range(3)]
         for inks in _CORNERS
     ]
-    lab = rgb2lab(np.array(shown)[None])[0]  # type: ignore[no-untyped-call]  # ships no types
+    lab = rgb2lab(np.array(shown)[None])[0]
     grid = np.round(lab * (2.55, 1, 1) + (0, 128, 128)).astype(np.uint8).tobytes()
     straight = bytes(range(256))
     unity = struct.pack(">9i", *(65_536 * (at % 4 == 0) for at in range(9)))

@@ -33,8 +33,17 @@ def _exif(orientation: int) -> Image.Exif:
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Artist] = OWNER
     exif[ExifTags.Base.Model] = "Box 3000"
-    camera = {ExifTags.Base.ISOSpeedRatings: 400, ExifTags.Base.UserComment: b"ASCII\0\0\0a remark"}
-    place = {1: "N", 2: (52.0, 30.5, 0.0), 3: "E", 4: (13.0, 24.0, 0.0), 29: "52,30.5N"}
+    camera: dict[int, Any] = {
+        ExifTags.Base.ISOSpeedRatings: 400,
+        ExifTags.Base.UserComment: b"ASCII\0\0\0a remark",
+    }
+    place: dict[int, Any] = {
+        1: "N",
+        2: (52.0, 30.5, 0.0),
+        3: "E",
+        4: (13.0, 24.0, 0.0),
+        29: "52,30.5N",
+    }
     # A TIFF has of Pillow what stands in both.
     for directory, entries in ((ExifTags.IFD.Exif, camera), (ExifTags.IFD.GPSInfo, place)):
         exif.get_ifd(directory).update(entries)

@@ -27,7 +27,7 @@ UNTOLD: Final = {"loop", "background", "duration", "timestamp", "bbox", "dpi"} |
 COPYRIGHT, EVERYTHING = MetadataPolicy.KEEP_COPYRIGHT, MetadataPolicy.KEEP_ALL
 
 
-def described(data: bytes) -> tuple[dict[str, Any], Image.Exif, bytes, dict[Any, Any]]:
+def described(data: bytes) -> tuple[dict[Any, Any], Image.Exif, bytes, dict[Any, Any]]:
     """Read the fields, the EXIF block, the XMP packet and the IPTC records of a file."""
     with Image.open(io.BytesIO(data)) as image:
         image.load()

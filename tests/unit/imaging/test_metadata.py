@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -187,7 +188,7 @@ def tiff_tags() -> list[tuple[int, str, int, object, bool]]:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
 def test_what_a_tiff_says_in_its_own_directory_is_kept(
-    big: bool, order: str, convert: Convert, tmp_path: Path
+    big: bool, order: Literal["<", ">"], convert: Convert, tmp_path: Path
 ) -> None:
     pixels = np.zeros((48, 64, 3), np.uint8)
     path = tmp_path / "a"
