@@ -385,18 +385,6 @@ KINDS: Final[dict[str, Kind]] = {
 """By name."""
 
 
-def exif_of(orientation: int) -> bytes:
-    """Return an EXIF block with a place, an artist and an orientation."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    exif[0x013B] = "somebody"
-    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 0.0), 3: "E", 4: (13.0, 24.0, 0.0)}
-    return exif.tobytes()
-
-
-XMP: Final = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><secret place='Berlin'/></x:xmpmeta>"
-
-
 def turned(orientation: int) -> Image.Image:
     """Return the patches as they are stored where a viewer is to turn them by `orientation`."""
     inverse = {

@@ -34,7 +34,8 @@ _FRAME_STEPS: Final[tuple[Callable[[SourceContext], None], ...]] = (scale, colou
 _FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, gamut, flatten, pad)
 
 _DEFAULT_DELAY_MS: Final = 100
-"""What browsers take where a file gives no time."""
+_UNBELIEVED_MS: Final = 10
+"""Browsers show a frame for the former where a file gives no time, or up to the latter."""
 _MAX_DELAY_MS: Final = 3_600_000
 """An hour; encoders add up all of them in 31 bits."""
 _MAX_LOOP: Final = 65_535
@@ -73,7 +74,10 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
         if not frames:
             steps.extend(context.done)
         frames.append(context.image)
-    delays = list(reel.delays_ms[: len(frames)])
+    delays = [
+        delay if delay > _UNBELIEVED_MS else _DEFAULT_DELAY_MS
+        for delay in reel.delays_ms[: len(frames)]
+    ]
     delays += [_DEFAULT_DELAY_MS] * (len(frames) - len(delays))
     delays = [min(delay, _MAX_DELAY_MS) for delay in delays]
     steps.insert(1, f"{len(frames)} frames")

@@ -13,7 +13,7 @@ from typing import Final
 
 from picstore_imaging.gps import tiff_of
 from picstore_imaging.rules import MetadataPolicy
-from picstore_imaging.tiff import Directory, EndsEarly, Layout
+from picstore_imaging.tiff import Data, Directory, EndsEarly, Layout
 
 _PREFIX: Final = b"Exif\0\0"
 _ARTIST: Final = 0x013B
@@ -22,6 +22,7 @@ _EXIF: Final = 0x8769
 _GPS: Final = 0x8825
 _LONG: Final = 4
 _INLINE: Final = 4
+_LAST_KIND: Final = 12
 
 _OWNERS: Final = frozenset({_ARTIST, _COPYRIGHT})
 _DESCRIPTIONS: Final = _OWNERS | {
@@ -34,17 +35,28 @@ _DESCRIPTIONS: Final = _OWNERS | {
     0x4746,  # Rating
     *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
 }
-_NOT_OF_A_SHOT: Final = frozenset(
+_OF_A_SHOT: Final = frozenset(
     {
-        0x014A,  # SubIFDs
-        _EXIF,
-        _GPS,
-        0x927C,  # MakerNote
-        0xA002,  # PixelXDimension
-        0xA003,  # PixelYDimension
-        0xA005,  # the directory of interoperability
+        *(0x829A, 0x829D, 0x8822, 0x8824, 0x8827, 0x8828),  # exposure, aperture, sensitivity
+        *range(0x882A, 0x8836),  # time zone, self-timer, sensitivity
+        *(0x9000, 0x9003, 0x9004),
+        *range(0x9010, 0x9013),  # version, times, offsets
+        *range(0x9101, 0x9103),  # components
+        *range(0x9201, 0x9212),  # how it was taken, from the shutter speed on
+        0x9286,  # UserComment
+        *range(0x9290, 0x9293),  # fractions of seconds
+        *range(0x9400, 0x9406),  # temperature, humidity, pressure, depth, acceleration, elevation
+        *(0xA000, 0xA001),
+        *(0xA20B, 0xA20E, 0xA20F, 0xA210, 0xA215, 0xA217),  # of the sensor
+        *(0xA300, 0xA301, 0xA302),
+        *range(0xA401, 0xA40D),  # how it was developed, scene, distance
+        *(0xA420, *range(0xA430, 0xA440)),  # names: of the picture, of owners, of camera and lens
+        *(0xA460, 0xA461, 0xA462, 0xA500),  # of composites, gamma
     }
 )
+"""What Exif 3.0 knows, but other directories, notes of a maker, and what counts the pixels of the
+source. Any other entry may be a whole packet of XMP, or a place on a map."""
+_OF_A_PLACE: Final = frozenset(range(0x20))
 
 _MAX_VALUE: Final = 16 * 1024
 MAX_BYTES: Final = 60_000
@@ -58,6 +70,18 @@ def rewritten(block: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes 
     tiff = tiff_of(block)
     if tiff is None or policy is MetadataPolicy.STRIP:
         return None
+    return _kept(tiff, policy, keep_gps=keep_gps)
+
+
+def of_tiff(file: Data) -> bytes:
+    """Return what a TIFF, or BigTIFF, says in its own directories as a block, as a JPEG carries it.
+
+    There is no more in it than what some policy keeps; it is empty where that is nothing.
+    """
+    return _kept(file, MetadataPolicy.KEEP_ALL, keep_gps=True) or b""
+
+
+def _kept(tiff: Data, policy: MetadataPolicy, *, keep_gps: bool) -> bytes | None:
     try:
         layout = Layout.of(tiff)
         first = Directory.read(tiff, layout, layout.first)
@@ -65,13 +89,13 @@ def rewritten(block: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes 
         return None
     if policy is MetadataPolicy.KEEP_COPYRIGHT:
         return _block(layout.order, _some(first, _OWNERS), {})
-    children = {_EXIF: _all(_child(tiff, layout, first, _EXIF), but=_NOT_OF_A_SHOT)}
+    children = {_EXIF: _some(_child(tiff, layout, first, _EXIF), _OF_A_SHOT)}
     if keep_gps:
-        children[_GPS] = _all(_child(tiff, layout, first, _GPS), but=frozenset())
+        children[_GPS] = _some(_child(tiff, layout, first, _GPS), _OF_A_PLACE)
     return _block(layout.order, _some(first, _DESCRIPTIONS), children)
 
 
-def _child(tiff: bytes, layout: Layout, parent: Directory, tag: int) -> Directory | None:
+def _child(tiff: Data, layout: Layout, parent: Directory, tag: int) -> Directory | None:
     at = parent.number(tag, 0)
     if at <= 0:
         return None
@@ -81,13 +105,12 @@ def _child(tiff: bytes, layout: Layout, parent: Directory, tag: int) -> Director
         return None
 
 
-def _some(directory: Directory, tags: frozenset[int]) -> _Values:
-    values = {tag: directory.value(tag) for tag in tags}
-    return {tag: value for tag, value in values.items() if value and len(value[2]) <= _MAX_VALUE}
-
-
-def _all(directory: Directory | None, *, but: frozenset[int]) -> _Values:
-    return {} if directory is None else _some(directory, frozenset(directory.entries) - but)
+def _some(directory: Directory | None, tags: frozenset[int]) -> _Values:
+    """Take the entries of these tags, but for those too long and of kinds that only BigTIFF has."""
+    if directory is None:
+        return {}
+    values = {tag: directory.value(tag, at_most=_MAX_VALUE) for tag in tags}
+    return {tag: value for tag, value in values.items() if value and value[0] <= _LAST_KIND}
 
 
 def _block(order: str, first: _Values, children: Mapping[int, _Values]) -> bytes | None:

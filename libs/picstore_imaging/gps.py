@@ -17,10 +17,21 @@ _EXIF_PREFIX: Final = b"Exif\0\0"
 _HEIF_OFFSET_BYTES: Final = 4
 _TIFF_STARTS: Final = (b"II*\0", b"MM\0*")
 
-_XMP_PLACE: Final = re.compile(
-    rb"\bGPS(?:Dest)?(?:Latitude|Longitude|Coordinates|AreaInformation)\b"
+_PLACE: Final = re.compile("gps|latitude|longitude", re.IGNORECASE)
+_ABOUT_PLACE: Final = re.compile("gps|latitude|longitude|altitude", re.IGNORECASE)
+"""In names of properties: of `exif`, of drones (`drone-dji:GpsLatitude`), of Darwin Core."""
+_TELL_NOTHING: Final = frozenset({"gpsversionid", "gpsmapdatum"})
+_GEOGRAPHIES: Final = (
+    "http://www.w3.org/2003/01/geo/",
+    "http://www.georss.org/georss",
+    "http://www.opengis.net/gml",
 )
-"""Properties of the `exif` namespace, whatever prefix it was given."""
+"""How namespaces begin whose properties are places, whatever their names: `geo:lat`, `gml:pos`."""
+_GEOGRAPHY: Final = re.compile(
+    rb"""=\s*["'](?:%s)""" % b"|".join(re.escape(each.encode()) for each in _GEOGRAPHIES)
+)
+_NAMES: Final = re.compile(rb"""<([^\s/>=<"']++)|[\s"']([^\s/>=<"']++)\s*+=""")
+"""Of elements and of attributes, their prefixes with them."""
 
 
 def tiff_of(block: bytes) -> bytes | None:
@@ -47,8 +58,21 @@ def exif_tells_a_place(block: bytes) -> bool:
 
 
 def xmp_tells_a_place(packet: bytes) -> bool:
-    """Whether an XMP packet has the coordinates of a place; UTF-16 is read as well."""
-    return _XMP_PLACE.search(packet.replace(b"\0", b"")) is not None
+    """Whether an XMP packet has the coordinates of a place; UTF-16 is read as well.
+
+    It need not be one that can be parsed, since others may read more of it than we do.
+    """
+    packet = packet.replace(b"\0", b"")
+    return _GEOGRAPHY.search(packet) is not None or any(
+        _PLACE.search(name) and name.rpartition(":")[2].lower() not in _TELL_NOTHING
+        for name in ((a or b).decode("latin-1") for a, b in _NAMES.findall(packet))
+    )
+
+
+def property_is_about_a_place(name: str) -> bool:
+    """Whether a property of XMP says where something was, or how high; `name` is `{uri}local`."""
+    namespace, _, local = name.lstrip("{").rpartition("}")
+    return namespace.startswith(_GEOGRAPHIES) or _ABOUT_PLACE.search(local) is not None
 
 
 def _mentions(tiff: bytes) -> bool:

@@ -109,12 +109,17 @@ class Directory:
         """The first number of an entry."""
         return next(iter(self.numbers(tag, at_most=1)), default)
 
-    def value(self, tag: int) -> tuple[int, int, bytes] | None:
-        """The kind, the count and the bytes of an entry; None where it is missing or of no kind."""
+    def value(self, tag: int, *, at_most: int) -> tuple[int, int, bytes] | None:
+        """The kind, the count and the bytes of an entry.
+
+        None where it is missing, of no kind or of more than `at_most` bytes.
+        """
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in _ITEM_BYTES:
             return None
         length = entry.count * _ITEM_BYTES[entry.kind]
+        if length > at_most:
+            return None
         return entry.kind, entry.count, bytes(self.data[entry.at : entry.at + length])
 
     def tells_a_place(self) -> bool:

@@ -5,10 +5,11 @@ A packet that cannot be read, or that declares entities, is not kept. Pure.
 
 from __future__ import annotations
 
+import codecs
 from typing import Final
 from xml.etree import ElementTree
 
-from picstore_imaging.gps import xmp_tells_a_place
+from picstore_imaging.gps import property_is_about_a_place, xmp_tells_a_place
 from picstore_imaging.rules import MetadataPolicy
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -67,16 +68,23 @@ _NEVER: Final = frozenset(
 MAX_BYTES: Final = 60_000
 """Of a new packet: a JPEG's segment ends at 64 KiB."""
 _MAX_DEPTH: Final = 30
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a packet begins that is not in UTF-8; XMP has no other encodings in files of pictures."""
 
 
 def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes | None:
     """Return a new packet of what the policy keeps; None for nothing."""
-    if policy is MetadataPolicy.STRIP or len(packet) > 4 * MAX_BYTES or b"<!" in packet:
+    if policy is MetadataPolicy.STRIP or len(packet) > 4 * MAX_BYTES:
         return None
     try:
-        root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"))
+        text = packet.decode("utf-16" if packet.startswith(_UTF_16) else "utf-8-sig")
+        if "<!" in text:
+            return None
+        root = ElementTree.fromstring(text.strip("\0 \r\n\t"))
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
+    # Who owns a picture is asked for without its place.
+    keep_gps = keep_gps and policy is MetadataPolicy.KEEP_ALL
     kept = ElementTree.Element(_DESCRIPTION, {_ABOUT: ""})
     # A structure in a property is a description as well, and is copied with its property.
     rdf = root if root.tag == _ROOT else root.find(_ROOT)
@@ -85,9 +93,7 @@ def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes
             if name != _ABOUT and _is_kept(name, policy, keep_gps=keep_gps):
                 kept.set(name, value)
         for child in description:
-            if _is_kept(child.tag, policy, keep_gps=keep_gps) and _clean(
-                child, policy, keep_gps=keep_gps
-            ):
+            if _is_kept(child.tag, policy, keep_gps=keep_gps) and _clean(child, keep_gps=keep_gps):
                 kept.append(child)
     if len(kept) == 0 and len(kept.attrib) == 1:
         return None
@@ -102,24 +108,25 @@ def rewritten(packet: bytes, policy: MetadataPolicy, *, keep_gps: bool) -> bytes
 def _is_kept(name: str, policy: MetadataPolicy, *, keep_gps: bool) -> bool:
     if policy is MetadataPolicy.KEEP_COPYRIGHT:
         return name in _OWNERS or name.startswith(_OWNING)
+    return _may_stay(name, keep_gps=keep_gps)
+
+
+def _may_stay(name: str, *, keep_gps: bool) -> bool:
+    """Whether a name is none of those that go wherever they stand."""
     if name in _NEVER or name.startswith(_OF_FILES):
         return False
-    return keep_gps or not name.rpartition("}")[2].startswith("GPS")
+    return keep_gps or not property_is_about_a_place(name)
 
 
-def _clean(
-    element: ElementTree.Element, policy: MetadataPolicy, *, keep_gps: bool, depth: int = 0
-) -> bool:
+def _clean(element: ElementTree.Element, *, keep_gps: bool, depth: int = 0) -> bool:
     """Take out, at any depth, what is not to be kept; return whether it is shallow enough."""
     if depth > _MAX_DEPTH:
         return False
-    if policy is MetadataPolicy.KEEP_COPYRIGHT:
-        return all(_clean(child, policy, keep_gps=keep_gps, depth=depth + 1) for child in element)
-    for name in [n for n in element.attrib if not _is_kept(n, policy, keep_gps=keep_gps)]:
+    for name in [name for name in element.attrib if not _may_stay(name, keep_gps=keep_gps)]:
         del element.attrib[name]
     for child in list(element):
-        if not _is_kept(child.tag, policy, keep_gps=keep_gps) or not _clean(
-            child, policy, keep_gps=keep_gps, depth=depth + 1
+        if not _may_stay(child.tag, keep_gps=keep_gps) or not _clean(
+            child, keep_gps=keep_gps, depth=depth + 1
         ):
             element.remove(child)
     return True

@@ -41,6 +41,14 @@ conversion_profiles:
       - format: jpeg
     sizes:
       - { width: 300, densities: [1, { ratio: 2, quality: 40 }, 4] }
+  - short_name: no-larger
+    skip_if_larger_percent: 0
+    formats:
+      - { format: avif, quality: 30, effort: 0 }
+      - { format: webp, lossless: true }
+      - { format: jpeg, quality: 95 }
+    sizes:
+      - width: 300
 upload_profiles:
   - &uploads
     project: website
@@ -51,6 +59,9 @@ upload_profiles:
   - <<: *uploads
     short_name: dense
     conversion_profile: dense
+  - <<: *uploads
+    short_name: no-larger
+    conversion_profile: no-larger
 """
 
 Made = tuple[str, int, str]
@@ -94,7 +105,7 @@ def made_of(image: Image) -> list[Made]:
 
 @pytest.fixture(scope="module", autouse=True)
 def profiles(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Both profiles, and ways to upload by them."""
+    """The profiles, and ways to upload by them."""
     (document := tmp_path_factory.mktemp("profiles") / "profiles.yaml").write_text(DOCUMENT)
     stack.bootstrap(document)
 
@@ -179,3 +190,26 @@ def test_a_condition_holds_by_what_the_original_is(
 
     ready = {(format, width) for format, width, state in made_of(image) if state == "READY"}
     assert ready == {(format, width) for format in ("jpeg", "webp") for width in (300, 900, 1200)}
+
+
+def test_what_is_larger_than_a_better_format_is_not_kept(
+    stack: LiveStack, project_id: ProjectId
+) -> None:
+    original = photo(WIDTH, HEIGHT, seed="larger")
+
+    image = uploaded(stack, project_id, original, upload_profile="no-larger")
+
+    # Both are larger than the AVIF; but the JPEG is what every browser can show.
+    assert made_of(image) == [
+        ("avif", 300, "READY"),
+        ("webp", 300, "LARGER_THAN_BETTER"),
+        ("jpeg", 300, "READY"),
+    ]
+    avif, _, jpeg = image.outputs
+    assert avif.size_bytes < jpeg.size_bytes
+    with stack.http() as http:
+        html = http.get(f"/api/v1/images/{image.id}/picture").json()["html"]
+    sources = Sources()
+    sources.feed(html)
+    assert "image/avif" in sources.found
+    assert "webp" not in html

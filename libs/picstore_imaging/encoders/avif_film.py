@@ -21,8 +21,6 @@ from picstore_imaging.spec import OutputSpec
 
 _CODECS: Final = {AvifEncoder.SVT: "svt", AvifEncoder.AOM: "aom"}
 _NAMES: Final = {AvifEncoder.SVT: "SVT-AV1", AvifEncoder.AOM: "libaom"}
-_DEFAULT_DELAY_MS: Final = 100
-"""A sample has to last: what browsers take where a GIF says 0."""
 
 
 def save(
@@ -103,7 +101,7 @@ def _encode(
         pixels = in_bytes(frame)
         encoder.add(
             pixels.write_to_memory(),
-            delay_ms or _DEFAULT_DELAY_MS,
+            delay_ms,
             pixels.width,
             pixels.height,
             svt.MODES[pixels.bands],

@@ -8,86 +8,39 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from PIL import Image
-from skimage.color import deltaE_ciede2000, rgb2lab
+import pyvips
+from PIL import GifImagePlugin, Image
 
-from picstore_imaging import sandboxed
-from picstore_imaging.facts import Probe
 from picstore_imaging.formats import Format
-from picstore_imaging.limits import Limits
-from picstore_imaging.plan import plan_outputs
-from picstore_imaging.profile import FormatRule, Profile, SizeRule
-from tests.patches import PATCHES
+from tests.integration.imaging.patches import (
+    HEIGHT,
+    LOSS,
+    WIDTH,
+    Pixels,
+    distance,
+    opened,
+    patches,
+)
+from tests.odd_kinds import ODD_KINDS
 from tests.pictures import animation, drawing, heic, photo, reference, similarity
-from tests.source_kinds import CELL, COLUMNS, KINDS, ROWS, XMP, exif_of, turned
+from tests.source_kinds import KINDS
 
-Pixels = npt.NDArray[np.uint8]
-Outputs = dict[Format, bytes]
-Convert = Callable[..., Outputs]
+Convert = Callable[..., dict[Format, bytes]]
 
-LOSS: Final = {Format.PNG: 0.0, Format.JPEG: 1.5, Format.WEBP: 1.5, Format.AVIF: 1.5}
-"""ΔE2000 that an encoder at its default quality may add to a patch."""
 LIKENESS: Final = {Format.PNG: 0.985, Format.JPEG: 0.89, Format.WEBP: 0.9, Format.AVIF: 0.9}
 """SSIM of a grainy photo against one Lanczos from the source at full size."""
-WIDTH: Final = COLUMNS * CELL // 2
-HEIGHT: Final = ROWS * CELL // 2
 
 
-@pytest.fixture
-def convert(tmp_path: Path) -> Convert:
-    def run(data: bytes, *, width: int | None = WIDTH) -> Outputs:
-        (path := tmp_path / "source").write_bytes(data)
-        limits = Limits(allow_svg=True).to_json()
-        answer = sandboxed.probe_file({"path": str(path), "limits": limits}, lambda event: None)
-        probed = Probe.from_json(answer)
-        formats = tuple(FormatRule(format=format) for format in Format)
-        profile = Profile(formats=formats, sizes=(SizeRule(width=width),))
-        specs = [output.spec for output in plan_outputs(profile, probed.facts())]
-        events: list[dict[str, Any]] = []
-        request = {
-            "path": str(path),
-            "format": probed.format.value,
-            "work_dir": str(tmp_path),
-            "limits": limits,
-            "outputs": [{"id": spec.format.value, "spec": spec.to_json()} for spec in specs],
-        }
-        sandboxed.convert(request, events.append)
-        made = {Format(e["format"]): Path(e["path"]) for e in events if e["event"] == "output"}
-        assert made.keys() == set(Format), events
-        return {format: made[format].read_bytes() for format in Format}
-
-    return run
+ALL_KINDS: Final = KINDS | ODD_KINDS
 
 
-def opened(data: bytes, mode: str = "RGB") -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert(mode))
-
-
-def patches(pixels: Pixels) -> npt.NDArray[np.float64]:
-    """Take the mean of the middle of each patch."""
-    cell = CELL // 2
-    cells = pixels[: ROWS * cell, : COLUMNS * cell].reshape(ROWS, cell, COLUMNS, cell, -1)
-    middle = slice(cell // 4, -cell // 4)
-    return np.asarray(cells[:, middle, :, middle].mean(axis=(1, 3)))
-
-
-def distance(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
-    """Return the largest ΔE2000 of two sets of colours."""
-    left, right = (rgb2lab(colours / 255) for colours in (found, expected))
-    differences = deltaE_ciede2000(left, right)  # type: ignore[no-untyped-call]  # ships no types
-    return float(differences.max())
-
-
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ALL_KINDS)
 def test_colours_are_kept(name: str, convert: Convert) -> None:
-    kind = KINDS[name]
+    kind = ALL_KINDS[name]
     for format, data in convert(kind.make()).items():
         pixels = opened(data)
         assert pixels.shape == (HEIGHT, WIDTH, 3), format
@@ -110,28 +63,16 @@ def test_long_and_thin_pictures_keep_their_shape(width: int, height: int, conver
         assert np.abs(last - (40, 40, 200)).max() < 24, format
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_pictures_are_upright_and_tell_nothing(
-    source: str, orientation: int, convert: Convert
-) -> None:
-    buffer = io.BytesIO()
-    options = {"TIFF": {}, "PNG": {}}.get(source, {"quality": 95, "xmp": XMP})
-    turned(orientation).save(buffer, source, exif=exif_of(orientation), **options)
-    assert b"somebody" in buffer.getvalue()
-    for format, data in convert(buffer.getvalue()).items():
-        pixels = opened(data)
-        assert pixels.shape == (HEIGHT, WIDTH, 3), format
-        assert distance(patches(pixels), PATCHES) <= 1.0 + LOSS[format], format
-        with Image.open(io.BytesIO(data)) as image:
-            assert not image.getexif(), format
-            assert not {"exif", "xmp", "icc_profile", "comment", "photoshop"} & {*image.info}
-        for secret in (b"somebody", b"Berlin", b"Exif\0\0", b"xmpmeta"):
-            assert secret not in data, (format, secret)
-
-
 def saved(source: str, **options: Any) -> bytes:
     return photo(400, 300, seed="matrix", format=source, **options)
+
+
+def by_libvips(saver: str, *, deep: bool = False, **options: Any) -> bytes:
+    pixels = np.asarray(drawing(400, 300, seed="matrix"))
+    image = pyvips.Image.new_from_array(pixels.astype(np.uint16) * 257 if deep else pixels)
+    image = image.copy(interpretation="rgb16" if deep else "srgb")
+    encoded: bytes = getattr(image, f"{saver}save_buffer")(**options)
+    return encoded
 
 
 PHOTOS: Final[dict[str, Callable[[], bytes]]] = {
@@ -141,6 +82,19 @@ PHOTOS: Final[dict[str, Callable[[], bytes]]] = {
     "avif": lambda: saved("AVIF", quality=95, speed=10),
     "heic": lambda: heic(drawing(400, 300, seed="matrix"), quality=95),
     "tiff": lambda: saved("TIFF"),
+    "progressive jpeg": lambda: saved("JPEG", quality=95, progressive=True),
+    "lossless webp": lambda: saved("WEBP", lossless=True),
+    "apng": lambda: animation(
+        [drawing(400, 300, seed="matrix"), drawing(400, 300, seed="b")], "PNG"
+    ),
+    "interlaced png": lambda: by_libvips("png", interlace=True),
+    "png of 16 bits": lambda: by_libvips("png", deep=True),
+    "tiff of 16 bits": lambda: by_libvips("tiff", deep=True),
+    "tiff of tiles": lambda: by_libvips(
+        "tiff", tile=True, compression="lzw", predictor="horizontal"
+    ),
+    "avif of 10 bits": lambda: by_libvips("heif", deep=True, compression="av1", bitdepth=10, Q=95),
+    "gif": lambda: saved("GIF"),
 }
 
 
@@ -263,3 +217,56 @@ def test_what_is_clear_stays_so_in_every_frame(source: str, convert: Convert) ->
             assert np.abs(pixels[32, middle].astype(int) - (220, 20, 20, 255)).max() < 16
             assert pixels[4, :, 3].max() < 8, (format, number)
             assert pixels[32, (middle + 64) % WIDTH, 3] < 8, (format, number)
+
+
+@pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (1, 2)])
+def test_a_gif_is_shown_as_often_as_browsers_show_it(
+    loop: int | None, plays: int, convert: Convert
+) -> None:
+    """Once where it does not say, and else once more than it says that it is to be repeated."""
+    options = {} if loop is None else {"loop": loop}
+    data = animation(FRAMES[:2], "GIF", duration=100, **options)
+    assert (b"NETSCAPE2.0" in data) is (loop is not None)
+    outputs = convert(data)
+    assert [plays_of(outputs[format]) for format in MOVING] == [plays, plays]
+
+
+RED, GREEN = bytes((220, 20, 20)), bytes((20, 200, 20))
+
+
+def gif_of_parts(disposal: int) -> bytes:
+    """A red canvas, then blocks of green on it, each disposed of in the same way."""
+    parts = [(Image.new("P", (256, 128), 0), (0, 0), 1)]
+    parts += [(Image.new("P", (32, 32), 1), (64 * at, 48), disposal) for at in range(1, 4)]
+    buffer = io.BytesIO()
+    parts[0][0].putpalette(RED + GREEN + bytes(6))
+    parts[0][0].save(buffer, "GIF")
+    logical_screen = buffer.getvalue()[:13]
+    data = logical_screen[:10] + b"\0\0\0"  # without a palette for all
+    for image, place, dispose in parts:
+        image.putpalette(RED + GREEN + bytes(6))
+        # A third colour is the clear one, though none is: libnsgif clears to a colour without it.
+        options = {"duration": 100, "disposal": dispose, "transparency": 2}
+        parts_of_it = GifImagePlugin.getdata(image, place, include_color_table=True, **options)
+        data += b"".join(parts_of_it)
+    return data + b";"
+
+
+@pytest.mark.parametrize("disposal", range(4))
+def test_parts_of_a_gif_go_as_they_say(disposal: int, convert: Convert) -> None:
+    """0 and 1 leave what was drawn, 2 clears its place, 3 brings back what was there."""
+    outputs = convert(gif_of_parts(disposal))
+    for format in MOVING:
+        frames = frames_of(outputs[format], "RGBA")
+        assert len(frames) == 4
+        for number, (pixels, _) in enumerate(frames):
+            for block in range(1, 4):
+                middle = pixels[32, 32 * block + 8].astype(int)
+                if block == number or (block < number and disposal < 2):
+                    expected: tuple[int, ...] = (*GREEN, 255)
+                elif block < number and disposal == 2:
+                    assert middle[3] < 8, (format, number, block)
+                    continue
+                else:
+                    expected = (*RED, 255)
+                assert np.abs(middle - expected).max() < 16, (format, number, block)

@@ -74,6 +74,19 @@ def test_every_frame_its_time_and_the_loop_are_kept(
         assert image.info["loop"] == 0
 
 
+@pytest.mark.parametrize(
+    ("source", "given"),
+    [("GIF", [0, 10, 20]), ("WEBP", [1, 10, 11]), ("PNG", [0, 10, 11])],
+)
+@pytest.mark.parametrize("format", [Format.WEBP, Format.AVIF])
+def test_times_that_browsers_do_not_believe_are_what_they_take_them_for(
+    source: str, given: list[int], format: Format, convert: Convert, tmp_path: Path
+) -> None:
+    (path := tmp_path / "a").write_bytes(animation(frames()[:3], source, duration=given, loop=0))
+    _, delays = shown(convert(path, formats=(FormatRule(format=format),)).paths[0])
+    assert delays == [100, 100, given[-1]]
+
+
 @pytest.mark.parametrize("loop", [1, 5])
 def test_a_film_that_ends_still_does(loop: int, convert: Convert, tmp_path: Path) -> None:
     data = animation(frames(), "WEBP", duration=DELAYS, loop=loop)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import pyvips
+import tifffile
 from PIL import ExifTags, Image, IptcImagePlugin
 
 from picstore_imaging import exif as exif_blocks
@@ -169,6 +171,80 @@ def test_either_encoder_of_avif_keeps_the_blocks(
         assert exif.get(ExifTags.Base.Orientation, 1) == 1
         assert b"(c) Ann" in packet_of(image)
         assert not exif_tells_a_place(image.info["exif"])
+
+
+def tiff_tags() -> list[tuple[int, str, int, object, bool]]:
+    """What Pillow and tifffile alike write into the first directory."""
+    iptc_records = iptc_block(copyright="(c) Ann", caption="A hill")[26:]
+    return [
+        (0x013B, "s", 0, "Ann", True),
+        (0x8298, "s", 0, "(c) Ann", True),
+        (0x0110, "s", 0, "Box", True),
+        (700, "B", len(XMP), XMP, True),
+        (33723, "B", len(iptc_records), iptc_records, True),
+    ]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_what_a_tiff_says_in_its_own_directory_is_kept(
+    big: bool, order: Literal["<", ">"], convert: Convert, tmp_path: Path
+) -> None:
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    path = tmp_path / "a"
+    tifffile.imwrite(
+        path, pixels, bigtiff=big, byteorder=order, extratags=tiff_tags(), metadata=None
+    )
+    for policy in (COPYRIGHT, EVERYTHING):
+        for out in convert(path, formats=ALL, metadata=policy).paths:
+            with Image.open(out) as image:
+                exif, packet = image.getexif(), packet_of(image)
+                assert exif[ExifTags.Base.Artist] == "Ann"
+                assert exif[ExifTags.Base.Copyright] == "(c) Ann"
+                assert exif.get(ExifTags.Base.Model) == ("Box" if policy is EVERYTHING else None)
+                assert b"https://ann.example" in packet
+                assert not xmp_tells_a_place(packet)
+                if out.suffix == ".jpg":
+                    records = IptcImagePlugin.getiptcinfo(image) or {}
+                    assert records[2, 116] == b"(c) Ann"
+                    assert ((2, 120) in records) is (policy is EVERYTHING)
+    (out,) = convert(path, formats=(FormatRule(format=Format.JPEG),)).paths
+    with Image.open(out) as image:
+        assert not image.getexif()
+
+
+@pytest.mark.parametrize("keep_gps", [False, True])
+def test_the_directories_of_a_tiff_are_kept_as_those_of_a_jpeg(
+    keep_gps: bool, convert: Convert, tmp_path: Path
+) -> None:
+    exif = described()
+    # Pillow writes only those that it finds as a value, too.
+    for directory in (CAMERA, GPS):
+        exif[directory] = dict(exif.get_ifd(directory))
+    (path := tmp_path / "a.tif").write_bytes(b"")
+    Image.new("RGB", (64, 48)).save(path, exif=exif)
+    for out in convert(path, formats=ALL, metadata=EVERYTHING, keep_gps=keep_gps).paths:
+        with Image.open(out) as image:
+            found = image.getexif()
+            assert found[ExifTags.Base.Model] == "Box"
+            assert found.get_ifd(CAMERA)[ExifTags.Base.ISOSpeedRatings] == 400
+            assert 0x927C not in found.get_ifd(CAMERA)
+            assert (found.get_ifd(GPS).get(2) == (51.0, 28.0, 40.0)) is keep_gps
+
+
+def test_a_value_of_a_tiff_that_is_too_long_is_left_out_alone() -> None:
+    def entry(tag: int, kind: int, count: int, value: int) -> bytes:
+        return struct.pack("<HHII", tag, kind, count, value)
+
+    long, owner = b"x" * 20_000, b"Ann!!\0"
+    at = 8 + 2 + 2 * 12 + 4
+    directory = struct.pack("<H", 2) + entry(0x010E, 2, len(long), at + len(owner))
+    directory += entry(0x013B, 2, len(owner), at) + bytes(4)
+    block = exif_blocks.of_tiff(b"II*\0\x08\0\0\0" + directory + owner + long)
+    read = Image.Exif()
+    read.load(block)
+    assert dict(read) == {0x013B: "Ann!!"}
+    assert exif_blocks.of_tiff(b"II*\0") == b""
 
 
 def test_properties_are_found_in_every_description_of_a_packet() -> None:

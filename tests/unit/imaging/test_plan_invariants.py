@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picstore_imaging.formats import BEST_FIRST, Format, SourceFormat, most_widely_known
+from picstore_imaging.formats import (
+    ANIMATED,
+    BEST_FIRST,
+    PAGED,
+    Format,
+    SourceFormat,
+    most_widely_known,
+)
 from picstore_imaging.geometry import Point, Size, resolve, scaled_size
-from picstore_imaging.plan import OutputSpec, SourceFacts, plan_outputs
+from picstore_imaging.plan import OutputSpec, PlannedOutput, SourceFacts, plan_outputs
 from picstore_imaging.profile import (
     Density,
     Fit,
@@ -20,9 +28,10 @@ from picstore_imaging.profile import (
     When,
     validate,
 )
+from picstore_imaging.rules import AutoQuality, Chroma, EncoderOptions
 from picstore_kit.errors import InvalidFields, Reason
 
-thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long it takes says nothing on a busy machine."""
 
 qualities = st.none() | st.integers(1, 100)
@@ -32,7 +41,9 @@ densities = st.lists(
     max_size=3,
     unique_by=lambda density: density.ratio,
 ).map(tuple)
-sides = st.none() | st.integers(1, 5000)
+some_sides = st.integers(1, 600) | st.integers(1, 5000)
+sides = st.none() | some_sides
+"""Mostly small ones, as mostly large ones would rarely be on either side of a source."""
 any_box = {"gravity": st.none() | st.sampled_from(Gravity), "densities": densities}
 free_sizes = st.builds(
     SizeRule,
@@ -44,8 +55,8 @@ free_sizes = st.builds(
 )
 boxed_sizes = st.builds(
     SizeRule,
-    width=st.integers(1, 5000),
-    height=st.integers(1, 5000),
+    width=some_sides,
+    height=some_sides,
     fit=st.sampled_from([Fit.COVER, Fit.CONTAIN, Fit.FILL]),
     when=st.sampled_from(When),
     enlarge=st.just(True),
@@ -53,17 +64,60 @@ boxed_sizes = st.builds(
 )
 sizes = (
     free_sizes
+    | free_sizes.map(lambda rule: replace(rule, enlarge=True, when=When.ONLY_UPSIZE))
     | boxed_sizes
     | boxed_sizes.map(lambda rule: replace(rule, enlarge=False, when=When.ALWAYS))
 )
-source_formats = st.frozensets(st.sampled_from(SourceFormat), max_size=2)
-formats = st.builds(
+no_formats: st.SearchStrategy[frozenset[SourceFormat]] = st.just(frozenset())
+source_formats = no_formats | st.frozensets(st.sampled_from(SourceFormat), max_size=2)
+
+conditions = {"only_from": source_formats, "not_from": source_formats}
+efforts = st.none() | st.integers(0, 9)
+wanted = st.builds(
+    AutoQuality,
+    target=st.floats(30, 95),
+    min_quality=st.none() | st.integers(1, 40),
+    max_quality=st.none() | st.integers(41, 99),
+)
+maybe = st.none() | st.booleans()
+options = {
+    Format.JPEG: st.builds(
+        EncoderOptions, trellis=maybe, chroma=st.none() | st.sampled_from(Chroma)
+    ),
+    Format.PNG: st.builds(EncoderOptions, colours=st.sampled_from([None, 2, 4, 16, 256])),
+    Format.WEBP: st.builds(EncoderOptions, near_lossless=st.none() | st.integers(0, 99)),
+    Format.AVIF: st.builds(
+        EncoderOptions,
+        chroma=st.none() | st.sampled_from(Chroma),
+        bit_depth=st.sampled_from([None, 8, 10]),
+    ),
+}
+plain_formats = st.builds(
+    FormatRule, format=st.sampled_from(Format), quality=qualities, effort=efforts, **conditions
+)
+lossless_formats = st.builds(
     FormatRule,
-    format=st.sampled_from(Format),
-    quality=qualities,
-    effort=st.none() | st.integers(0, 9),
-    only_from=source_formats,
-    not_from=source_formats,
+    format=st.sampled_from([Format.PNG, Format.WEBP, Format.AVIF]),
+    lossless=st.just(True),
+    effort=efforts,
+    **conditions,
+)
+automatic_formats = st.builds(
+    FormatRule,
+    format=st.sampled_from([Format.JPEG, Format.WEBP, Format.AVIF]),
+    auto_quality=wanted,
+    effort=efforts,
+    **conditions,
+)
+formats = (
+    plain_formats
+    | lossless_formats
+    | automatic_formats
+    | st.sampled_from(Format).flatmap(
+        lambda format: st.builds(
+            FormatRule, format=st.just(format), options=options[format], **conditions
+        )
+    )
 )
 profiles = st.builds(
     Profile,
@@ -71,13 +125,34 @@ profiles = st.builds(
     sizes=st.lists(sizes, min_size=1, max_size=4).map(tuple),
     skip_if_larger_percent=st.none() | st.integers(0, 1000),
 )
+freezing = st.builds(
+    Profile,
+    formats=st.lists(
+        st.sampled_from(
+            [
+                FormatRule(format=Format.AVIF, lossless=True),
+                FormatRule(format=Format.AVIF),
+                FormatRule(format=Format.WEBP, not_from=frozenset({SourceFormat.GIF})),
+                FormatRule(format=Format.JPEG),
+            ]
+        ),
+        min_size=2,
+        max_size=4,
+        unique=True,
+    ).map(tuple),
+    sizes=st.lists(sizes, min_size=1, max_size=2).map(tuple),
+)
+"""Where one still stands beside what moves: a lossless AVIF is the only one."""
 points = st.none() | st.builds(Point, st.floats(0, 1), st.floats(0, 1))
-sources = st.builds(
-    SourceFacts,
-    format=st.sampled_from([SourceFormat.JPEG, SourceFormat.PNG, SourceFormat.AVIF]),
-    width=st.integers(1, 20_000),
-    height=st.integers(1, 20_000),
-    has_alpha=st.booleans(),
+sources = st.sampled_from([*SourceFormat, *sorted(ANIMATED) * 2]).flatmap(
+    lambda format: st.builds(
+        SourceFacts,
+        format=st.just(format),
+        width=st.integers(1, 1000) | st.integers(1, 20_000),
+        height=st.integers(1, 1000) | st.integers(1, 20_000),
+        has_alpha=st.booleans(),
+        frames=st.sampled_from([1, 2, 40]) if format in ANIMATED | PAGED else st.just(1),
+    )
 )
 
 
@@ -105,7 +180,15 @@ def test_plans_hold_their_invariants(
         scaled = scaled_size(spec.fit, Size(spec.width, spec.height), Size(*_size(source)))
         assert min(spec.width, spec.height) >= 1
         assert OutputSpec.from_json(spec.to_json()) == spec
-        assert (spec.quality is None) == spec.lossless
+        if spec.quality is None:
+            format = profile.formats[output.format_rule]
+            palette = spec.options.colours is not None
+            automatic = (spec.auto_quality is None, format.auto_quality is None) == (False, False)
+            nearly = spec.options.near_lossless is not None
+            assert spec.lossless or palette or nearly or automatic
+        else:
+            assert not spec.lossless
+            assert spec.auto_quality is None
         if not rule.enlarge:
             assert scaled.width <= source.width
             assert scaled.height <= source.height
@@ -118,7 +201,13 @@ def test_plans_hold_their_invariants(
         assert (output.same_as is not None) == (output.skipped is Reason.SAME_AS_ANOTHER)
         if output.same_as is not None:
             other = planned[output.same_as]
+            assert output.same_as < planned.index(output)
             assert other.skipped is None
+            of_one_rule = (other.size_rule, other.format_rule) == (
+                output.size_rule,
+                output.format_rule,
+            )
+            assert of_one_rule or other.spec == spec
             assert (other.spec.width, other.spec.height) == (spec.width, spec.height)
             assert other.spec.format is spec.format
 
@@ -151,12 +240,87 @@ def test_conditions_alone_decide_what_is_made(profile: Profile, source: SourceFa
         format, rule = profile.formats[output.format_rule], profile.sizes[output.size_rule]
         applies = format.applies_to(source.format)
         assert (output.skipped is Reason.CONDITION_NOT_MET) == (not applies)
-        if output.skipped is Reason.WOULD_ENLARGE:
-            assert rule.when is When.ONLY_DOWNSIZE
-        if output.skipped is Reason.WOULD_REDUCE:
-            assert rule.when is When.ONLY_UPSIZE
-        if applies and rule.when is When.ALWAYS:
-            assert output.skipped not in (Reason.WOULD_ENLARGE, Reason.WOULD_REDUCE)
+        enlarges, reduces = _asks_to(rule, output.density_rule, source)
+        assert (output.skipped is Reason.WOULD_ENLARGE) == (
+            applies and enlarges and rule.when is When.ONLY_DOWNSIZE
+        )
+        assert (output.skipped is Reason.WOULD_REDUCE) == (
+            applies and reduces and rule.when is When.ONLY_UPSIZE
+        )
+
+
+def _asks_to(rule: SizeRule, density: int, source: SourceFacts) -> tuple[bool, bool]:
+    """Say whether a box would enlarge a source, and whether it would reduce it, side by side."""
+    ratio = rule.densities[density].ratio
+    sides = [
+        (max(1, int(side * ratio + 0.5)), of_source)
+        for side, of_source in zip((rule.width, rule.height), _size(source), strict=True)
+        if side is not None
+    ]
+    larger = [side > of_source for side, of_source in sides]
+    smaller = [side < of_source for side, of_source in sides]
+    if not sides:
+        return False, False
+    if rule.fit in (Fit.INSIDE, Fit.CONTAIN):
+        return all(larger), any(smaller)
+    return any(larger), all(smaller)
+
+
+@thorough
+@given(profiles.filter(is_valid), sources)
+def test_a_rule_makes_no_size_twice_for_its_densities(
+    profile: Profile, source: SourceFacts
+) -> None:
+    made: dict[tuple[int, int, int, int], int] = {}
+    for index, output in enumerate(plan_outputs(profile, source)):
+        spec = output.spec
+        place = (output.size_rule, output.format_rule, spec.width, spec.height)
+        if output.skipped is None:
+            assert place not in made
+            made[place] = index
+        elif output.skipped is Reason.SAME_AS_ANOTHER:
+            assert output.same_as == made.get(place, output.same_as)
+
+
+@thorough
+@given((freezing | profiles).filter(is_valid), sources)
+def test_no_still_stands_before_what_moves(profile: Profile, source: SourceFacts) -> None:
+    planned = plan_outputs(profile, source)
+    rank = BEST_FIRST.index
+    moving = [
+        rank(rule.format)
+        for rule in profile.formats
+        if rule.applies_to(source.format) and rule.moves
+    ]
+    for output in planned:
+        may_freeze = source.animated and any(rank(output.spec.format) <= other for other in moving)
+        if output.skipped is Reason.WOULD_FREEZE:
+            assert may_freeze
+            assert not output.spec.moves
+        if output.skipped is None and not output.spec.moves:
+            assert not may_freeze
+
+
+def test_the_examples_meet_every_reason() -> None:
+    """Else nothing above would say much."""
+    met: Counter[Reason | None] = Counter()
+
+    @settings(thorough, derandomize=True)
+    @given((freezing | profiles).filter(is_valid), sources)
+    def count(profile: Profile, source: SourceFacts) -> None:
+        met.update(output.skipped for output in plan_outputs(profile, source))
+
+    count()
+    assert met.keys() == {
+        None,
+        Reason.CONDITION_NOT_MET,
+        Reason.WOULD_ENLARGE,
+        Reason.WOULD_REDUCE,
+        Reason.WOULD_FREEZE,
+        Reason.SAME_AS_ANOTHER,
+        Reason.LIMIT_SIDE,
+        Reason.LIMIT_PIXELS,
+    }
 
 
 @thorough
@@ -178,16 +342,16 @@ def test_every_size_keeps_a_format_that_is_compared_with_none(
         )
         order = BEST_FIRST.index
         assert order(better.spec.format) < order(output.spec.format)
-        size = (output.spec.width, output.spec.height, output.spec.density)
-        same_size = [
-            o
-            for o in planned
-            if o.skipped is None and (o.spec.width, o.spec.height, o.spec.density) == size
-        ]
-        formats = {o.spec.format for o in same_size}
+        same = [o for o in planned if o.skipped is None and _shown(o) == _shown(output)]
+        formats = {o.spec.format for o in same}
         fallback = most_widely_known(formats, has_alpha=source.has_alpha)
-        kept = [o for o in same_size if o.spec.format is fallback]
-        assert all(o.better is None for o in kept if o.spec.fit is output.spec.fit)
+        assert all(o.better is None for o in same if o.spec.format is fallback)
+
+
+def _shown(output: PlannedOutput) -> tuple[object, ...]:
+    """What of the picture an output shows, and how large."""
+    spec = output.spec
+    return spec.width, spec.height, spec.density, spec.fit, spec.gravity, spec.focal_point
 
 
 def _size(source: SourceFacts) -> tuple[int, int]:
