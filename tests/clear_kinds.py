@@ -14,8 +14,9 @@ import tifffile
 from PIL import Image
 
 from tests.hostile.png import chunk, png
+from tests.patches import GREYS, PATCHES, Pixels
 from tests.pictures import animation, heic
-from tests.source_kinds import CELL, COLUMNS, GREYS, PATCHES, ROWS, Pixels, grown
+from tests.source_kinds import CELL, COLUMNS, ROWS, grown
 
 ALPHAS: Final = np.array([[255, 0, 128, 64], [200, 255, 20, 255]], np.uint8)
 KEYED: Final = np.array([[255, 0, 255, 255], [255, 255, 255, 255]], np.uint8)

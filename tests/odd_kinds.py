@@ -15,8 +15,9 @@ import tifffile
 from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
+from tests.patches import GREYS, PATCHES, Pixels
 from tests.pictures import heic
-from tests.source_kinds import CELL, COLUMNS, GREYS, INKS, PATCHES, ROWS, Kind, Pixels, grown
+from tests.source_kinds import CELL, COLUMNS, INKS, ROWS, Kind, grown
 
 _CORNERS: Final = tuple(itertools.product((0, 1), repeat=4))
 """Of the cube of four inks, each left out or in full."""

@@ -44,7 +44,7 @@ from picstore_upload.sessions.progress import Progress
 from picstore_upload.sessions.repo import Sessions
 from picstore_upload.sessions.signing import SignRequests
 from picstore_upload.sessions.write import WriteUpload
-from picstore_upload.settings import IngestSettings, UploadSettings
+from picstore_upload.settings import IngestSettings, ProbeSettings, UploadSettings
 from picstore_upload.settle import SettleUpload
 from picstore_upload.spool import Spools
 from picstore_upload.sweep import SweepUploads
@@ -81,11 +81,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
             target="picstore_imaging.sandboxed:probe_file",
             size=settings.probe.children,
             env=CHILD_ENVIRONMENT,
-            limits=SandboxLimits(
-                # A file is mapped as a whole to walk through it, which takes addresses, not memory.
-                memory_bytes=settings.probe.memory_bytes + settings.ingest.max_bytes,
-                wall_s=settings.probe.wall_s,
-            ),
+            limits=probe_limits(settings.probe, settings.ingest),
             work_dir=rooms_dir,
             required=tuple(Layer) if settings.probe.require_sandbox else (),
         )
@@ -229,6 +225,17 @@ def limits_of(settings: IngestSettings) -> Limits:
         pixels=settings.max_pixels,
         pixels_whole_decode=settings.max_pixels_whole_decode,
         allow_svg=settings.allow_svg,
+    )
+
+
+def probe_limits(probe: ProbeSettings, ingest: IngestSettings) -> SandboxLimits:
+    """Return what a child that reads headers may use.
+
+    A file is mapped as a whole to walk through it, which takes addresses, not memory.
+    """
+    return SandboxLimits(
+        memory_bytes=probe.memory_bytes + ingest.max_bytes,
+        wall_s=probe.wall_s,
     )
 
 

@@ -63,7 +63,7 @@ def _tiff(data: bytes) -> None:
     for tag in directory.entries:
         directory.number(tag, 0)
         directory.numbers(tag)
-        directory.value(tag)
+        directory.value(tag, at_most=64)
     directory.tells_a_place()
 
 

@@ -21,10 +21,11 @@ from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import Profile
 from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, new_id
-from picstore_kit.sandbox.pool import ChildPool, RequestFor, Room, SandboxLimits
+from picstore_kit.sandbox.pool import ChildPool, RequestFor, Room
 from picstore_kit.scratch import temporary_directory
 from picstore_upload.checks import CheckFile
 from picstore_upload.main import limits_of as upload_limits
+from picstore_upload.main import probe_limits
 from picstore_upload.settings import IngestSettings, ProbeSettings
 from tests.hostile.case import Case
 
@@ -85,8 +86,8 @@ class Gauntlet:
         self.jobs_dir = jobs_dir
         self.deaths: Counter[Reason] = Counter()
         """Children that were lost, by why."""
-        self.peak_rss_bytes = 0
-        """The most that any child has held that is still there."""
+        self.peaks_rss_bytes = [0, 0]
+        """The most that any child of either pool has held that is still there."""
         self._check = CheckFile(_Prober(prober, self.deaths))
         self._converter = converter
 
@@ -189,9 +190,9 @@ class Gauntlet:
             raise
 
     def _look_at_children(self) -> None:
-        for pool in self.pools:
-            for pid in pool.idle:
-                self.peak_rss_bytes = max(self.peak_rss_bytes, _peak_rss(pid))
+        for index, pool in enumerate(self.pools):
+            held = (_peak_rss(pid) for pid in pool.idle)
+            self.peaks_rss_bytes[index] = max(self.peaks_rss_bytes[index], *held, 0)
 
 
 def _claim(probe: Probe, profile: Profile) -> Claim:
@@ -229,8 +230,7 @@ def _peak_rss(pid: int) -> int:
     return int(lines.get("VmHWM", "0").split()[0]) * _KIB
 
 
-_PROBE: Final = ProbeSettings()
-PROBE_LIMITS: Final = SandboxLimits(memory_bytes=_PROBE.memory_bytes, wall_s=_PROBE.wall_s)
+PROBE_LIMITS: Final = probe_limits(ProbeSettings(), IngestSettings())
 """As the upload service has them."""
 CONVERT_LIMITS: Final = converter_limits(ConversionSettings())
 """As the converter has them."""

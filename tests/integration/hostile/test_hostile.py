@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ PROFILE: Final = Profile(
 )
 FEWEST: Final = 150
 """Files of each format that is taken."""
+BUDGETS: Final = (256 * 2**20, 640 * 2**20)
+"""Bytes of memory that a child may come to hold: to read headers, and to convert what is within the
+limits. Far below its limit of addresses, which says nothing of memory by itself."""
 INNER: Final = (" /", "vips", "libheif", "pyvips", "Traceback", "glib", "0x")
 """What no sender is to read of us."""
 
@@ -104,7 +108,8 @@ def assert_sound(arena: Arena, outcomes: list[Outcome]) -> None:
     wrong = {outcome.case.name: found for outcome in outcomes if (found := list(faults(outcome)))}
     assert not wrong
     assert list(arena.gauntlet.jobs_dir.iterdir()) == []
-    assert 0 < arena.gauntlet.peak_rss_bytes < CONVERT_LIMITS.memory_bytes
+    for held, budget in zip(arena.gauntlet.peaks_rss_bytes, BUDGETS, strict=True):
+        assert 0 < held < budget
 
 
 def test_there_are_many_files_of_each_format_and_each_has_a_name() -> None:
@@ -136,9 +141,22 @@ def test_children_have_the_limits_of_the_services(arena: Arena) -> None:
     for pool, limits in zip(arena.gauntlet.pools, (PROBE_LIMITS, CONVERT_LIMITS), strict=True):
         assert pool.idle
         for pid in pool.idle:
-            table = Path(f"/proc/{pid}/limits").read_text()
-            [line] = [line for line in table.splitlines() if line.startswith("Max address space")]
-            assert line.split()[3:5] == [str(limits.memory_bytes)] * 2
+            found = limits_of(pid)
+            assert found["Max address space"] == [limits.memory_bytes] * 2
+            assert found["Max file size"] == [limits.file_bytes] * 2
+            assert found["Max open files"] == [limits.open_files] * 2
+            assert found["Max core file size"] == [0, 0]
+            soft, hard = found["Max cpu time"]
+            assert soft <= hard <= 60 + limits.cpu_s * limits.max_calls
+
+
+def limits_of(pid: int) -> dict[str, list[float]]:
+    """Read what the kernel allows a process, soft and hard."""
+    found = {}
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        words = line[26:].split()[:2]
+        found[line[:26].strip()] = [math.inf if w == "unlimited" else int(w) for w in words]
+    return found
 
 
 def thin(format: SourceFormat, width: int, height: int) -> bytes:

@@ -13,8 +13,9 @@ from picstore_imaging.formats import Format
 from picstore_imaging.gps import exif_tells_a_place, xmp_tells_a_place
 from picstore_imaging.rules import MetadataPolicy
 from tests.integration.imaging.patches import HEIGHT, LOSS, WIDTH, distance, opened, patches
+from tests.patches import PATCHES
 from tests.pictures import heic
-from tests.source_kinds import PATCHES, turned
+from tests.source_kinds import turned
 from tests.telling_sources import OWNER, SECRETS, TELLING
 
 Convert = Callable[..., dict[Format, bytes]]

@@ -23,9 +23,10 @@ from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.profile import FormatRule, SizeRule
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason
 from tests.hostile import heif
+from tests.patches import PATCHES
 from tests.pictures import heic, similarity, tiled_heic
 from tests.profiles import DISPLAY_P3
-from tests.source_kinds import CELL, COLUMNS, PATCHES, ROWS, turned
+from tests.source_kinds import CELL, COLUMNS, ROWS, turned
 
 Photo = Callable[[int, int], Image.Image]
 RunProbe = Callable[..., Probe]
