@@ -15,7 +15,7 @@ WHITE: Final = "#ffffff"
 def pixel(colour: str | None, image: pyvips.Image) -> list[int]:
     """Read `#rrggbb` as the bands of a pixel of `image`, opaque, in its own colours."""
     bands = rgb(colour)
-    if ICC in image.get_fields():
+    if image.get_typeof(ICC):
         one = pyvips.Image.new_from_memory(bytes(bands), 1, 1, 3, "uchar")
         one = one.copy(interpretation="srgb").icc_transform(
             "p3", input_profile="srgb", intent="relative"

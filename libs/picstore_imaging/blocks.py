@@ -39,10 +39,9 @@ class Blocks:
     @classmethod
     def of(cls, image: pyvips.Image) -> Blocks:
         """Read what a loader found."""
-        fields = frozenset(image.get_fields())
 
         def block(name: str) -> bytes:
-            return bytes(image.get(name)) if name in fields else b""
+            return bytes(image.get(name)) if image.get_typeof(name) else b""
 
         return cls(exif=block(EXIF), xmp=block(XMP), iptc=block(_IPTC))
 
@@ -69,8 +68,7 @@ def describe(image: pyvips.Image, blocks: Blocks, spec: OutputSpec) -> pyvips.Im
 
 def keep_flags(image: pyvips.Image) -> int:
     """Tell a saver to write what the image carries; it would make up an EXIF block by itself."""
-    fields = frozenset(image.get_fields())
-    return sum(flag for name, flag in _KEEP.items() if name in fields)
+    return sum(flag for name, flag in _KEEP.items() if image.get_typeof(name))
 
 
 def _carry_exif(image: pyvips.Image, block: bytes) -> None:

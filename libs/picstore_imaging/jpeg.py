@@ -39,9 +39,10 @@ def decode(path: Path, header: pyvips.Image, *, shrink: int) -> pyvips.Image | N
         return None
     height, width, bands = pixels.shape
     image = pyvips.Image.new_from_memory(pixels.data, width, height, bands, "uchar")
-    # Where the size is no multiple, libjpeg makes a last row and column of what there is of them,
-    # which libvips leaves out.
-    image = image.crop(0, 0, header.width, header.height)
+    if (width, height) != (header.width, header.height):
+        # Where a size is no multiple, libjpeg makes a last row or column of what there is of it,
+        # which libvips leaves out.
+        image = image.crop(0, 0, header.width, header.height)
     image = image.copy(interpretation=header.interpretation)
     for name in _CARRIED:
         if kind := header.get_typeof(name):

@@ -130,7 +130,7 @@ def open_decoder(encoded: bytes) -> Any:
 
 
 def _block(image: pyvips.Image, name: str) -> bytes:
-    return bytes(image.get(name)) if name in image.get_fields() else b""
+    return bytes(image.get(name)) if image.get_typeof(name) else b""
 
 
 def exercise() -> None:

@@ -38,7 +38,7 @@ def colour(context: SourceContext) -> None:
     """
     image = context.image = _signalled(context.image, context.probe.signal)
     deep = context.deep and image.format == _DEEP
-    profile = bytes(image.get(ICC)) if ICC in image.get_fields() else b""
+    profile = bytes(image.get(ICC)) if image.get_typeof(ICC) else b""
     tagged = profile != b"" and not icc.is_srgb(profile)
     wide = tagged and context.wide_gamut and icc.is_wide(profile)
     if tagged or image.interpretation == _CMYK:
@@ -52,7 +52,7 @@ def colour(context: SourceContext) -> None:
             context.done.append(f"{image.interpretation} → sRGB")
     if image.format == _DEEP and not deep:
         context.done.append("16 → 8 bits")
-    if not wide and ICC in context.image.get_fields():
+    if not wide and context.image.get_typeof(ICC):
         context.image = context.image.copy()
         context.image.remove(ICC)
     if context.image.bands > _MAX_BANDS:
@@ -64,7 +64,7 @@ def colour(context: SourceContext) -> None:
 
 def to_srgb(image: pyvips.Image) -> pyvips.Image:
     """Bring a picture in Display P3 back to sRGB; one without a profile is there already."""
-    if ICC not in image.get_fields():
+    if not image.get_typeof(ICC):
         return image
     depth = 16 if image.format == _DEEP else 8
     image = image.icc_transform("srgb", input_profile="p3", intent="relative", depth=depth).copy()
@@ -80,7 +80,7 @@ def _signalled(image: pyvips.Image, signal: ColourSignal | None) -> pyvips.Image
         # A profile of primaries is for three channels, and the curve is to reach grey as well.
         image = image.colourspace(_space(deep=image.format == _DEEP))
     image = image.copy()
-    if ICC in image.get_fields():
+    if image.get_typeof(ICC):
         image.remove(ICC)
     if not signal.is_srgb:
         image.set_type(pyvips.GValue.blob_type, ICC, matrix_profile(signal))
@@ -110,7 +110,7 @@ def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> tuple[pyvips.
     except pyvips.Error:
         # A damaged profile is no reason to refuse the picture: its colours are only less right.
         image = image.colourspace(_space(deep=deep)).copy()
-        if ICC in image.get_fields():
+        if image.get_typeof(ICC):
             image.remove(ICC)
         return image, False
     return converted, True

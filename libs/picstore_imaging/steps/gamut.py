@@ -9,6 +9,6 @@ from picstore_imaging.steps.colour import to_srgb
 
 def gamut(context: OutputContext) -> None:
     """Convert only where outputs of one decode differ in it."""
-    if not context.spec.wide_gamut and ICC in context.image.get_fields():
+    if not context.spec.wide_gamut and context.image.get_typeof(ICC):
         context.image = to_srgb(context.image)
         context.done.append("icc Display P3 → sRGB")
