@@ -6,7 +6,7 @@ Pure: importable by every process. Layout after ISO 14496-12, sections 4.2 and 8
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from typing import NamedTuple
 
@@ -102,16 +102,26 @@ def primary_item(data: Data, pitm: Box) -> int:
 def item_type(data: Data, steps: Iterator[None]) -> bytes | None:
     """The type of the primary item, such as `hvc1`; None where the file does not say."""
     inside = picture_boxes(data, steps)
-    if b"pitm" not in inside or b"iinf" not in inside:
+    if b"pitm" not in inside:
         return None
-    primary, iinf = primary_item(data, inside[b"pitm"]), inside[b"iinf"]
+    primary = primary_item(data, inside[b"pitm"])
+    return next((kind for item, kind in items(data, inside, steps) if item == primary), None)
+
+
+def items(
+    data: Data, inside: Mapping[bytes, Box], steps: Iterator[None]
+) -> Iterator[tuple[int, bytes]]:
+    """Go through the items by their numbers and types; `inside` is what `picture_boxes` returns."""
+    if b"iinf" not in inside:
+        return
+    iinf = inside[b"iinf"]
     entries = iinf.start + (6 if number(data, iinf.start, 1) == 0 else 8)
     for infe in boxes(data, entries, iinf.end, steps):
         version = number(data, infe.start, 1)
         id_size = 4 if version == 3 else 2
-        if version >= 2 and number(data, infe.start + 4, id_size) == primary:
-            return bytes(data[infe.start + 6 + id_size : infe.start + 10 + id_size])
-    return None
+        if version >= 2:
+            kind = bytes(data[infe.start + 6 + id_size : infe.start + 10 + id_size])
+            yield number(data, infe.start + 4, id_size), kind
 
 
 def number(data: Data, at: int, size: int) -> int:

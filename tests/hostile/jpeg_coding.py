@@ -270,6 +270,7 @@ def cases() -> Iterator[Case]:
 
 _WRONG: Final = (
     Reason.IMAGE_CORRUPT,
+    Reason.IMAGE_FORMAT_UNSUPPORTED,
     Reason.IMAGE_TRUNCATED,
     Reason.IMAGE_UNRECOGNISED,
     Reason.LIMIT_SIDE,

@@ -6,18 +6,29 @@ import mmap
 from typing import Final
 
 from picstore_imaging import heif_colour
-from picstore_imaging.bmff import Box, boxes, children, extents, item_type
+from picstore_imaging.bmff import (
+    Box,
+    boxes,
+    children,
+    extents,
+    item_type,
+    items,
+    picture_boxes,
+)
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
 from picstore_kit.errors import InvalidArgument, Reason
 
 _PICTURE_BOXES: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov"})
-_HEVC_ITEMS: Final = frozenset({b"hvc1", b"hev1", b"grid", b"iden", b"iovl"})
+_HEVC_ITEMS: Final = frozenset({b"hvc1", b"hev1", b"grid", b"iden"})
+_OVERLAY: Final = b"iovl"
 
 
 def walk_avif(data: mmap.mmap) -> Integrity:
     """Check that boxes and items lie within the file; count the samples of a sequence.
 
-    Raises `IMAGE_FORMAT_UNSUPPORTED` for a sequence that no still stands for.
+    Raises `IMAGE_FORMAT_UNSUPPORTED` for a sequence that no still stands for, and for pictures laid
+    over each other: their canvas has a size of its own, which the decoder takes memory for before
+    anything compares it with the picture's.
     """
     frames, last, steps = 1, 0, parts()
     kinds: set[bytes] = set()
@@ -42,6 +53,9 @@ def walk_avif(data: mmap.mmap) -> Integrity:
         raise _unsupported("that is a sequence without a still", codec="")
     if not kinds >= {b"ftyp", b"meta", b"mdat"}:
         return TRUNCATED
+    steps = parts()
+    if any(kind == _OVERLAY for _, kind in items(data, picture_boxes(data, steps), steps)):
+        raise _unsupported("that lays pictures over each other", codec=_OVERLAY.decode())
     return Integrity(
         truncated=False,
         trailing_bytes=len(data) - last,
