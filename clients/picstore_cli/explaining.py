@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator
 from rich.markup import escape
 
 from picstore.catalog.v1.conversion_pb2 import ChildDeath, Recipe
-from picstore.catalog.v1.image_pb2 import (
+from picstore.catalog.v1.explanation_pb2 import (
     ExplainedGeneration,
     ExplainedJob,
     ExplainedOutput,
     ExplainImageResponse,
-    Output,
 )
+from picstore.catalog.v1.image_pb2 import Output
 from picstore_cli.console import format_name, out, size, state_name, table
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from picstore.catalog.v1.image_pb2 import (
+from picstore.catalog.v1.explanation_pb2 import (
     ExplainedGeneration,
     ExplainedOutput,
     ExplainImageRequest,
-    Output,
-    SignOriginalRequest,
 )
+from picstore.catalog.v1.image_pb2 import Output
+from picstore.catalog.v1.image_service_pb2 import SignOriginalRequest
 from picstore_cli.explaining import signal_name
 from picstore_client import PicStoreClient, sha256_of
 from picstore_client.methods import EXPLAIN_IMAGE, SIGN_ORIGINAL

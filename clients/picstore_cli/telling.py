@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore.catalog.v1.image_pb2 import Image, WatchImagesResponse
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore_cli.console import format_name, size, state_name
 
 _NAMES: Final = {

@@ -14,11 +14,11 @@ from urllib.parse import quote
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.auth.v1.authentication_pb2 import GetPrincipalRequest, Principal
-from picstore.catalog.v1.image_pb2 import (
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import (
     CreateDerivedImageRequest,
     GetImageRequest,
     GetPictureRequest,
-    Image,
     ListImagesRequest,
     LookupImagesRequest,
     UpdateImageRequest,

@@ -87,14 +87,18 @@ from picstore.catalog.v1.conversion_profile_pb2 import (
     RollbackConversionProfileRequest,
     UpdateConversionProfileRequest,
 )
-from picstore.catalog.v1.image_pb2 import (
-    CreateDerivedImageRequest,
-    CreateImageRequest,
+from picstore.catalog.v1.explanation_pb2 import (
     ExplainImageRequest,
     ExplainImageResponse,
+)
+from picstore.catalog.v1.image_pb2 import (
+    Image,
+)
+from picstore.catalog.v1.image_service_pb2 import (
+    CreateDerivedImageRequest,
+    CreateImageRequest,
     GetImageRequest,
     GetPictureRequest,
-    Image,
     ListImagesRequest,
     ListImagesResponse,
     LookupImageRequest,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from picstore.catalog.v1.image_pb2 import Image, LookupImagesRequest
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import LookupImagesRequest
 from picstore_client.connection import Connection
 from picstore_client.meter import Meter
 from picstore_client.methods import LOOKUP_IMAGES

@@ -11,11 +11,10 @@ import httpx
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 
-from picstore.catalog.v1.image_pb2 import (
+from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_service_pb2 import (
     DESCRIPTOR,
     GetImageRequest,
-    Image,
-    Output,
     WatchImageRequest,
     WatchImagesResponse,
 )

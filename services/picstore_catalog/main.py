@@ -12,7 +12,7 @@ from picstore.auth.v1.audit_pb2_grpc import AuditServiceStub
 from picstore.catalog.v1 import (
     bootstrap_pb2_grpc,
     conversion_profile_pb2_grpc,
-    image_pb2_grpc,
+    image_service_pb2_grpc,
     ingest_pb2_grpc,
     overlay_template_pb2_grpc,
     project_pb2_grpc,
@@ -162,7 +162,7 @@ def servicers(
             "picstore.catalog.v1.OverlayTemplateService",
         ),
         (
-            image_pb2_grpc.add_ImageServiceServicer_to_server,
+            image_service_pb2_grpc.add_ImageServiceServicer_to_server,
             ImageServicer(
                 work, pager, GatheredLookups(work), watching, reach, grace=sweeper.interval
             ),

@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.repo.access import Access
 from picstore_kit.ids import TeamId
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import RequestKey, recall, remember
 

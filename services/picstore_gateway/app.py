@@ -31,7 +31,7 @@ from picstore.auth.v1 import (
 )
 from picstore.catalog.v1 import (
     conversion_profile_pb2,
-    image_pb2,
+    image_service_pb2,
     overlay_template_pb2,
     project_pb2,
     storage_location_pb2,
@@ -82,7 +82,7 @@ SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
         conversion_profile_pb2,
         upload_profile_pb2,
         overlay_template_pb2,
-        image_pb2,
+        image_service_pb2,
     ),
     "upload": _services_in(upload_pb2, import_pb2),
 }

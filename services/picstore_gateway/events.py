@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from picstore.catalog.v1.image_pb2 import WatchImagesResponse
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore_gateway.api import body_of, path_values
 from picstore_gateway.backends import Backends
 from picstore_gateway.problems import problem_body, status_of

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import image_pb2, image_service_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway.routes import DURATION, Route, field_at
 from picstore_gateway.transcoding import rule_of, truth_of
@@ -106,7 +106,7 @@ def _parameters(route: Route) -> Iterator[tuple[str, Parameter]]:
         if field.name not in elsewhere:
             yield field.name, _parameter(field)
     if route.method.output_type is image_pb2.Image.DESCRIPTOR:
-        yield WAIT, _parameter(image_pb2.GetImageRequest.DESCRIPTOR.fields_by_name["wait"])
+        yield WAIT, _parameter(image_service_pb2.GetImageRequest.DESCRIPTOR.fields_by_name["wait"])
     if FINISH in route.method.input_type.fields_by_name:
         yield (
             FINISH,

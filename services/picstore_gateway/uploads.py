@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import image_pb2, image_service_pb2
 from picstore.upload.v1 import upload_pb2
 from picstore_gateway.api import answer, media_type, path_values
 from picstore_gateway.backends import Backends
@@ -145,7 +145,7 @@ async def _waited_for(backends: Backends, image: Message, wait: Duration) -> Mes
     The upload has succeeded: that its picture cannot be asked for does not change that.
     """
     assert isinstance(image, image_pb2.Image)  # only such routes have the parameter
-    request = image_pb2.GetImageRequest(image_id=image.id, wait=wait)
+    request = image_service_pb2.GetImageRequest(image_id=image.id, wait=wait)
     try:
         return await backends.call(_GET_IMAGE, request)
     except PicstoreError:

@@ -14,11 +14,12 @@ from picstore.upload.v1 import upload_pb2
 from picstore.upload.v1.upload_pb2_grpc import UploadServiceServicer
 from picstore_kit.errors import InvalidField, PermissionDenied
 from picstore_kit.ids import ImageId, ProjectId, TeamId, UploadId, derived_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.idempotency import RequestKey
 from picstore_kit.rpc.auth import Principal, require_principal
 from picstore_kit.rpc.call import Context
 from picstore_upload import mapping
-from picstore_upload.access import IMAGE_CREATE, Access
+from picstore_upload.permission import IMAGE_CREATE
 from picstore_upload.receive import ReceiveUpload
 from picstore_upload.sessions import mapping as session_mapping
 from picstore_upload.sessions.create import CreateUpload
@@ -91,7 +92,7 @@ class UploadServicer(UploadServiceServicer):
         self, request: upload_pb2.CreateUploadRequest, context: Context
     ) -> upload_pb2.Upload:
         """Make an upload whose bytes come later."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         session = await self._cases.create.run(
             access,
             session_mapping.new_upload_from(request.upload),
@@ -104,7 +105,7 @@ class UploadServicer(UploadServiceServicer):
         self, request: upload_pb2.GetUploadRequest, context: Context
     ) -> upload_pb2.Upload:
         """Say how an upload stands."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
         session = await self._cases.sessions.fetch(access, upload_id)
         requests = await self._cases.sign.run(session) if request.sign else ()
@@ -114,7 +115,7 @@ class UploadServicer(UploadServiceServicer):
         self, request_iterator: AsyncIterator[upload_pb2.WriteUploadRequest], context: WriteContext
     ) -> upload_pb2.Upload:
         """Write bytes of an upload from where it was left."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         writing = session_mapping.writing_from((await _first(request_iterator)).header)
         written = await self._cases.write.run(
             access, writing, _rest(request_iterator, session_mapping.written_from)
@@ -125,7 +126,7 @@ class UploadServicer(UploadServiceServicer):
         self, request: upload_pb2.CompleteUploadRequest, context: Context
     ) -> Image:
         """Make the picture of what has come."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
         sha256 = session_mapping.sha256_from(request.sha256, field="sha256")
         return await self._cases.finish.run(access, upload_id, sha256=sha256)
@@ -134,7 +135,7 @@ class UploadServicer(UploadServiceServicer):
         self, request: upload_pb2.DeleteUploadRequest, context: Context
     ) -> Empty:
         """Give an upload up."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         upload_id = parse_id(UploadId, request.upload_id, field="upload_id")
         await self._cases.delete.run(access, upload_id)
         return Empty()

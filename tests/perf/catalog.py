@@ -26,14 +26,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from pydantic import SecretStr
 
-from picstore.catalog.v1 import image_pb2
-from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
+from picstore.catalog.v1 import image_pb2, image_service_pb2
+from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceStub
 from picstore_catalog.mapping.image_list import list_scope
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import image as images
-from picstore_catalog.repo.access import Access, Reach, fetch_one
 from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.ids import ImageId, ProjectId, TeamId, new_id
+from picstore_kit.pg.access import Access, Reach, fetch_one
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.paging import Pager
 from picstore_kit.pg.provision import login_dsn
@@ -44,7 +44,7 @@ from tests.perf.tables import median_and_tail, show
 from tests.stack import PATIENCE_S, LiveStack, live_stack
 
 if TYPE_CHECKING:
-    from picstore.catalog.v1.image_pb2_grpc import ImageServiceAsyncStub
+    from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceAsyncStub
 
 PICTURES: Final = 1_000_000
 ROUNDS: Final = 5
@@ -120,16 +120,18 @@ class Caller:
         self._metadata = ((AUTHORIZATION, f"Bearer {api_key}"),)
 
     async def look_up(self, project_id: str, sha256: str) -> image_pb2.Image:
-        request = image_pb2.LookupImageRequest(project_id=project_id, sha256=sha256)
+        request = image_service_pb2.LookupImageRequest(project_id=project_id, sha256=sha256)
         return await self._stub.LookupImage(request, metadata=self._metadata, timeout=PATIENCE_S)
 
     async def look_up_all(
         self, project_id: str, sha256s: Sequence[str]
-    ) -> image_pb2.LookupImagesResponse:
-        request = image_pb2.LookupImagesRequest(project_id=project_id, sha256s=sha256s)
+    ) -> image_service_pb2.LookupImagesResponse:
+        request = image_service_pb2.LookupImagesRequest(project_id=project_id, sha256s=sha256s)
         return await self._stub.LookupImages(request, metadata=self._metadata, timeout=PATIENCE_S)
 
-    async def list(self, request: image_pb2.ListImagesRequest) -> image_pb2.ListImagesResponse:
+    async def list(
+        self, request: image_service_pb2.ListImagesRequest
+    ) -> image_service_pb2.ListImagesResponse:
         return await self._stub.ListImages(request, metadata=self._metadata, timeout=PATIENCE_S)
 
 
@@ -227,8 +229,8 @@ async def _pages(
     caller: Caller, stack: LiveStack, seeded: Seeded
 ) -> tuple[list[float], list[float]]:
     """Return the milliseconds of the first page and of one behind all but the last, in turn."""
-    first = image_pb2.ListImagesRequest(project_id=seeded.project_id)
-    deep = image_pb2.ListImagesRequest(project_id=seeded.project_id)
+    first = image_service_pb2.ListImagesRequest(project_id=seeded.project_id)
+    deep = image_service_pb2.ListImagesRequest(project_id=seeded.project_id)
     # As the page before it would have ended, without reading a million pictures to get there.
     pager = Pager(stack.secret("service.catalog").encode())
     scope = ("ListImages", seeded.team_id, list_scope(first))

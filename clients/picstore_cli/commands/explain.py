@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from picstore.catalog.v1.image_pb2 import ExplainImageRequest, ExplainImageResponse
+from picstore.catalog.v1.explanation_pb2 import ExplainImageRequest, ExplainImageResponse
 from picstore_cli.console import note, out, size, table, write
 from picstore_cli.explaining import print_explanation, spec_text
 from picstore_cli.remote import Form, Remote, form_of, print_message, run_remote

@@ -15,9 +15,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.markup import escape
 
 from picstore.catalog.v1.conversion_pb2 import Format
-from picstore.catalog.v1.image_pb2 import (
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import (
     GetImageRequest,
-    Image,
     ListImagesRequest,
     UpdateImageRequest,
 )

@@ -3,7 +3,7 @@
     channel = await lifecycle.enter(
         open_channel(targets.catalog, services=["picstore.catalog.v1.ImageService"], …)
     )
-    images = image_pb2_grpc.ImageServiceStub(channel)
+    images = image_service_pb2_grpc.ImageServiceStub(channel)
 
 Errors come out of stubs as the `PicstoreError` that the other service raised.
 """

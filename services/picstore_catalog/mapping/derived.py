@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import image_service_pb2
 from picstore_catalog.mapping.description import read_tags
 from picstore_catalog.model.derived import DeriveRequest
 from picstore_catalog.model.description import MAX_ALT_TEXT, text_fault
@@ -16,7 +16,7 @@ _MAX_NAME: Final = 200
 """Characters of an id or a short name."""
 
 
-def read_derivation(request: image_pb2.CreateDerivedImageRequest) -> DeriveRequest:
+def read_derivation(request: image_service_pb2.CreateDerivedImageRequest) -> DeriveRequest:
     """Read a picture that is to be derived; its variables are checked with the template.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore.catalog.v1 import conversion_pb2, explanation_pb2, image_service_pb2
 from picstore_catalog.mapping.image import optional_timestamp, output_message, state_number
 from picstore_catalog.mapping.ingest import facts_message
 from picstore_catalog.mapping.recipe import recipe_message
@@ -29,10 +29,10 @@ _MAX_OUTPUTS: Final = 1000
 _LIMITS: Final = frozenset({"", "memory", "cpu", "wall", "file_size"})
 
 
-def explanation_message(explanation: Explanation) -> image_pb2.ExplainImageResponse:
+def explanation_message(explanation: Explanation) -> explanation_pb2.ExplainImageResponse:
     """Return what explains a picture."""
     image = explanation.image
-    return image_pb2.ExplainImageResponse(
+    return explanation_pb2.ExplainImageResponse(
         image_id=image.id,
         state=state_number(image.state),
         failure_reason=image.failure.reason.value if image.failure else "",
@@ -48,9 +48,9 @@ def explanation_message(explanation: Explanation) -> image_pb2.ExplainImageRespo
     )
 
 
-def signed_message(signed: SignedOriginal) -> image_pb2.SignOriginalResponse:
+def signed_message(signed: SignedOriginal) -> image_service_pb2.SignOriginalResponse:
     """Return where an original can be read."""
-    return image_pb2.SignOriginalResponse(
+    return image_service_pb2.SignOriginalResponse(
         url=signed.url,
         expire_time=timestamp(signed.expiry),
         filename=signed.filename,
@@ -105,8 +105,8 @@ def read_crash(message: conversion_pb2.ChildDeath) -> CrashReport:
 
 def _generation(
     one: ExplainedGeneration, *, served: bool, pending: bool
-) -> image_pb2.ExplainedGeneration:
-    return image_pb2.ExplainedGeneration(
+) -> explanation_pb2.ExplainedGeneration:
+    return explanation_pb2.ExplainedGeneration(
         generation=one.generation,
         served=served,
         pending=pending,
@@ -121,9 +121,9 @@ def _generation(
     )
 
 
-def _output(explained: ExplainedOutput) -> image_pb2.ExplainedOutput:
+def _output(explained: ExplainedOutput) -> explanation_pb2.ExplainedOutput:
     file = explained.output.file
-    return image_pb2.ExplainedOutput(
+    return explanation_pb2.ExplainedOutput(
         output=output_message(explained.output),
         job_id=explained.job_id or "",
         awaited=explained.awaited,
@@ -132,11 +132,11 @@ def _output(explained: ExplainedOutput) -> image_pb2.ExplainedOutput:
     )
 
 
-def _job(job: ExplainedJob) -> image_pb2.ExplainedJob:
-    return image_pb2.ExplainedJob(
+def _job(job: ExplainedJob) -> explanation_pb2.ExplainedJob:
+    return explanation_pb2.ExplainedJob(
         id=job.id,
         lane=job.lane.value,
-        state=image_pb2.ExplainedJob.State.Value(f"STATE_{job.state.name}"),
+        state=explanation_pb2.ExplainedJob.State.Value(f"STATE_{job.state.name}"),
         attempt=job.attempt,
         failure_reason=job.failure.reason.value if job.failure else "",
         failure_message=job.failure.message if job.failure else "",
@@ -174,8 +174,8 @@ def _death(death: ChildDeath) -> conversion_pb2.ChildDeath:
     )
 
 
-def _quarantine(quarantine: Quarantine) -> image_pb2.Quarantine:
-    return image_pb2.Quarantine(
+def _quarantine(quarantine: Quarantine) -> explanation_pb2.Quarantine:
+    return explanation_pb2.Quarantine(
         job_ids=quarantine.job_ids,
         reason=quarantine.failure.reason.value,
         message=quarantine.failure.message,

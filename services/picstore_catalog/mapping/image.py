@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, picture_pb2
+from picstore.catalog.v1 import conversion_pb2, image_pb2, image_service_pb2, picture_pb2
 from picstore_catalog.mapping.conversion import (
     FIT_NUMBERS,
     FORMAT_NUMBERS,
@@ -154,7 +154,9 @@ def read_state(number: image_pb2.Image.State.ValueType, *, field: str) -> ImageS
     return ImageState(image_pb2.Image.State.Name(number).removeprefix(_STATE))
 
 
-def read_options(request: image_pb2.GetPictureRequest, violations: Violations) -> PictureOptions:
+def read_options(
+    request: image_service_pb2.GetPictureRequest, violations: Violations
+) -> PictureOptions:
     """Read how a page shows a picture; every fault is noted."""
     for field in ("sizes", "css_class"):
         violations.add(field, attribute_fault(getattr(request, field)))

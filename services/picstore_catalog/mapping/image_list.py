@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2
+from picstore.catalog.v1 import conversion_pb2, image_service_pb2
 from picstore_catalog.mapping.conversion import SOURCE_FORMATS
 from picstore_catalog.mapping.description import read_tags
 from picstore_catalog.mapping.image import read_state
@@ -34,7 +34,9 @@ MAX_NAME: Final = 100
 """Characters of what may be an id or a short name; both are shorter."""
 
 
-def read_filter(request: image_pb2.ListImagesRequest, violations: Violations) -> ImageFilter:
+def read_filter(
+    request: image_service_pb2.ListImagesRequest, violations: Violations
+) -> ImageFilter:
     """Read what is to be listed; every fault is noted."""
     start = _read_time(request, "start_time", violations)
     end = _read_time(request, "end_time", violations)
@@ -108,9 +110,9 @@ def check_name(text: str, field: str, violations: Violations) -> None:
     violations.add(field, text_fault(text, MAX_NAME))
 
 
-def list_scope(request: image_pb2.ListImagesRequest) -> str:
+def list_scope(request: image_service_pb2.ListImagesRequest) -> str:
     """Return everything of a request that decides which list it is, apart from the page."""
-    scope = image_pb2.ListImagesRequest()
+    scope = image_service_pb2.ListImagesRequest()
     scope.CopyFrom(request)
     scope.ClearField("page_size")
     scope.ClearField("page_token")
@@ -118,7 +120,7 @@ def list_scope(request: image_pb2.ListImagesRequest) -> str:
 
 
 def _read_time(
-    request: image_pb2.ListImagesRequest, field: str, violations: Violations
+    request: image_service_pb2.ListImagesRequest, field: str, violations: Violations
 ) -> datetime | None:
     if not request.HasField(field):  # type: ignore[arg-type]  # one of two literals
         return None

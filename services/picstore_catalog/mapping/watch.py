@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import image_service_pb2
 from picstore.events.v1 import event_pb2
 from picstore_catalog.mapping.image import image_message, output_message
 from picstore_catalog.model.watch import Happening, Kind, Told
@@ -23,7 +23,7 @@ _KINDS: Final = {
     "image_failed": Kind.FAILED,
 }
 _NUMBERS: Final = {
-    kind: image_pb2.WatchImagesResponse.Kind.Value(f"KIND_{kind.name}") for kind in Kind
+    kind: image_service_pb2.WatchImagesResponse.Kind.Value(f"KIND_{kind.name}") for kind in Kind
 }
 
 
@@ -43,9 +43,9 @@ def happening_of(event: event_pb2.Event) -> Happening | None:
     )
 
 
-def told_message(told: Told) -> image_pb2.WatchImagesResponse:
+def told_message(told: Told) -> image_service_pb2.WatchImagesResponse:
     """Return one message of a watch."""
-    return image_pb2.WatchImagesResponse(
+    return image_service_pb2.WatchImagesResponse(
         kind=_NUMBERS[told.kind],
         image=None if told.stored is None else image_message(told.stored),
         output=None if told.output is None else output_message(told.output),
@@ -60,7 +60,9 @@ def read_wait(wait: Duration, violations: Violations) -> float:
     return seconds
 
 
-def read_watched(request: image_pb2.WatchImagesRequest, violations: Violations) -> list[ImageId]:
+def read_watched(
+    request: image_service_pb2.WatchImagesRequest, violations: Violations
+) -> list[ImageId]:
     """Read which pictures are watched, each once; faults are noted."""
     if len(request.image_ids) > MAX_WATCHED:
         violations.add("image_ids", f"must be at most {MAX_WATCHED}")

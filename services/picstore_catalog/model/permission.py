@@ -19,8 +19,3 @@ class Permission(StrEnum):
     UPLOAD_PROFILE_WRITE = "upload_profile:write"
     STORAGE_LOCATION_WRITE = "storage_location:write"
     OVERLAY_TEMPLATE_WRITE = "overlay_template:write"
-
-    @property
-    def reads(self) -> bool:
-        """Whether it allows to look and not to change."""
-        return self.value.endswith(":read")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.repo.access import Access
 from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.pg.access import Access
 
 
 async def take_turns(conn: AsyncConnection[TupleRow], access: Access) -> None:

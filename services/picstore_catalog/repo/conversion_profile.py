@@ -20,10 +20,10 @@ from picstore_catalog.model.conversion_profile import (
     sizes_to_json,
 )
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import ConversionProfileId
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_kit.usage import NAMED, Usage
 
 _Rules: TypeAlias = Sequence[Mapping[str, Any]]
@@ -63,7 +63,7 @@ async def fetch(
     `lock` keeps others from changing the profile, or beginning to use it, meanwhile.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`; the profile may also have
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`; the profile may also have
             no such revision.
     """
     stored = await fetch_one(

@@ -20,7 +20,6 @@ from picstore_catalog.model.image import (
 )
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import FIRST_GENERATION
-from picstore_catalog.repo.access import Access, fetch_one
 from picstore_catalog.repo.image_row import DERIVED_COLUMNS, selecting, stored
 from picstore_imaging.geometry import Point
 from picstore_kit.errors import NotFound, Resource
@@ -30,6 +29,7 @@ from picstore_kit.ids import (
     TeamId,
     UploadProfileId,
 )
+from picstore_kit.pg.access import Access, fetch_one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

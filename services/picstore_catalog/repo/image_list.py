@@ -22,9 +22,9 @@ from picstore_catalog.model.image_list import (
     Position,
     SortKey,
 )
-from picstore_catalog.repo.access import Access, fetch_all
 from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access, fetch_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

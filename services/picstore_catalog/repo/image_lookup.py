@@ -14,10 +14,10 @@ from psycopg.rows import TupleRow, dict_row
 from picstore_catalog.model.image import Image
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access, fetch_all
 from picstore_catalog.repo.image_row import selecting, stored
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access, fetch_all
 
 _IN_PROJECT: Final = selecting(
     """
@@ -77,7 +77,7 @@ async def find_in_project(
     others; None leaves none out.
 
     Raises:
-        NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: Of the project; see `picstore_kit.pg.access`.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(

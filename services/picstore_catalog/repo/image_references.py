@@ -5,9 +5,9 @@ from __future__ import annotations
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.repo.access import Access
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import ConversionProfileId, ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access
 
 
 async def find_upload_profiles(

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.repo.access import Access
 from picstore_kit.ids import ImageId
+from picstore_kit.pg.access import Access
 
 Mark: TypeAlias = tuple[int, int]
 """Differs between two moments if the picture, or the state of an output, does."""

@@ -13,11 +13,11 @@ from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.overlay_template import OverlayTemplate, OverlayTemplateRevision
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_imaging.overlay.template import Overlay
 from picstore_kit.errors import NotFound, Resource
 from picstore_kit.ids import OverlayTemplateId, ProjectId
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 
 _ONE: Final = """
     SELECT t.id, t.project_id, t.short_name, t.display_name,
@@ -54,7 +54,7 @@ async def fetch(
     `lock` keeps others from changing the template meanwhile.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`; the template may also have
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`; the template may also have
             no such revision.
     """
     stored = await fetch_one(

@@ -11,10 +11,10 @@ from psycopg.rows import TupleRow, class_row
 
 from picstore_catalog.model.project import Project
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken
 from picstore_kit.errors import Resource
 from picstore_kit.ids import ProjectId
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_kit.usage import NAMED, Usage
 
 _ONE: Final = """
@@ -39,7 +39,7 @@ async def fetch(
     """Return a project; `lock` keeps others from changing it, or beginning to use it, meanwhile.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     return await fetch_one(
         conn,

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from picstore_catalog.repo.access import Access
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access
 
 
 async def find_missing_projects(

@@ -17,10 +17,10 @@ from picstore_catalog.model.storage_location import (
     StorageLocation,
 )
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_kit.errors import Resource
 from picstore_kit.ids import LocationId
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_kit.usage import NAMED, Usage
 
 
@@ -56,7 +56,7 @@ async def fetch(
     `lock` keeps others from changing it, or beginning to use it, meanwhile.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     return await fetch_one(
         conn,

@@ -11,10 +11,10 @@ from psycopg.rows import TupleRow, class_row
 
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload_profile import Reference, UploadProfile
-from picstore_catalog.repo.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_catalog.repo.conflicts import conflicts_named, overtaken, references_named
 from picstore_kit.errors import Resource
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access, delete_one, fetch_all, fetch_one, write_one
 from picstore_kit.usage import NAMED, Usage
 
 _ONE: Final = """
@@ -44,7 +44,7 @@ async def fetch(
     """Return an upload profile; `lock` keeps others from changing or using it meanwhile.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     return await fetch_one(
         conn,

@@ -11,9 +11,9 @@ from psycopg.rows import TupleRow
 from picstore_catalog.model.conversion_profile import profile_from_json
 from picstore_catalog.model.upload import UploadTarget
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access, fetch_one
 from picstore_kit.errors import FailedPrecondition, NotFound, Reason
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access, fetch_one
 
 
 async def fetch(

@@ -8,11 +8,11 @@ from typing import Final
 from picstore.catalog.v1 import bootstrap_pb2, bootstrap_pb2_grpc
 from picstore_catalog.mapping.bootstrap import document, outcome_message
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_kit.ids import TeamId, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.rpc.call import Context
 
 OPERATOR: Final = "operator"

@@ -6,7 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
 
-from picstore.catalog.v1 import image_pb2, image_pb2_grpc, picture_pb2
+from picstore.catalog.v1 import (
+    explanation_pb2,
+    image_pb2,
+    image_service_pb2,
+    image_service_pb2_grpc,
+    picture_pb2,
+)
 from picstore_catalog.mapping.derived import read_derivation
 from picstore_catalog.mapping.description import read_change, read_locale
 from picstore_catalog.mapping.explanation import explanation_message, signed_message
@@ -24,7 +30,6 @@ from picstore_catalog.mapping.ingest import read_announcement
 from picstore_catalog.mapping.watch import read_wait, read_watched, told_message
 from picstore_catalog.model.image_list import Position
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import images as cases
 from picstore_catalog.usecases.derive import derive_image
@@ -34,13 +39,14 @@ from picstore_catalog.usecases.ingest import announce_image
 from picstore_catalog.usecases.storage_test import Reach
 from picstore_catalog.usecases.watch import Watching
 from picstore_kit.ids import ImageId, ProjectId, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import renew_principal, require_principal
 from picstore_kit.rpc.call import Context
 from picstore_kit.violations import all_at_once
 
 
-class ImageServicer(image_pb2_grpc.ImageServiceServicer):
+class ImageServicer(image_service_pb2_grpc.ImageServiceServicer):
     """Shows and describes pictures."""
 
     def __init__(
@@ -62,7 +68,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         self._reach = reach
 
     async def CreateImage(
-        self, request: image_pb2.CreateImageRequest, context: Context
+        self, request: image_service_pb2.CreateImageRequest, context: Context
     ) -> image_pb2.Image:
         """See the contract."""
         principal = require_principal()
@@ -83,7 +89,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         )
 
     async def CreateDerivedImage(
-        self, request: image_pb2.CreateDerivedImageRequest, context: Context
+        self, request: image_service_pb2.CreateDerivedImageRequest, context: Context
     ) -> image_pb2.Image:
         """See the contract."""
         principal = require_principal()
@@ -105,7 +111,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         )
 
     async def GetImage(
-        self, request: image_pb2.GetImageRequest, context: Context
+        self, request: image_service_pb2.GetImageRequest, context: Context
     ) -> image_pb2.Image:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
@@ -119,8 +125,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             return image_message(await cases.get_image(transaction, access, image_id))
 
     async def ListImages(
-        self, request: image_pb2.ListImagesRequest, context: Context
-    ) -> image_pb2.ListImagesResponse:
+        self, request: image_service_pb2.ListImagesRequest, context: Context
+    ) -> image_service_pb2.ListImagesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
         with all_at_once() as violations:
@@ -151,13 +157,13 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         page = self._pager.close(
             asked, found, cursor=lambda listed: (listed.position, listed.stored.value.id)
         )
-        return image_pb2.ListImagesResponse(
+        return image_service_pb2.ListImagesResponse(
             images=[image_message(listed.stored) for listed in page.rows],
             next_page_token=page.next_page_token,
         )
 
     async def LookupImage(
-        self, request: image_pb2.LookupImageRequest, context: Context
+        self, request: image_service_pb2.LookupImageRequest, context: Context
     ) -> image_pb2.Image:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
@@ -172,8 +178,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         )
 
     async def LookupImages(
-        self, request: image_pb2.LookupImagesRequest, context: Context
-    ) -> image_pb2.LookupImagesResponse:
+        self, request: image_service_pb2.LookupImagesRequest, context: Context
+    ) -> image_service_pb2.LookupImagesResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
         with all_at_once() as violations:
@@ -189,13 +195,13 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
                 upload_profile=request.upload_profile,
             )
         known = {stored.value.original.sha256 for stored in found if stored.value.original}
-        return image_pb2.LookupImagesResponse(
+        return image_service_pb2.LookupImagesResponse(
             images=[image_message(stored) for stored in found],
             unknown_sha256s=[text for digest, text in wanted.items() if digest not in known],
         )
 
     async def UpdateImage(
-        self, request: image_pb2.UpdateImageRequest, context: Context
+        self, request: image_service_pb2.UpdateImageRequest, context: Context
     ) -> image_pb2.Image:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_EDIT)
@@ -210,7 +216,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             )
 
     async def GetPicture(
-        self, request: image_pb2.GetPictureRequest, context: Context
+        self, request: image_service_pb2.GetPictureRequest, context: Context
     ) -> picture_pb2.Picture:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
@@ -229,8 +235,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         return picture_message(image, picture)
 
     async def WatchImages(
-        self, request: image_pb2.WatchImagesRequest, context: Context
-    ) -> AsyncGenerator[image_pb2.WatchImagesResponse, None]:
+        self, request: image_service_pb2.WatchImagesRequest, context: Context
+    ) -> AsyncGenerator[image_service_pb2.WatchImagesResponse, None]:
         """See the contract."""
         with all_at_once() as violations:
             project_id = violations.id(ProjectId, request.project_id, "project_id")
@@ -244,8 +250,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
                 yield told_message(one)
 
     async def WatchImage(
-        self, request: image_pb2.WatchImageRequest, context: Context
-    ) -> AsyncGenerator[image_pb2.WatchImagesResponse, None]:
+        self, request: image_service_pb2.WatchImageRequest, context: Context
+    ) -> AsyncGenerator[image_service_pb2.WatchImagesResponse, None]:
         """See the contract."""
         image_id = parse_id(ImageId, request.image_id, field="image_id")
         async with aclosing(self._watching.image(_renewed_access, image_id)) as told:
@@ -253,8 +259,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
                 yield told_message(one)
 
     async def ExplainImage(
-        self, request: image_pb2.ExplainImageRequest, context: Context
-    ) -> image_pb2.ExplainImageResponse:
+        self, request: explanation_pb2.ExplainImageRequest, context: Context
+    ) -> explanation_pb2.ExplainImageResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_READ)
         image_id = parse_id(ImageId, request.image_id, field="image_id")
@@ -262,8 +268,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
             return explanation_message(await explain_image(transaction, access, image_id))
 
     async def SignOriginal(
-        self, request: image_pb2.SignOriginalRequest, context: Context
-    ) -> image_pb2.SignOriginalResponse:
+        self, request: image_service_pb2.SignOriginalRequest, context: Context
+    ) -> image_service_pb2.SignOriginalResponse:
         """See the contract."""
         access = Access.of(require_principal(), Permission.IMAGE_ORIGINAL)
         with all_at_once() as violations:

@@ -22,13 +22,13 @@ from picstore_catalog.model.upload import Resolution
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases import ingest as cases
 from picstore_catalog.usecases.commit_image import commit_image
 from picstore_catalog.usecases.locations import LocationSecrets, require_own
 from picstore_kit.errors import FieldViolation, InvalidField, InvalidFields, NotFound
 from picstore_kit.ids import ImageId, LocationId, ProjectId, UploadId, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
 from picstore_kit.violations import all_at_once

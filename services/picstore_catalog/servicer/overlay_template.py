@@ -14,7 +14,6 @@ from picstore_catalog.mapping.overlay_template import (
 from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import overlay_template as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.overlay_templates import (
     create_overlay_template,
@@ -24,6 +23,7 @@ from picstore_catalog.usecases.overlay_templates import (
     update_overlay_template,
 )
 from picstore_kit.ids import OverlayTemplateId, new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context

@@ -9,7 +9,6 @@ from picstore_catalog.mapping.project import new_project, project_change, projec
 from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import project as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.projects import (
     create_project,
@@ -17,6 +16,7 @@ from picstore_catalog.usecases.projects import (
     update_project,
 )
 from picstore_kit.ids import ProjectId, new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context

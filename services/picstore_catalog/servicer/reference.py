@@ -6,10 +6,10 @@ from typing import Final
 
 from picstore.catalog.v1 import reference_pb2, reference_pb2_grpc
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.references import find_missing
 from picstore_kit.ids import ProjectId, TeamId, UploadProfileId
+from picstore_kit.pg.access import Access
 from picstore_kit.rpc.call import Context
 from picstore_kit.violations import Violations, all_at_once
 

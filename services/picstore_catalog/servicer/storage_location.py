@@ -19,7 +19,6 @@ from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.repo import storage_location as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.locations import (
     LocationSecrets,
@@ -32,6 +31,7 @@ from picstore_catalog.usecases.locations import (
 )
 from picstore_catalog.usecases.storage_test import LocationTester
 from picstore_kit.ids import LocationId, new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context

@@ -13,7 +13,6 @@ from picstore_catalog.mapping.upload_profile import (
 from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import upload_profile as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.upload_profiles import (
     create_upload_profile,
@@ -22,6 +21,7 @@ from picstore_catalog.usecases.upload_profiles import (
     update_upload_profile,
 )
 from picstore_kit.ids import ProjectId, UploadProfileId, new_id, parse_id
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context

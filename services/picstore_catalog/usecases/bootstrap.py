@@ -26,7 +26,6 @@ from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_profile as upload_profiles
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.bootstrap_existing import Existing, check_document, load_existing
 from picstore_catalog.usecases.locations import LocationSecrets
@@ -40,6 +39,7 @@ from picstore_kit.ids import (
     UploadProfileId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 
 
 async def apply_bootstrap(

@@ -15,9 +15,9 @@ from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_profile as upload_profiles
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit.ids import ProjectId
+from picstore_kit.pg.access import Access
 from picstore_kit.violations import Violations, all_at_once
 
 

@@ -18,7 +18,6 @@ from picstore_catalog.model.upload import (
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import LockedImage, NewImage
 from picstore_catalog.repo.original import CommittedOriginal, Upload
 from picstore_catalog.uow import Transaction
@@ -36,6 +35,7 @@ from picstore_kit.blobs.keys import (
 from picstore_kit.changes import FieldChange, differences
 from picstore_kit.errors import AlreadyExists, InvalidField, NotFound, Reason
 from picstore_kit.ids import ImageId
+from picstore_kit.pg.access import Access
 
 
 async def commit_image(

@@ -22,7 +22,6 @@ from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import LockedImage
 from picstore_catalog.repo.original import CommittedOriginal
 from picstore_catalog.uow import Transaction
@@ -35,6 +34,7 @@ from picstore_catalog.usecases.settle import end_replaced, give_up
 from picstore_kit.blobs.keys import is_original_of
 from picstore_kit.errors import FailedPrecondition, InvalidField
 from picstore_kit.ids import ImageId, JobId, UploadId, derived_id
+from picstore_kit.pg.access import Access
 
 _CALLER: Final = "converter"
 

@@ -13,11 +13,11 @@ from picstore_catalog.model.conversion_profile import (
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import conversion_profile as repo
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit import audit
 from picstore_kit.changes import differences
 from picstore_kit.ids import ConversionProfileId
+from picstore_kit.pg.access import Access
 from picstore_kit.usage import refuse_in_use
 
 

@@ -17,7 +17,6 @@ from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import overlay_template as templates
 from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import NewImage
 from picstore_catalog.repo.messages import announce_job
 from picstore_catalog.uow import Transaction
@@ -34,6 +33,7 @@ from picstore_kit.blobs.keys import sanitise_filename, stem_of
 from picstore_kit.changes import differences
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import ImageId, JobId, new_id
+from picstore_kit.pg.access import Access
 
 
 async def derive_image(

@@ -10,13 +10,13 @@ from picstore_catalog.repo import explanation
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import storage_location as locations
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.storage_test import Reach
 from picstore_kit.audit import record
 from picstore_kit.blobs.base import BlobPresignUnsupported
 from picstore_kit.errors import FailedPrecondition, NotFound, Reason
 from picstore_kit.ids import ImageId
+from picstore_kit.pg.access import Access
 
 GOOD_FOR: Final = timedelta(minutes=10)
 """How long a URL reads an original: time for one large download."""
@@ -26,7 +26,7 @@ async def explain_image(transaction: Transaction, access: Access, image_id: Imag
     """Return how the outputs of a picture came to be.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     image = (await images.fetch(transaction, access, image_id)).value
     return Explanation(
@@ -40,7 +40,7 @@ async def sign_original(
     """Return a URL that reads the original of a generation, 0 for the one that is shown.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
         NotFound: The picture never had such a generation.
         FailedPrecondition: It has no original yet (STATE_WRONG), or its storage location has no
             presigned requests (PRESIGN_UNSUPPORTED).

@@ -15,11 +15,11 @@ from weakref import WeakValueDictionary
 
 from picstore_catalog.model.image import Image
 from picstore_catalog.model.stored import Stored
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases.images import look_up_images
 from picstore_kit.errors import NotFound, PicstoreError
 from picstore_kit.ids import ProjectId
+from picstore_kit.pg.access import Access
 
 MAX_TOGETHER: Final = 1000
 """Hashes in one statement."""

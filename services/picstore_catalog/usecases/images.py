@@ -21,19 +21,19 @@ from picstore_catalog.repo import image_list, image_lookup
 from picstore_catalog.repo import image_references as references
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit.audit import record
 from picstore_kit.changes import differences
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import ImageId, ProjectId
+from picstore_kit.pg.access import Access
 
 
 async def get_image(transaction: Transaction, access: Access, image_id: ImageId) -> Stored[Image]:
     """Return a picture with the outputs of its served generation, or else of the pending one.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     return await _with_outputs(transaction, await images.fetch(transaction, access, image_id))
 
@@ -51,7 +51,7 @@ async def list_images(
     """Return pictures of a project without outputs, from where the last page ended.
 
     Raises:
-        NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: Of the project; see `picstore_kit.pg.access`.
         NotFound: A profile that the filter names.
     """
     await projects.fetch(transaction, access, project_id)
@@ -90,7 +90,7 @@ async def look_up_images(
     permission. `upload_profile`, an id or a short name, leaves out what came by another.
 
     Raises:
-        NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: Of the project; see `picstore_kit.pg.access`.
         NotFound: There is no such upload profile.
         PermissionDenied: The caller holds the permission nowhere.
     """
@@ -125,7 +125,7 @@ async def describe_image(
     time, both stay.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
         Aborted: It is not what the caller saw (ETAG_MISMATCH).
         InvalidFields: With what was there before, there would be too many entries.
     """
@@ -159,7 +159,7 @@ async def get_picture(
     `locale` is a canonical BCP 47 tag, for the alt text; empty takes the default.
 
     Raises:
-        NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+        NotFound, PermissionDenied: See `picstore_kit.pg.access`.
         FailedPrecondition: There is nothing to show, or nowhere to load it (STATE_WRONG).
     """
     image = (await images.fetch(transaction, access, image_id)).value

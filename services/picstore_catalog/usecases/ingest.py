@@ -15,7 +15,6 @@ from picstore_catalog.model.upload import (
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image import NewImage
 from picstore_catalog.uow import Transaction
 from picstore_kit.audit import record
@@ -27,6 +26,7 @@ from picstore_kit.blobs.keys import (
 from picstore_kit.changes import differences
 from picstore_kit.errors import NotFound
 from picstore_kit.ids import ImageId, new_id
+from picstore_kit.pg.access import Access
 
 
 async def announce_image(

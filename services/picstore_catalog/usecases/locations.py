@@ -20,12 +20,12 @@ from picstore_catalog.model.storage_location import (
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_kit import audit
 from picstore_kit.changes import FieldChange, differences
 from picstore_kit.errors import FailedPrecondition, Reason
 from picstore_kit.ids import LocationId
+from picstore_kit.pg.access import Access
 from picstore_kit.sealing import Sealer, SealError
 from picstore_kit.usage import refuse_in_use
 

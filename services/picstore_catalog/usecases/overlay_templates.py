@@ -13,11 +13,11 @@ from picstore_catalog.model.overlay_template import (
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import overlay_template as repo
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit import audit
 from picstore_kit.changes import differences
 from picstore_kit.ids import OverlayTemplateId
+from picstore_kit.pg.access import Access
 
 
 async def create_overlay_template(

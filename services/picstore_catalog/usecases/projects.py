@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from picstore_catalog.model.project import Project, describe_project
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.repo import project as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit import audit
 from picstore_kit.changes import differences
 from picstore_kit.ids import ProjectId
+from picstore_kit.pg.access import Access
 from picstore_kit.usage import refuse_in_use
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from picstore_catalog.repo import references as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

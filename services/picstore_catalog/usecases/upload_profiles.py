@@ -12,12 +12,12 @@ from picstore_catalog.model.upload_profile import (
 )
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import upload_profile as repo
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction
 from picstore_kit import audit
 from picstore_kit.changes import differences
 from picstore_kit.errors import FieldViolation, InvalidFields, NotFound, Reason, Resource
 from picstore_kit.ids import ProjectId, UploadProfileId
+from picstore_kit.pg.access import Access
 from picstore_kit.usage import refuse_in_use
 
 

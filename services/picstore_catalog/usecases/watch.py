@@ -30,12 +30,12 @@ from picstore_catalog.model.watch import (
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import project as projects
-from picstore_catalog.repo.access import Access
 from picstore_catalog.repo.image_watch import Mark, marks
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.images import get_image
 from picstore_kit.errors import NotFound, Reason, ResourceExhausted
 from picstore_kit.ids import ImageId, ProjectId
+from picstore_kit.pg.access import Access
 from picstore_kit.rpc.deadline import remaining_s
 
 RenewAccess: TypeAlias = Callable[[], Awaitable[Access]]
@@ -87,7 +87,7 @@ class Watching:
         """Tell how a picture is and what happens to it, until it is finished.
 
         Raises:
-            NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+            NotFound, PermissionDenied: See `picstore_kit.pg.access`.
             ResourceExhausted: Too many watch (OVERLOADED).
             PicstoreError: As `renew` does.
         """
@@ -123,7 +123,7 @@ class Watching:
 
         Raises:
             NotFound: A picture is not of this project.
-            NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+            NotFound, PermissionDenied: See `picstore_kit.pg.access`.
             ResourceExhausted: Too many watch (OVERLOADED).
             PicstoreError: As `renew` does.
         """
@@ -172,7 +172,7 @@ class Watching:
         there is no news; what happened meanwhile follows when it is back.
 
         Raises:
-            NotFound, PermissionDenied: Of the project; see `picstore_catalog.repo.access`.
+            NotFound, PermissionDenied: Of the project; see `picstore_kit.pg.access`.
             ResourceExhausted: Too many watch, or too much happened before the caller read of it
                 (OVERLOADED).
             PicstoreError: As `renew` does.
@@ -205,7 +205,7 @@ class Watching:
         At the latest after `wait_s` seconds, or when the call has just the time to answer.
 
         Raises:
-            NotFound, PermissionDenied: See `picstore_catalog.repo.access`.
+            NotFound, PermissionDenied: See `picstore_kit.pg.access`.
             ResourceExhausted: Too many watch or wait (OVERLOADED).
             PicstoreError: As `renew` does.
         """

@@ -13,15 +13,13 @@ from psycopg.rows import TupleRow, dict_row
 
 from picstore_kit.errors import (
     AlreadyExists,
-    NotFound,
-    PermissionDenied,
     Reason,
     Resource,
     ResourceExhausted,
 )
 from picstore_kit.ids import ImportJobId, ProjectId, TeamId, UploadId, new_id
+from picstore_kit.pg.access import Access, fetch_all, fetch_one
 from picstore_kit.pg.database import Database
-from picstore_upload.access import IMAGE_CREATE, Access
 from picstore_upload.imports.model import (
     Item,
     ItemState,
@@ -164,12 +162,13 @@ class ImportJobs:
     ) -> list[Job]:
         """Return jobs of a project, newest first, from behind `after`."""
         async with self._database.transaction(team=access.team_id) as conn:
-            cursor = conn.cursor(row_factory=dict_row)
-            await cursor.execute(
+            return await fetch_all(
+                conn,
+                _job,
                 _PAGE,
-                {**access.parameters(), "project_id": project_id, "after": after, "limit": limit},
+                {"project_id": project_id, "after": after, "limit": limit},
+                access=access,
             )
-            return [_job(row) for row in await cursor.fetchall()]
 
     async def items(
         self,
@@ -315,17 +314,15 @@ async def end_items(
 async def _fetch(
     conn: AsyncConnection[TupleRow], access: Access, job_id: ImportJobId, *, lock: bool = False
 ) -> Job:
-    cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(_ONE_LOCKED if lock else _ONE, {**access.parameters(), "job_id": job_id})
-    row = await cursor.fetchone()
-    if row is None:
-        raise NotFound.of("ImportJob", job_id)
-    if not row.pop("allowed"):
-        raise PermissionDenied.missing(
-            IMAGE_CREATE, resource=Resource(type="ImportJob", name=job_id)
-        )
-    return _job(row)
+    return await fetch_one(
+        conn,
+        _job,
+        _ONE_LOCKED if lock else _ONE,
+        {"job_id": job_id},
+        access=access,
+        resource=Resource(type="ImportJob", name=job_id),
+    )
 
 
-def _job(row: dict[str, Any]) -> Job:
-    return Job(**{**row, "state": JobState(row["state"]), "kind": Kind(row["kind"])})
+def _job(*, state: str, kind: str, **columns: Any) -> Job:
+    return Job(state=JobState(state), kind=Kind(kind), **columns)

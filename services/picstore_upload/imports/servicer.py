@@ -8,14 +8,15 @@ from picstore_kit.errors import InvalidArgument, Reason
 from picstore_kit.ids import ImportJobId, ProjectId, parse_id
 from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.net.urls import host_of
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.paging import Pager
 from picstore_kit.rpc.auth import require_principal
 from picstore_kit.rpc.call import Context
-from picstore_upload.access import Access
 from picstore_upload.imports import mapping
 from picstore_upload.imports.model import Kind
 from picstore_upload.imports.ports import Catalog
 from picstore_upload.imports.repo import ImportJobs
+from picstore_upload.permission import IMAGE_CREATE
 
 
 class ImportServicer(ImportServiceServicer):
@@ -34,7 +35,7 @@ class ImportServicer(ImportServiceServicer):
     ) -> import_pb2.ImportJob:
         """See the contract."""
         principal = require_principal()
-        access = Access.of(principal)
+        access = Access.of(principal, IMAGE_CREATE)
         new = mapping.new_job(request, principal, access.team_id)
         # The catalog knows the project, its profiles, and what the caller may do there.
         await self._catalog.resolve(mapping.header_of(new))
@@ -48,7 +49,7 @@ class ImportServicer(ImportServiceServicer):
         self, request: import_pb2.GetImportJobRequest, context: Context
     ) -> import_pb2.ImportJob:
         """See the contract."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         job_id = parse_id(ImportJobId, request.import_job_id, field="import_job_id")
         return mapping.job_message(await self._jobs.get(access, job_id))
 
@@ -56,7 +57,7 @@ class ImportServicer(ImportServiceServicer):
         self, request: import_pb2.ListImportJobsRequest, context: Context
     ) -> import_pb2.ListImportJobsResponse:
         """See the contract."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         project_id = parse_id(ProjectId, request.project_id, field="project_id")
         asked = self._pager.open(
             page_size=request.page_size,
@@ -77,7 +78,7 @@ class ImportServicer(ImportServiceServicer):
         self, request: import_pb2.ListImportItemsRequest, context: Context
     ) -> import_pb2.ListImportItemsResponse:
         """See the contract."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         job_id = parse_id(ImportJobId, request.import_job_id, field="import_job_id")
         state = mapping.item_state_from(request.state)
         asked = self._pager.open(
@@ -102,7 +103,7 @@ class ImportServicer(ImportServiceServicer):
         self, request: import_pb2.CancelImportJobRequest, context: Context
     ) -> import_pb2.ImportJob:
         """See the contract."""
-        access = Access.of(require_principal())
+        access = Access.of(require_principal(), IMAGE_CREATE)
         job_id = parse_id(ImportJobId, request.import_job_id, field="import_job_id")
         return mapping.job_message(await self._jobs.cancel(access, job_id))
 

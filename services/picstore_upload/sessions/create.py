@@ -11,7 +11,7 @@ import structlog
 from picstore_imaging.limits import Limits
 from picstore_kit.errors import FailedPrecondition, InvalidField, Reason
 from picstore_kit.ids import UploadId, new_id
-from picstore_upload.access import Access
+from picstore_kit.pg.access import Access
 from picstore_upload.model import Destination, UploadHeader, check_declared, tightened
 from picstore_upload.ports import Catalog, Stores
 from picstore_upload.sessions.model import (

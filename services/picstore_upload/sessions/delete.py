@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import UploadId
-from picstore_upload.access import Access
+from picstore_kit.pg.access import Access
 from picstore_upload.sessions.clean import CleanUpload
 from picstore_upload.sessions.leases import Leases
 from picstore_upload.sessions.model import State

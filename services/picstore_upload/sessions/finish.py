@@ -18,7 +18,7 @@ from picstore_kit.blobs.base import BlobNotFound, BlobStore, Part
 from picstore_kit.errors import FailedPrecondition, PicstoreError, Reason
 from picstore_kit.faults import Faults
 from picstore_kit.ids import UploadId
-from picstore_upload.access import Access
+from picstore_kit.pg.access import Access
 from picstore_upload.checks import Checked, CheckFile
 from picstore_upload.model import (
     Chunk,

@@ -8,8 +8,8 @@ from psycopg.rows import kwargs_row
 from psycopg.sql import SQL
 
 from picstore_kit.ids import TeamId, UploadId
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.database import Database
-from picstore_upload.access import Access
 from picstore_upload.sessions.model import Session
 from picstore_upload.sessions.rows import COLUMNS, LEASE_S, change, read_session
 

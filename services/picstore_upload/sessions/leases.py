@@ -17,7 +17,7 @@ import structlog
 
 from picstore_kit.errors import PicstoreError, Reason, ungrouped
 from picstore_kit.ids import UploadId
-from picstore_upload.access import Access
+from picstore_kit.pg.access import Access
 from picstore_upload.sessions.lease_table import LeaseTable
 from picstore_upload.sessions.model import Session, busy, check_open, lease_lost
 from picstore_upload.sessions.repo import Sessions

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import dict_row, kwargs_row
+from psycopg.rows import kwargs_row
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Resource
+from picstore_kit.errors import NotFound, PicstoreError, Resource
 from picstore_kit.ids import UploadId
+from picstore_kit.pg.access import Access, fetch_one
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.idempotency import RequestKey, recall, remember
-from picstore_upload.access import IMAGE_CREATE, Access
 from picstore_upload.sessions.model import Session, State, destination_to_json, header_to_json
 from picstore_upload.sessions.rows import COLUMNS, LEASE_S, change, read_session
 
@@ -116,19 +116,15 @@ class Sessions:
             NotFound: There is none that the caller can see.
             PermissionDenied: The caller may not upload to its project.
         """
-        async with (
-            self._database.transaction(team=access.team_id) as conn,
-            conn.cursor(row_factory=dict_row) as cursor,
-        ):
-            await cursor.execute(_FETCH, {**access.parameters(), "id": upload_id})
-            row = await cursor.fetchone()
-        if row is None:
-            raise NotFound.of("Upload", upload_id)
-        if not row.pop("allowed"):
-            raise PermissionDenied.missing(
-                IMAGE_CREATE, resource=Resource(type="Upload", name=upload_id)
+        async with self._database.transaction(team=access.team_id) as conn:
+            return await fetch_one(
+                conn,
+                read_session,
+                _FETCH,
+                {"id": upload_id},
+                access=access,
+                resource=Resource(type="Upload", name=upload_id),
             )
-        return read_session(**row)
 
     async def signed(self, session: Session, *, seconds: float) -> datetime:
         """Record that presigned requests are good for so long; return until when."""

@@ -18,7 +18,7 @@ from picstore_kit.blobs.base import BlobStore, Part
 from picstore_kit.errors import PicstoreError, Reason, ungrouped
 from picstore_kit.faults import Faults
 from picstore_kit.ids import UploadId
-from picstore_upload.access import Access
+from picstore_kit.pg.access import Access
 from picstore_upload.model import (
     Chunk,
     End,

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
-from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
+from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub
 from picstore.catalog.v1.reference_pb2_grpc import ReferenceServiceStub

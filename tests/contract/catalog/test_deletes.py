@@ -16,7 +16,8 @@ from picstore.catalog.v1.conversion_profile_pb2 import (
     RollbackConversionProfileRequest,
     UpdateConversionProfileRequest,
 )
-from picstore.catalog.v1.image_pb2 import CreateImageRequest, Image
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import CreateImageRequest
 from picstore.catalog.v1.project_pb2 import (
     CreateProjectRequest,
     DeleteProjectRequest,

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from picstore.catalog.v1.image_pb2 import Image, LookupImagesResponse
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import LookupImagesResponse
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
 from picstore.upload.v1.upload_pb2 import PresignedRequest, Upload

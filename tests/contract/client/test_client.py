@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from picstore.auth.v1.authentication_pb2 import Principal
-from picstore.catalog.v1.image_pb2 import Image, ListImagesResponse, LookupImagesResponse
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import ListImagesResponse, LookupImagesResponse
 from picstore.catalog.v1.picture_pb2 import Picture
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
 from picstore_client import PicStoreClient

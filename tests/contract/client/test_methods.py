@@ -14,7 +14,8 @@ from picstore.auth.v1.api_key_pb2 import (
     RotateApiKeyResponse,
 )
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
-from picstore.catalog.v1.image_pb2 import Image, ListImagesRequest, ListImagesResponse
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import ListImagesRequest, ListImagesResponse
 from picstore.catalog.v1.project_pb2 import (
     CreateProjectRequest,
     DeleteProjectRequest,

@@ -9,7 +9,8 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from picstore.catalog.v1.image_pb2 import Image, Output, WatchImagesResponse
+from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore_client import PicStoreClient, watching
 from picstore_client.events import ServerEvent, events_in
 from picstore_kit.errors import (

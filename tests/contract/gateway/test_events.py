@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from picstore.catalog.v1.image_pb2 import Image, Output, WatchImagesResponse
+from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore_gateway.app import public_routes
 from picstore_kit.errors import NotFound, Reason, ResourceExhausted, Unavailable
 from tests.contract.gateway.backend import Backend

@@ -10,7 +10,8 @@ import pytest
 
 from picstore.auth.v1.api_key_pb2 import ApiKey, CreateApiKeyResponse
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF
-from picstore.catalog.v1.image_pb2 import Image, LookupImagesResponse
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import LookupImagesResponse
 from picstore.catalog.v1.project_pb2 import ListProjectsResponse, Project
 from picstore.catalog.v1.storage_location_pb2 import (
     ListStorageLocationsResponse,

@@ -10,7 +10,9 @@ from google.protobuf.message import Message
 from picstore.catalog.v1 import (
     conversion_pb2,
     conversion_profile_pb2,
+    explanation_pb2,
     image_pb2,
+    image_service_pb2,
     ingest_pb2,
     upload_profile_pb2,
 )
@@ -41,46 +43,48 @@ def _new_image(team: Team) -> image_pb2.Image:
 
 
 async def _awaited_image(team: Team) -> str:
-    created = await team.admin.CreateImage(image_pb2.CreateImageRequest(image=_new_image(team)))
+    created = await team.admin.CreateImage(
+        image_service_pb2.CreateImageRequest(image=_new_image(team))
+    )
     return str(created.id)
 
 
 @row(f"{CATALOG}ImageService.CreateImage", Bound.PROJECT)
 async def _create_image(world: World, team: Team) -> Message:
-    return image_pb2.CreateImageRequest(image=_new_image(team))
+    return image_service_pb2.CreateImageRequest(image=_new_image(team))
 
 
 @row(f"{CATALOG}ImageService.CreateDerivedImage", Bound.PROJECT)
 async def _create_derived_image(world: World, team: Team) -> Message:
-    return image_pb2.CreateDerivedImageRequest(
+    return image_service_pb2.CreateDerivedImageRequest(
         image_id=team.image_id, overlay_template=await overlay_template_of(team)
     )
 
 
 @row(f"{CATALOG}ImageService.GetImage", Bound.PROJECT)
 async def _get_image(world: World, team: Team) -> Message:
-    return image_pb2.GetImageRequest(image_id=team.image_id)
+    return image_service_pb2.GetImageRequest(image_id=team.image_id)
 
 
 @row(f"{CATALOG}ImageService.ListImages", Bound.PROJECT)
 async def _list_images(world: World, team: Team) -> Message:
-    return image_pb2.ListImagesRequest(project_id=team.project_id)
+    return image_service_pb2.ListImagesRequest(project_id=team.project_id)
 
 
 @row(f"{CATALOG}ImageService.LookupImage", Bound.PROJECT)
 async def _lookup_image(world: World, team: Team) -> Message:
-    image = await team.admin.GetImage(image_pb2.GetImageRequest(image_id=team.image_id))
-    return image_pb2.LookupImageRequest(project_id=team.project_id, sha256=image.sha256)
+    image = await team.admin.GetImage(image_service_pb2.GetImageRequest(image_id=team.image_id))
+    return image_service_pb2.LookupImageRequest(project_id=team.project_id, sha256=image.sha256)
 
 
 @row(f"{CATALOG}ImageService.LookupImages", Bound.PROJECT)
 async def _lookup_images(world: World, team: Team) -> Message:
-    return image_pb2.LookupImagesRequest(project_id=team.project_id, sha256s=["0" * 64])
+    return image_service_pb2.LookupImagesRequest(project_id=team.project_id, sha256s=["0" * 64])
 
 
 @row(f"{CATALOG}ImageService.UpdateImage", Bound.PROJECT)
 async def _update_image(world: World, team: Team) -> Message:
-    return image_pb2.UpdateImageRequest(
+    return image_service_pb2.UpdateImageRequest(
         image=image_pb2.Image(id=team.image_id, alt_text=unique("A photo of")),
         update_mask=FieldMask(paths=["alt_text"]),
     )
@@ -88,27 +92,27 @@ async def _update_image(world: World, team: Team) -> Message:
 
 @row(f"{CATALOG}ImageService.GetPicture", Bound.PROJECT)
 async def _get_picture(world: World, team: Team) -> Message:
-    return image_pb2.GetPictureRequest(image_id=team.image_id)
+    return image_service_pb2.GetPictureRequest(image_id=team.image_id)
 
 
 @row(f"{CATALOG}ImageService.ExplainImage", Bound.PROJECT)
 async def _explain_image(world: World, team: Team) -> Message:
-    return image_pb2.ExplainImageRequest(image_id=team.image_id)
+    return explanation_pb2.ExplainImageRequest(image_id=team.image_id)
 
 
 @row(f"{CATALOG}ImageService.SignOriginal", Bound.PROJECT)
 async def _sign_original(world: World, team: Team) -> Message:
-    return image_pb2.SignOriginalRequest(image_id=team.image_id)
+    return image_service_pb2.SignOriginalRequest(image_id=team.image_id)
 
 
 @row(f"{CATALOG}ImageService.WatchImage", Bound.PROJECT)
 async def _watch_image(world: World, team: Team) -> Message:
-    return image_pb2.WatchImageRequest(image_id=team.image_id)
+    return image_service_pb2.WatchImageRequest(image_id=team.image_id)
 
 
 @row(f"{CATALOG}ImageService.WatchImages", Bound.PROJECT)
 async def _watch_images(world: World, team: Team) -> Message:
-    return image_pb2.WatchImagesRequest(project_id=team.project_id)
+    return image_service_pb2.WatchImagesRequest(project_id=team.project_id)
 
 
 @row("picstore.upload.v1.UploadService.QuickUpload", Bound.PROJECT)

@@ -18,6 +18,7 @@ from picstore.catalog.v1 import (
     conversion_pb2,
     conversion_profile_pb2,
     image_pb2,
+    image_service_pb2,
     overlay_pb2,
     overlay_template_pb2,
     project_pb2,
@@ -345,7 +346,7 @@ def _catalog_document(
 
 
 async def _ready(admin: API, image_id: str) -> None:
-    request = image_pb2.GetImageRequest(image_id=image_id)
+    request = image_service_pb2.GetImageRequest(image_id=image_id)
     async with asyncio.timeout(60):
         while True:
             if (await admin.GetImage(request)).state == image_pb2.Image.STATE_READY:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from nats.js.errors import NotFoundError
 
-from picstore.catalog.v1 import image_pb2
+from picstore.catalog.v1 import image_pb2, image_service_pb2
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.jobs.v1.job_pb2_grpc import JobServiceStub
 from picstore_converter.convert import ConvertImage
@@ -65,7 +65,9 @@ class Factory:
         return (await self.installed.uploads.QuickUpload(messages)).id
 
     async def image(self, image_id: str) -> image_pb2.Image:
-        return await self.installed.images.GetImage(image_pb2.GetImageRequest(image_id=image_id))
+        return await self.installed.images.GetImage(
+            image_service_pb2.GetImageRequest(image_id=image_id)
+        )
 
     async def settled(self, image_id: str) -> image_pb2.Image:
         """Wait until the picture is READY or FAILED, and return it."""

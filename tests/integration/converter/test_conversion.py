@@ -9,7 +9,8 @@ import pytest
 import pyvips
 
 from picstore.catalog.v1 import conversion_pb2
-from picstore.catalog.v1.image_pb2 import ExplainImageRequest, Image, Output
+from picstore.catalog.v1.explanation_pb2 import ExplainImageRequest
+from picstore.catalog.v1.image_pb2 import Image, Output
 from picstore.jobs.v1 import job_pb2
 from picstore_kit.bus.lanes import Lane
 from picstore_kit.bus.publisher import Publisher

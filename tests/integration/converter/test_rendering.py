@@ -9,7 +9,8 @@ import pytest
 from PIL import Image as Pillow
 
 from picstore.catalog.v1 import conversion_pb2, overlay_pb2
-from picstore.catalog.v1.image_pb2 import CreateDerivedImageRequest, Image, Output
+from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_service_pb2 import CreateDerivedImageRequest
 from picstore.catalog.v1.overlay_template_pb2 import (
     CreateOverlayTemplateRequest,
     DeleteOverlayTemplateRequest,

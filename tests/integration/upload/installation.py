@@ -19,12 +19,13 @@ from picstore.catalog.v1 import (
     conversion_pb2,
     conversion_profile_pb2,
     image_pb2,
+    image_service_pb2,
     project_pb2,
     storage_location_pb2,
     upload_profile_pb2,
 )
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
-from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
+from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.upload.v1.upload_pb2_grpc import (
@@ -72,7 +73,7 @@ from picstore_upload.sweep import SweepUploads
 from tests.contract.catalog.callers import ADMIN, KnownKeys, TokenAuthority
 
 if TYPE_CHECKING:  # they exist for type checkers only
-    from picstore.catalog.v1.image_pb2_grpc import ImageServiceAsyncStub
+    from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceAsyncStub
     from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceAsyncStub
     from picstore.upload.v1.upload_pb2_grpc import UploadServiceAsyncStub
 
@@ -190,7 +191,7 @@ class Installation:
 
     async def announce(self) -> str:
         """Make a picture that awaits its upload, and return its id."""
-        request = image_pb2.CreateImageRequest(
+        request = image_service_pb2.CreateImageRequest(
             image=image_pb2.Image(
                 project_id=self.project_id, upload_profile="photos", filename="later.jpg"
             )

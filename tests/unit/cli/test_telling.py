@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from picstore.catalog.v1.conversion_pb2 import FORMAT_AVIF, OutputSpec
-from picstore.catalog.v1.image_pb2 import Image, Output, WatchImagesResponse
+from picstore.catalog.v1.image_pb2 import Image, Output
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore_cli.telling import line_of
 
 IMAGE = Image(

@@ -22,17 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
-from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
-from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from picstore.catalog.v1 import conversion_pb2 as picstore_dot_catalog_dot_v1_dot_conversion__pb2
 from picstore.catalog.v1 import picture_pb2 as picstore_dot_catalog_dot_v1_dot_picture__pb2
-from picstore.options.v1 import options_pb2 as picstore_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/catalog/v1/image.proto\x12\x13picstore.catalog.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a!picstore/catalog/v1/picture.proto\x1a!picstore/options/v1/options.proto\"\x97\x0b\n\x05Image\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1c\n\x0eupload_profile\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x66ilename\x18\x04 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08location\x18\x05 \x01(\tB\x04\xe2\x41\x01\x05\x12\x10\n\x08\x61lt_text\x18\x06 \x01(\t\x12\x35\n\x05state\x18\x07 \x01(\x0e\x32 .picstore.catalog.v1.Image.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66\x61ilure_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x06\x66ormat\x18\n \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07has_gps\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12;\n\x0bplaceholder\x18\x10 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12 \n\x12pending_generation\x18\x12 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\x07outputs\x18\x13 \x03(\x0b\x32\x1b.picstore.catalog.v1.OutputB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x14 \x01(\t\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63ommit_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\talt_texts\x18\x19 \x03(\x0b\x32(.picstore.catalog.v1.Image.AltTextsEntry\x12\x0c\n\x04tags\x18\x1a \x03(\t\x12:\n\x08metadata\x18\x1b \x03(\x0b\x32(.picstore.catalog.v1.Image.MetadataEntry\x12\x34\n\x0b\x66ocal_point\x18\x1c \x01(\x0b\x32\x1f.picstore.catalog.v1.FocalPoint\x12#\n\x15\x63onversion_profile_id\x18\x1d \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x1b\x63onversion_profile_revision\x18\x1e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06\x66rames\x18\x1f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0etrailing_bytes\x18  \x01(\x03\x42\x04\xe2\x41\x01\x03\x12<\n\x0c\x64\x65rived_from\x18! \x01(\x0b\x32 .picstore.catalog.v1.DerivedFromB\x04\xe2\x41\x01\x03\x1a/\n\rAltTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_AWAITING_UPLOAD\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\xf9\x01\n\x0b\x44\x65rivedFrom\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x1b\n\x13overlay_template_id\x18\x04 \x01(\t\x12!\n\x19overlay_template_revision\x18\x05 \x01(\x05\x12\x42\n\tvariables\x18\x06 \x03(\x0b\x32/.picstore.catalog.v1.DerivedFrom.VariablesEntry\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\"\n\nFocalPoint\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"\xa6\x04\n\x06Output\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.picstore.catalog.v1.Output.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x12\n\nobject_key\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x11\n\tmime_type\x18\r \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x0e \x01(\x05\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07quality\x18\x10 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05score\x18\x11 \x01(\x01H\x01\x88\x01\x01\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x11\n\rSTATE_SKIPPED\x10\x05\x42\n\n\x08_qualityB\x08\n\x06_score\"Y\n\x12\x43reateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xb5\x02\n\x19\x43reateDerivedImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10overlay_template\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12P\n\tvariables\x18\x03 \x03(\x0b\x32=.picstore.catalog.v1.CreateDerivedImageRequest.VariablesEntry\x12\x16\n\x0eupload_profile\x18\x04 \x01(\t\x12\x10\n\x08\x66ilename\x18\x05 \x01(\t\x12\x10\n\x08\x61lt_text\x18\x06 \x01(\t\x12\x0c\n\x04tags\x18\x07 \x03(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x0fGetImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x92\x03\n\x11ListImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12/\n\x05state\x18\x04 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12+\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1b.picstore.catalog.v1.Format\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x66ilename_contains\x18\x08 \x01(\t\x12\x0c\n\x04tags\x18\t \x03(\t\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x16\n\x0eupload_profile\x18\x0b \x01(\t\x12\x1d\n\x15\x63onversion_profile_id\x18\x0c \x01(\t\x12\x10\n\x08order_by\x18\r \x01(\t\"Y\n\x12ListImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x12LookupImageRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06sha256\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\"^\n\x13LookupImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07sha256s\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x0eupload_profile\x18\x03 \x01(\t\"[\n\x14LookupImagesResponse\x12*\n\x06images\x18\x01 \x03(\x0b\x32\x1a.picstore.catalog.v1.Image\x12\x17\n\x0funknown_sha256s\x18\x02 \x03(\t\"v\n\x12UpdateImageRequest\x12/\n\x05image\x18\x01 \x01(\x0b\x32\x1a.picstore.catalog.v1.ImageB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\x98\x01\n\x11GetPictureRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05sizes\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x08\x12\x11\n\tcss_class\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12\'\n\x04wait\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"A\n\x12WatchImagesRequest\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\timage_ids\x18\x02 \x03(\t\"+\n\x11WatchImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xbb\x02\n\x13WatchImagesResponse\x12;\n\x04kind\x18\x01 \x01(\x0e\x32-.picstore.catalog.v1.WatchImagesResponse.Kind\x12)\n\x05image\x18\x02 \x01(\x0b\x32\x1a.picstore.catalog.v1.Image\x12+\n\x06output\x18\x03 \x01(\x0b\x32\x1b.picstore.catalog.v1.Output\"\x8e\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_CURRENT\x10\x01\x12\x12\n\x0eKIND_COMMITTED\x10\x02\x12\x15\n\x11KIND_OUTPUT_READY\x10\x03\x12\x0e\n\nKIND_READY\x10\x04\x12\x0f\n\x0bKIND_FAILED\x10\x05\x12\x12\n\x0eKIND_HEARTBEAT\x10\x06\"-\n\x13\x45xplainImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x01\n\x14\x45xplainImageResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12\x16\n\x0e\x66\x61ilure_reason\x18\x03 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x04 \x01(\t\x12=\n\x0bgenerations\x18\x05 \x03(\x0b\x32(.picstore.catalog.v1.ExplainedGeneration\"\xa0\x03\n\x13\x45xplainedGeneration\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06served\x18\x02 \x01(\x08\x12\x0f\n\x07pending\x18\x03 \x01(\x08\x12\x10\n\x08\x66ilename\x18\x04 \x01(\t\x12\x30\n\x06source\x18\x05 \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\x12\x1d\n\x15\x63onversion_profile_id\x18\x06 \x01(\t\x12#\n\x1b\x63onversion_profile_revision\x18\x07 \x01(\x05\x12/\n\x0b\x63ommit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07outputs\x18\t \x03(\x0b\x32$.picstore.catalog.v1.ExplainedOutput\x12/\n\x04jobs\x18\n \x03(\x0b\x32!.picstore.catalog.v1.ExplainedJob\x12\x33\n\nquarantine\x18\x0b \x01(\x0b\x32\x1f.picstore.catalog.v1.Quarantine\"\xa6\x01\n\x0f\x45xplainedOutput\x12+\n\x06output\x18\x01 \x01(\x0b\x32\x1b.picstore.catalog.v1.Output\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61waited\x18\x03 \x01(\x08\x12\x18\n\x10\x65stimated_cpu_ms\x18\x04 \x01(\x05\x12+\n\x06recipe\x18\x05 \x01(\x0b\x32\x1b.picstore.catalog.v1.Recipe\"\x8e\x03\n\x0c\x45xplainedJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\'.picstore.catalog.v1.ExplainedJob.State\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x16\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12,\n\x08run_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hild_deaths\x18\t \x01(\x05\x12/\n\x06\x64\x65\x61ths\x18\n \x03(\x0b\x32\x1f.picstore.catalog.v1.ChildDeath\"e\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x0e\n\nSTATE_DONE\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"Z\n\nQuarantine\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1a\n\x12suspect_output_ids\x18\x04 \x03(\t\"A\n\x13SignOriginalRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\ngeneration\x18\x02 \x01(\x05\"\xa3\x01\n\x14SignOriginalResponse\x12\x10\n\x03url\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x12\n\ngeneration\x18\x06 \x01(\x05*\x7f\n\x0bOnDuplicate\x12\x1c\n\x18ON_DUPLICATE_UNSPECIFIED\x10\x00\x12 \n\x1cON_DUPLICATE_RETURN_EXISTING\x10\x01\x12\x17\n\x13ON_DUPLICATE_CREATE\x10\x02\x12\x17\n\x13ON_DUPLICATE_REFUSE\x10\x03\x32\x8d\x0f\n\x0cImageService\x12\xa7\x01\n\x0b\x43reateImage\x12\'.picstore.catalog.v1.CreateImageRequest\x1a\x1a.picstore.catalog.v1.Image\"S\xca\xea\x1b\x16\x08\x03\x10\x08\x1a\x10image.project_id\x82\xd3\xe4\x93\x02\x33\"*/api/v1/projects/{image.project_id}/images:\x05image\x12\x9f\x01\n\x12\x43reateDerivedImage\x12..picstore.catalog.v1.CreateDerivedImageRequest\x1a\x1a.picstore.catalog.v1.Image\"=\xca\xea\x1b\x0e\x08\x03\x10\x08\x1a\x08image_id\x82\xd3\xe4\x93\x02%\" /api/v1/images/{image_id}:derive:\x01*\x12\x81\x01\n\x08GetImage\x12$.picstore.catalog.v1.GetImageRequest\x1a\x1a.picstore.catalog.v1.Image\"3\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/images/{image_id}\x12\x9f\x01\n\nListImages\x12&.picstore.catalog.v1.ListImagesRequest\x1a\'.picstore.catalog.v1.ListImagesResponse\"@\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02&\x12$/api/v1/projects/{project_id}/images\x12\xb2\x01\n\x0cLookupImages\x12(.picstore.catalog.v1.LookupImagesRequest\x1a).picstore.catalog.v1.LookupImagesResponse\"M\x90\x02\x01\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02\x30\"+/api/v1/projects/{project_id}/images:lookup:\x01*\x12\x9b\x01\n\x0bLookupImage\x12\'.picstore.catalog.v1.LookupImageRequest\x1a\x1a.picstore.catalog.v1.Image\"G\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02-\x12+/api/v1/projects/{project_id}/images:lookup\x12\x8e\x01\n\x0bUpdateImage\x12\'.picstore.catalog.v1.UpdateImageRequest\x1a\x1a.picstore.catalog.v1.Image\":\xca\xea\x1b\x0e\x08\x03\x10\t\x1a\x08image.id\x82\xd3\xe4\x93\x02\"2\x19/api/v1/images/{image.id}:\x05image\x12\x8f\x01\n\nGetPicture\x12&.picstore.catalog.v1.GetPictureRequest\x1a\x1c.picstore.catalog.v1.Picture\";\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02#\x12!/api/v1/images/{image_id}/picture\x12\xa4\x01\n\x0bWatchImages\x12\'.picstore.catalog.v1.WatchImagesRequest\x1a(.picstore.catalog.v1.WatchImagesResponse\"@\xca\xea\x1b\x10\x08\x03\x10\x07\x1a\nproject_id\x82\xd3\xe4\x93\x02&\x12$/api/v1/projects/{project_id}/events0\x01\x12\x9c\x01\n\nWatchImage\x12&.picstore.catalog.v1.WatchImageRequest\x1a(.picstore.catalog.v1.WatchImagesResponse\":\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02\"\x12 /api/v1/images/{image_id}/events0\x01\x12\xa3\x01\n\x0c\x45xplainImage\x12(.picstore.catalog.v1.ExplainImageRequest\x1a).picstore.catalog.v1.ExplainImageResponse\">\x90\x02\x01\xca\xea\x1b\x0e\x08\x03\x10\x07\x1a\x08image_id\x82\xd3\xe4\x93\x02#\x12!/api/v1/images/{image_id}:explain\x12\xa8\x01\n\x0cSignOriginal\x12(.picstore.catalog.v1.SignOriginalRequest\x1a).picstore.catalog.v1.SignOriginalResponse\"C\xca\xea\x1b\x0e\x08\x03\x10\x0e\x1a\x08image_id\x82\xd3\xe4\x93\x02+\"&/api/v1/images/{image_id}:signOriginal:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpicstore/catalog/v1/image.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a!picstore/catalog/v1/picture.proto\"\x97\x0b\n\x05Image\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nproject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x05\x12\x1c\n\x0eupload_profile\x18\x03 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08\x66ilename\x18\x04 \x01(\tB\x04\xe2\x41\x01\x05\x12\x16\n\x08location\x18\x05 \x01(\tB\x04\xe2\x41\x01\x05\x12\x10\n\x08\x61lt_text\x18\x06 \x01(\t\x12\x35\n\x05state\x18\x07 \x01(\x0e\x32 .picstore.catalog.v1.Image.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x66\x61ilure_reason\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x66\x61ilure_message\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x31\n\x06\x66ormat\x18\n \x01(\x0e\x32\x1b.picstore.catalog.v1.FormatB\x04\xe2\x41\x01\x03\x12\x13\n\x05width\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06height\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07has_gps\x18\x0f \x01(\x08\x42\x04\xe2\x41\x01\x03\x12;\n\x0bplaceholder\x18\x10 \x01(\x0b\x32 .picstore.catalog.v1.PlaceholderB\x04\xe2\x41\x01\x03\x12\x18\n\ngeneration\x18\x11 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12 \n\x12pending_generation\x18\x12 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x32\n\x07outputs\x18\x13 \x03(\x0b\x32\x1b.picstore.catalog.v1.OutputB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x14 \x01(\t\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63ommit_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\talt_texts\x18\x19 \x03(\x0b\x32(.picstore.catalog.v1.Image.AltTextsEntry\x12\x0c\n\x04tags\x18\x1a \x03(\t\x12:\n\x08metadata\x18\x1b \x03(\x0b\x32(.picstore.catalog.v1.Image.MetadataEntry\x12\x34\n\x0b\x66ocal_point\x18\x1c \x01(\x0b\x32\x1f.picstore.catalog.v1.FocalPoint\x12#\n\x15\x63onversion_profile_id\x18\x1d \x01(\tB\x04\xe2\x41\x01\x03\x12)\n\x1b\x63onversion_profile_revision\x18\x1e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06\x66rames\x18\x1f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0etrailing_bytes\x18  \x01(\x03\x42\x04\xe2\x41\x01\x03\x12<\n\x0c\x64\x65rived_from\x18! \x01(\x0b\x32 .picstore.catalog.v1.DerivedFromB\x04\xe2\x41\x01\x03\x1a/\n\rAltTextsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15STATE_AWAITING_UPLOAD\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\xf9\x01\n\x0b\x44\x65rivedFrom\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x1b\n\x13overlay_template_id\x18\x04 \x01(\t\x12!\n\x19overlay_template_revision\x18\x05 \x01(\x05\x12\x42\n\tvariables\x18\x06 \x03(\x0b\x32/.picstore.catalog.v1.DerivedFrom.VariablesEntry\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\"\n\nFocalPoint\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"\xa6\x04\n\x06Output\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.picstore.catalog.v1.OutputSpec\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.picstore.catalog.v1.Output.State\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\r\n\x05width\x18\x07 \x01(\x05\x12\x0e\n\x06height\x18\x08 \x01(\x05\x12\x12\n\nsize_bytes\x18\t \x01(\x03\x12\x0e\n\x06sha256\x18\n \x01(\t\x12\x12\n\nobject_key\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x11\n\tmime_type\x18\r \x01(\t\x12\x15\n\rencode_cpu_ms\x18\x0e \x01(\x05\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x07quality\x18\x10 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05score\x18\x11 \x01(\x01H\x01\x88\x01\x01\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x14\n\x10STATE_CONVERTING\x10\x02\x12\x0f\n\x0bSTATE_READY\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x11\n\rSTATE_SKIPPED\x10\x05\x42\n\n\x08_qualityB\x08\n\x06_score*\x7f\n\x0bOnDuplicate\x12\x1c\n\x18ON_DUPLICATE_UNSPECIFIED\x10\x00\x12 \n\x1cON_DUPLICATE_RETURN_EXISTING\x10\x01\x12\x17\n\x13ON_DUPLICATE_CREATE\x10\x02\x12\x17\n\x13ON_DUPLICATE_REFUSE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -99,132 +95,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGE'].fields_by_name['derived_from']._serialized_options = b'\342A\001\003'
   _globals['_DERIVEDFROM_VARIABLESENTRY']._loaded_options = None
   _globals['_DERIVEDFROM_VARIABLESENTRY']._serialized_options = b'8\001'
-  _globals['_CREATEIMAGEREQUEST'].fields_by_name['image']._loaded_options = None
-  _globals['_CREATEIMAGEREQUEST'].fields_by_name['image']._serialized_options = b'\342A\001\002'
-  _globals['_CREATEDERIVEDIMAGEREQUEST_VARIABLESENTRY']._loaded_options = None
-  _globals['_CREATEDERIVEDIMAGEREQUEST_VARIABLESENTRY']._serialized_options = b'8\001'
-  _globals['_CREATEDERIVEDIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_CREATEDERIVEDIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_CREATEDERIVEDIMAGEREQUEST'].fields_by_name['overlay_template']._loaded_options = None
-  _globals['_CREATEDERIVEDIMAGEREQUEST'].fields_by_name['overlay_template']._serialized_options = b'\342A\001\002'
-  _globals['_GETIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_GETIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_LISTIMAGESREQUEST'].fields_by_name['project_id']._loaded_options = None
-  _globals['_LISTIMAGESREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
-  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['project_id']._loaded_options = None
-  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
-  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['sha256']._loaded_options = None
-  _globals['_LOOKUPIMAGEREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\002'
-  _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['project_id']._loaded_options = None
-  _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
-  _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['sha256s']._loaded_options = None
-  _globals['_LOOKUPIMAGESREQUEST'].fields_by_name['sha256s']._serialized_options = b'\342A\001\002'
-  _globals['_UPDATEIMAGEREQUEST'].fields_by_name['image']._loaded_options = None
-  _globals['_UPDATEIMAGEREQUEST'].fields_by_name['image']._serialized_options = b'\342A\001\002'
-  _globals['_GETPICTUREREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_GETPICTUREREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_WATCHIMAGESREQUEST'].fields_by_name['project_id']._loaded_options = None
-  _globals['_WATCHIMAGESREQUEST'].fields_by_name['project_id']._serialized_options = b'\342A\001\002'
-  _globals['_WATCHIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_WATCHIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_EXPLAINIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_EXPLAINIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_SIGNORIGINALREQUEST'].fields_by_name['image_id']._loaded_options = None
-  _globals['_SIGNORIGINALREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
-  _globals['_SIGNORIGINALRESPONSE'].fields_by_name['url']._loaded_options = None
-  _globals['_SIGNORIGINALRESPONSE'].fields_by_name['url']._serialized_options = b'\200\001\001'
-  _globals['_IMAGESERVICE'].methods_by_name['CreateImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['CreateImage']._serialized_options = b'\312\352\033\026\010\003\020\010\032\020image.project_id\202\323\344\223\0023\"*/api/v1/projects/{image.project_id}/images:\005image'
-  _globals['_IMAGESERVICE'].methods_by_name['CreateDerivedImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['CreateDerivedImage']._serialized_options = b'\312\352\033\016\010\003\020\010\032\010image_id\202\323\344\223\002%\" /api/v1/images/{image_id}:derive:\001*'
-  _globals['_IMAGESERVICE'].methods_by_name['GetImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['GetImage']._serialized_options = b'\312\352\033\016\010\003\020\007\032\010image_id\202\323\344\223\002\033\022\031/api/v1/images/{image_id}'
-  _globals['_IMAGESERVICE'].methods_by_name['ListImages']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['ListImages']._serialized_options = b'\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\002&\022$/api/v1/projects/{project_id}/images'
-  _globals['_IMAGESERVICE'].methods_by_name['LookupImages']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['LookupImages']._serialized_options = b'\220\002\001\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\0020\"+/api/v1/projects/{project_id}/images:lookup:\001*'
-  _globals['_IMAGESERVICE'].methods_by_name['LookupImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['LookupImage']._serialized_options = b'\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\002-\022+/api/v1/projects/{project_id}/images:lookup'
-  _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._serialized_options = b'\312\352\033\016\010\003\020\t\032\010image.id\202\323\344\223\002\"2\031/api/v1/images/{image.id}:\005image'
-  _globals['_IMAGESERVICE'].methods_by_name['GetPicture']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['GetPicture']._serialized_options = b'\312\352\033\016\010\003\020\007\032\010image_id\202\323\344\223\002#\022!/api/v1/images/{image_id}/picture'
-  _globals['_IMAGESERVICE'].methods_by_name['WatchImages']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['WatchImages']._serialized_options = b'\312\352\033\020\010\003\020\007\032\nproject_id\202\323\344\223\002&\022$/api/v1/projects/{project_id}/events'
-  _globals['_IMAGESERVICE'].methods_by_name['WatchImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['WatchImage']._serialized_options = b'\312\352\033\016\010\003\020\007\032\010image_id\202\323\344\223\002\"\022 /api/v1/images/{image_id}/events'
-  _globals['_IMAGESERVICE'].methods_by_name['ExplainImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['ExplainImage']._serialized_options = b'\220\002\001\312\352\033\016\010\003\020\007\032\010image_id\202\323\344\223\002#\022!/api/v1/images/{image_id}:explain'
-  _globals['_IMAGESERVICE'].methods_by_name['SignOriginal']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['SignOriginal']._serialized_options = b'\312\352\033\016\010\003\020\016\032\010image_id\202\323\344\223\002+\"&/api/v1/images/{image_id}:signOriginal:\001*'
-  _globals['_ONDUPLICATE']._serialized_start=6137
-  _globals['_ONDUPLICATE']._serialized_end=6264
-  _globals['_IMAGE']._serialized_start=327
-  _globals['_IMAGE']._serialized_end=1758
-  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_start=1546
-  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_end=1593
-  _globals['_IMAGE_METADATAENTRY']._serialized_start=1595
-  _globals['_IMAGE_METADATAENTRY']._serialized_end=1642
-  _globals['_IMAGE_STATE']._serialized_start=1644
-  _globals['_IMAGE_STATE']._serialized_end=1758
-  _globals['_DERIVEDFROM']._serialized_start=1761
-  _globals['_DERIVEDFROM']._serialized_end=2010
-  _globals['_DERIVEDFROM_VARIABLESENTRY']._serialized_start=1962
-  _globals['_DERIVEDFROM_VARIABLESENTRY']._serialized_end=2010
-  _globals['_FOCALPOINT']._serialized_start=2012
-  _globals['_FOCALPOINT']._serialized_end=2046
-  _globals['_OUTPUT']._serialized_start=2049
-  _globals['_OUTPUT']._serialized_end=2599
-  _globals['_OUTPUT_STATE']._serialized_start=2453
-  _globals['_OUTPUT_STATE']._serialized_end=2577
-  _globals['_CREATEIMAGEREQUEST']._serialized_start=2601
-  _globals['_CREATEIMAGEREQUEST']._serialized_end=2690
-  _globals['_CREATEDERIVEDIMAGEREQUEST']._serialized_start=2693
-  _globals['_CREATEDERIVEDIMAGEREQUEST']._serialized_end=3002
-  _globals['_CREATEDERIVEDIMAGEREQUEST_VARIABLESENTRY']._serialized_start=1962
-  _globals['_CREATEDERIVEDIMAGEREQUEST_VARIABLESENTRY']._serialized_end=2010
-  _globals['_GETIMAGEREQUEST']._serialized_start=3004
-  _globals['_GETIMAGEREQUEST']._serialized_end=3086
-  _globals['_LISTIMAGESREQUEST']._serialized_start=3089
-  _globals['_LISTIMAGESREQUEST']._serialized_end=3491
-  _globals['_LISTIMAGESRESPONSE']._serialized_start=3493
-  _globals['_LISTIMAGESRESPONSE']._serialized_end=3582
-  _globals['_LOOKUPIMAGEREQUEST']._serialized_start=3584
-  _globals['_LOOKUPIMAGEREQUEST']._serialized_end=3676
-  _globals['_LOOKUPIMAGESREQUEST']._serialized_start=3678
-  _globals['_LOOKUPIMAGESREQUEST']._serialized_end=3772
-  _globals['_LOOKUPIMAGESRESPONSE']._serialized_start=3774
-  _globals['_LOOKUPIMAGESRESPONSE']._serialized_end=3865
-  _globals['_UPDATEIMAGEREQUEST']._serialized_start=3867
-  _globals['_UPDATEIMAGEREQUEST']._serialized_end=3985
-  _globals['_GETPICTUREREQUEST']._serialized_start=3988
-  _globals['_GETPICTUREREQUEST']._serialized_end=4140
-  _globals['_WATCHIMAGESREQUEST']._serialized_start=4142
-  _globals['_WATCHIMAGESREQUEST']._serialized_end=4207
-  _globals['_WATCHIMAGEREQUEST']._serialized_start=4209
-  _globals['_WATCHIMAGEREQUEST']._serialized_end=4252
-  _globals['_WATCHIMAGESRESPONSE']._serialized_start=4255
-  _globals['_WATCHIMAGESRESPONSE']._serialized_end=4570
-  _globals['_WATCHIMAGESRESPONSE_KIND']._serialized_start=4428
-  _globals['_WATCHIMAGESRESPONSE_KIND']._serialized_end=4570
-  _globals['_EXPLAINIMAGEREQUEST']._serialized_start=4572
-  _globals['_EXPLAINIMAGEREQUEST']._serialized_end=4617
-  _globals['_EXPLAINIMAGERESPONSE']._serialized_start=4620
-  _globals['_EXPLAINIMAGERESPONSE']._serialized_end=4821
-  _globals['_EXPLAINEDGENERATION']._serialized_start=4824
-  _globals['_EXPLAINEDGENERATION']._serialized_end=5240
-  _globals['_EXPLAINEDOUTPUT']._serialized_start=5243
-  _globals['_EXPLAINEDOUTPUT']._serialized_end=5409
-  _globals['_EXPLAINEDJOB']._serialized_start=5412
-  _globals['_EXPLAINEDJOB']._serialized_end=5810
-  _globals['_EXPLAINEDJOB_STATE']._serialized_start=5709
-  _globals['_EXPLAINEDJOB_STATE']._serialized_end=5810
-  _globals['_QUARANTINE']._serialized_start=5812
-  _globals['_QUARANTINE']._serialized_end=5902
-  _globals['_SIGNORIGINALREQUEST']._serialized_start=5904
-  _globals['_SIGNORIGINALREQUEST']._serialized_end=5969
-  _globals['_SIGNORIGINALRESPONSE']._serialized_start=5972
-  _globals['_SIGNORIGINALRESPONSE']._serialized_end=6135
-  _globals['_IMAGESERVICE']._serialized_start=6267
-  _globals['_IMAGESERVICE']._serialized_end=8200
+  _globals['_ONDUPLICATE']._serialized_start=2470
+  _globals['_ONDUPLICATE']._serialized_end=2597
+  _globals['_IMAGE']._serialized_start=196
+  _globals['_IMAGE']._serialized_end=1627
+  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_start=1415
+  _globals['_IMAGE_ALTTEXTSENTRY']._serialized_end=1462
+  _globals['_IMAGE_METADATAENTRY']._serialized_start=1464
+  _globals['_IMAGE_METADATAENTRY']._serialized_end=1511
+  _globals['_IMAGE_STATE']._serialized_start=1513
+  _globals['_IMAGE_STATE']._serialized_end=1627
+  _globals['_DERIVEDFROM']._serialized_start=1630
+  _globals['_DERIVEDFROM']._serialized_end=1879
+  _globals['_DERIVEDFROM_VARIABLESENTRY']._serialized_start=1831
+  _globals['_DERIVEDFROM_VARIABLESENTRY']._serialized_end=1879
+  _globals['_FOCALPOINT']._serialized_start=1881
+  _globals['_FOCALPOINT']._serialized_end=1915
+  _globals['_OUTPUT']._serialized_start=1918
+  _globals['_OUTPUT']._serialized_end=2468
+  _globals['_OUTPUT_STATE']._serialized_start=2322
+  _globals['_OUTPUT_STATE']._serialized_end=2446
 # @@protoc_insertion_point(module_scope)

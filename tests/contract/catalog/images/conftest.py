@@ -14,7 +14,7 @@ from picstore.catalog.v1 import conversion_pb2, ingest_pb2, project_pb2, upload_
 from picstore.catalog.v1.bootstrap_pb2_grpc import BootstrapServiceStub
 from picstore.catalog.v1.conversion_profile_pb2_grpc import ConversionProfileServiceStub
 from picstore.catalog.v1.image_pb2 import Image
-from picstore.catalog.v1.image_pb2_grpc import ImageServiceStub
+from picstore.catalog.v1.image_service_pb2_grpc import ImageServiceStub
 from picstore.catalog.v1.ingest_pb2_grpc import IngestServiceStub
 from picstore.catalog.v1.overlay_template_pb2_grpc import OverlayTemplateServiceStub
 from picstore.catalog.v1.project_pb2_grpc import ProjectServiceStub

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, project_pb2
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    image_pb2,
+    image_service_pb2,
+    ingest_pb2,
+    project_pb2,
+)
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.catalog.v1.ingest_pb2 import CommitImageResponse
 from picstore.jobs.v1 import job_pb2
@@ -60,7 +66,7 @@ async def test_a_picture_is_replaced_and_pages_have_it_all_the_while(
     upload: Client, converter: Client, user: Client, claim: job_pb2.Claim, database: Database
 ) -> None:
     await complete_all(converter, claim)
-    before = await user.images.GetImage(image_pb2.GetImageRequest(image_id=claim.image_id))
+    before = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=claim.image_id))
 
     resolved = await upload.ingest.ResolveUpload(
         ingest_pb2.ResolveUploadRequest(image_id=before.id, filename="Other.png")
@@ -81,7 +87,7 @@ async def test_a_picture_is_replaced_and_pages_have_it_all_the_while(
     again = await converter.jobs.ClaimJob(job_pb2.ClaimJobRequest(job_id=job_id, worker="x"))
     assert (again.object_key, again.facts.trailing_bytes) == (resolved.object_key, 7)
     await complete_all(converter, again)
-    after = await user.images.GetImage(image_pb2.GetImageRequest(image_id=before.id))
+    after = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=before.id))
     assert (after.generation, after.pending_generation) == (2, 0)
     assert (after.sha256, after.filename) == ("cd" * 32, "Other.png")
     assert (after.frames, after.trailing_bytes) == (1, 7)
@@ -108,10 +114,10 @@ async def test_a_picture_that_could_not_be_replaced_says_why(
         )
     )
 
-    kept = await user.images.GetImage(image_pb2.GetImageRequest(image_id=claim.image_id))
+    kept = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=claim.image_id))
     assert (kept.state, kept.generation) == (Image.STATE_READY, 1)
     assert (kept.failure_reason, kept.failure_message) == ("IMAGE_CORRUPT", "it is broken")
-    await user.images.GetPicture(image_pb2.GetPictureRequest(image_id=claim.image_id))
+    await user.images.GetPicture(image_service_pb2.GetPictureRequest(image_id=claim.image_id))
 
 
 async def test_bytes_that_are_there_already_are_dealt_with_as_the_caller_says(

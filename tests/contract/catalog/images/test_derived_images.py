@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, overlay_pb2, project_pb2
-from picstore.catalog.v1.image_pb2 import CreateDerivedImageRequest, Image
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    image_pb2,
+    image_service_pb2,
+    ingest_pb2,
+    overlay_pb2,
+    project_pb2,
+)
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import CreateDerivedImageRequest
 from picstore.catalog.v1.overlay_template_pb2 import (
     CreateOverlayTemplateRequest,
     OverlayTemplate,
@@ -118,8 +126,10 @@ async def test_a_derived_picture_is_converting_and_says_what_it_is_drawn_from(
         variables=TITLE,
     )
     assert not image.HasField("derived_from")
-    assert await user.images.GetImage(image_pb2.GetImageRequest(image_id=made.id)) == made
-    listed = await user.images.ListImages(image_pb2.ListImagesRequest(project_id=project.id))
+    assert await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=made.id)) == made
+    listed = await user.images.ListImages(
+        image_service_pb2.ListImagesRequest(project_id=project.id)
+    )
     assert [one.derived_from.image_id for one in listed.images] == [image.id, ""]
 
 
@@ -233,7 +243,7 @@ async def test_pictures_without_an_original_are_refused(
 ) -> None:
     await make_template(user, with_logo())
     announced = await user.images.CreateImage(
-        image_pb2.CreateImageRequest(
+        image_service_pb2.CreateImageRequest(
             image=Image(project_id=project.id, upload_profile="photos", filename="later.jpg")
         )
     )

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.auth.v1.audit_pb2 import AuditEvent
-from picstore.catalog.v1 import image_pb2, project_pb2
+from picstore.catalog.v1 import image_service_pb2, project_pb2
 from picstore.catalog.v1.image_pb2 import FocalPoint, Image
 from picstore.jobs.v1.job_pb2 import Claim
 from picstore_kit.errors import InvalidFields
@@ -16,7 +16,7 @@ from tests.contract.catalog.images.conftest import Client, complete_all
 
 async def update(client: Client, image: Image, *paths: str) -> Image:
     return await client.images.UpdateImage(
-        image_pb2.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths))
+        image_service_pb2.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths))
     )
 
 
@@ -32,7 +32,7 @@ async def test_a_picture_is_announced_with_all_that_is_said_of_it(
     user: Client, project: project_pb2.Project
 ) -> None:
     image = await user.images.CreateImage(
-        image_pb2.CreateImageRequest(
+        image_service_pb2.CreateImageRequest(
             image=Image(
                 project_id=project.id,
                 upload_profile="photos",
@@ -45,7 +45,7 @@ async def test_a_picture_is_announced_with_all_that_is_said_of_it(
             )
         )
     )
-    shown = await user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id))
+    shown = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image.id))
 
     assert shown == image
     assert dict(shown.alt_texts) == {"de-AT": "Ein See"}
@@ -57,7 +57,7 @@ async def test_a_picture_is_announced_with_all_that_is_said_of_it(
 async def test_everything_that_is_wrong_with_an_announcement_is_told_at_once(user: Client) -> None:
     with pytest.raises(InvalidFields) as refused:
         await user.images.CreateImage(
-            image_pb2.CreateImageRequest(
+            image_service_pb2.CreateImageRequest(
                 image=Image(
                     project_id="upr_1",
                     filename="x" * 1001,
@@ -101,7 +101,7 @@ async def test_the_tag_speaks_the_language_of_the_page(
     await update(user, Image(id=image.id, alt_texts={"de": "Ein <See>"}))
 
     async def picture(locale: str) -> str:
-        request = image_pb2.GetPictureRequest(image_id=image.id, locale=locale)
+        request = image_service_pb2.GetPictureRequest(image_id=image.id, locale=locale)
         return (await user.images.GetPicture(request)).html
 
     assert 'alt="Ein &lt;See&gt;"' in await picture("de-AT")
@@ -137,7 +137,7 @@ async def test_what_is_said_of_a_picture_is_in_the_audit_log(
 
 
 async def test_the_conversion_profile_of_a_picture_is_told(user: Client, image: Image) -> None:
-    shown = await user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id))
+    shown = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image.id))
 
     assert shown.conversion_profile_id.startswith("cpr_")
     assert shown.conversion_profile_revision == 1

@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from picstore.auth.v1.audit_pb2 import AuditEvent
-from picstore.catalog.v1 import conversion_pb2, image_pb2, project_pb2
-from picstore.catalog.v1.image_pb2 import ExplainedGeneration, ExplainedJob, Image, Output
+from picstore.catalog.v1 import conversion_pb2, explanation_pb2, image_service_pb2, project_pb2
+from picstore.catalog.v1.explanation_pb2 import ExplainedGeneration, ExplainedJob
+from picstore.catalog.v1.image_pb2 import Image, Output
 from picstore.jobs.v1.job_pb2 import Claim, ClaimJobRequest, FailJobRequest
 from picstore_kit.errors import (
     FailedPrecondition,
@@ -49,7 +50,7 @@ def death(claim: Claim) -> conversion_pb2.ChildDeath:
 
 
 async def explain(client: Client, image_id: str) -> list[ExplainedGeneration]:
-    request = image_pb2.ExplainImageRequest(image_id=image_id)
+    request = explanation_pb2.ExplainImageRequest(image_id=image_id)
     return list((await client.images.ExplainImage(request)).generations)
 
 
@@ -206,7 +207,7 @@ async def test_reading_an_original_needs_a_permission_of_its_own_and_is_recorded
     def grants(permission: str) -> list[Grant]:
         return [Grant(permission=permission, project_id=ProjectId(project.id))]
 
-    request = image_pb2.SignOriginalRequest(image_id=image.id)
+    request = image_service_pb2.SignOriginalRequest(image_id=image.id)
     for permission in ("image:read", "image:edit", "project:write"):
         denied = await callers.user(team_id, grants(permission))
         with pytest.raises(PermissionDenied, match="image:original"):
@@ -216,7 +217,7 @@ async def test_reading_an_original_needs_a_permission_of_its_own_and_is_recorded
     allowed = await callers.user(team_id, grants("image:original"))
     with pytest.raises(NotFound):
         await allowed.images.SignOriginal(
-            image_pb2.SignOriginalRequest(image_id=image.id, generation=7)
+            image_service_pb2.SignOriginalRequest(image_id=image.id, generation=7)
         )
 
     signed = await allowed.images.SignOriginal(request)
@@ -246,6 +247,6 @@ async def test_an_original_in_a_directory_has_no_url(
             """
         )
     with pytest.raises(FailedPrecondition) as refused:
-        await user.images.SignOriginal(image_pb2.SignOriginalRequest(image_id=image.id))
+        await user.images.SignOriginal(image_service_pb2.SignOriginalRequest(image_id=image.id))
     assert refused.value.reason is Reason.PRESIGN_UNSUPPORTED
     assert "/srv" not in refused.value.message

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from picstore.catalog.v1 import image_pb2, project_pb2
+from picstore.catalog.v1 import image_pb2, image_service_pb2, project_pb2
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.jobs.v1.job_pb2 import Claim
 from picstore_kit.errors import (
@@ -35,12 +35,12 @@ def announcement(project: project_pb2.Project, **fields: str) -> Image:
 
 async def create(client: Client, image: Image, *, request_id: str = "") -> Image:
     return await client.images.CreateImage(
-        image_pb2.CreateImageRequest(image=image, request_id=request_id)
+        image_service_pb2.CreateImageRequest(image=image, request_id=request_id)
     )
 
 
 async def get(client: Client, image_id: str) -> Image:
-    return await client.images.GetImage(image_pb2.GetImageRequest(image_id=image_id))
+    return await client.images.GetImage(image_service_pb2.GetImageRequest(image_id=image_id))
 
 
 async def test_an_announced_picture_awaits_its_upload(
@@ -92,7 +92,7 @@ async def test_a_ready_picture_has_a_finished_tag(
     await complete_all(converter, claim)
 
     picture = await user.images.GetPicture(
-        image_pb2.GetPictureRequest(
+        image_service_pb2.GetPictureRequest(
             image_id=image.id, sizes="50vw", priority=True, css_class="hero"
         )
     )
@@ -111,7 +111,7 @@ async def test_a_ready_picture_has_a_finished_tag(
 
 async def test_a_picture_that_is_not_ready_has_no_tag(user: Client, image: Image) -> None:
     with pytest.raises(FailedPrecondition) as refused:
-        await user.images.GetPicture(image_pb2.GetPictureRequest(image_id=image.id))
+        await user.images.GetPicture(image_service_pb2.GetPictureRequest(image_id=image.id))
 
     assert refused.value.reason is Reason.STATE_WRONG
 
@@ -123,7 +123,9 @@ async def test_pictures_are_listed_page_by_page_newest_first(
     listed, token = [], ""
     while True:
         page = await user.images.ListImages(
-            image_pb2.ListImagesRequest(project_id=project.id, page_size=2, page_token=token)
+            image_service_pb2.ListImagesRequest(
+                project_id=project.id, page_size=2, page_token=token
+            )
         )
         listed += [image.id for image in page.images]
         if not (token := page.next_page_token):
@@ -138,12 +140,12 @@ async def test_a_page_token_belongs_to_its_filter(
     for _ in range(2):
         await create(user, announcement(project))
     page = await user.images.ListImages(
-        image_pb2.ListImagesRequest(project_id=project.id, page_size=1)
+        image_service_pb2.ListImagesRequest(project_id=project.id, page_size=1)
     )
 
     with pytest.raises(InvalidArgument) as refused:
         await user.images.ListImages(
-            image_pb2.ListImagesRequest(
+            image_service_pb2.ListImagesRequest(
                 project_id=project.id,
                 page_size=1,
                 page_token=page.next_page_token,
@@ -160,7 +162,7 @@ async def test_a_list_can_be_of_one_state(
     await create(user, announcement(project))
 
     page = await user.images.ListImages(
-        image_pb2.ListImagesRequest(project_id=project.id, state=Image.STATE_CONVERTING)
+        image_service_pb2.ListImagesRequest(project_id=project.id, state=Image.STATE_CONVERTING)
     )
 
     assert [listed.id for listed in page.images] == [image.id]
@@ -172,7 +174,7 @@ async def test_a_lookup_tells_known_hashes_from_unknown_ones(
 ) -> None:
     unknown = "00" * 32
     response = await user.images.LookupImages(
-        image_pb2.LookupImagesRequest(
+        image_service_pb2.LookupImagesRequest(
             project_id=project.id, sha256s=[image.sha256.upper(), unknown, unknown]
         )
     )
@@ -187,17 +189,19 @@ async def test_a_lookup_of_what_is_no_list_of_hashes_is_refused(
 ) -> None:
     with pytest.raises(InvalidFields, match="sha256s"):
         await user.images.LookupImages(
-            image_pb2.LookupImagesRequest(project_id=project.id, sha256s=sha256s)
+            image_service_pb2.LookupImagesRequest(project_id=project.id, sha256s=sha256s)
         )
 
 
 async def test_the_alt_text_can_be_changed_and_cleared(user: Client, image: Image) -> None:
     seen = await get(user, image.id)
     changed = await user.images.UpdateImage(
-        image_pb2.UpdateImageRequest(image=Image(id=image.id, alt_text="A sea", etag=seen.etag))
+        image_service_pb2.UpdateImageRequest(
+            image=Image(id=image.id, alt_text="A sea", etag=seen.etag)
+        )
     )
     cleared = await user.images.UpdateImage(
-        image_pb2.UpdateImageRequest(
+        image_service_pb2.UpdateImageRequest(
             image=Image(id=image.id, etag=changed.etag), update_mask=FieldMask(paths=["alt_text"])
         )
     )
@@ -205,7 +209,9 @@ async def test_the_alt_text_can_be_changed_and_cleared(user: Client, image: Imag
     assert (changed.alt_text, cleared.alt_text) == ("A sea", "")
     with pytest.raises(Aborted) as refused:
         await user.images.UpdateImage(
-            image_pb2.UpdateImageRequest(image=Image(id=image.id, alt_text="x", etag=seen.etag))
+            image_service_pb2.UpdateImageRequest(
+                image=Image(id=image.id, alt_text="x", etag=seen.etag)
+            )
         )
     assert refused.value.reason is Reason.ETAG_MISMATCH
 
@@ -213,7 +219,7 @@ async def test_the_alt_text_can_be_changed_and_cleared(user: Client, image: Imag
 async def test_only_the_alt_text_can_be_changed(user: Client, image: Image) -> None:
     with pytest.raises(InvalidFields, match="update_mask"):
         await user.images.UpdateImage(
-            image_pb2.UpdateImageRequest(
+            image_service_pb2.UpdateImageRequest(
                 image=Image(id=image.id), update_mask=FieldMask(paths=["filename"])
             )
         )
@@ -225,10 +231,10 @@ async def test_pictures_of_another_team_are_not_found(
     """Missing and foreign pictures are told of in the same words."""
     for image_id in (image.id, new_id(ImageId)):
         calls: list[Awaitable[object]] = [
-            stranger.images.GetImage(image_pb2.GetImageRequest(image_id=image_id)),
-            stranger.images.GetPicture(image_pb2.GetPictureRequest(image_id=image_id)),
+            stranger.images.GetImage(image_service_pb2.GetImageRequest(image_id=image_id)),
+            stranger.images.GetPicture(image_service_pb2.GetPictureRequest(image_id=image_id)),
             stranger.images.UpdateImage(
-                image_pb2.UpdateImageRequest(image=Image(id=image_id, alt_text="mine"))
+                image_service_pb2.UpdateImageRequest(image=Image(id=image_id, alt_text="mine"))
             ),
         ]
         for call in calls:
@@ -237,9 +243,9 @@ async def test_pictures_of_another_team_are_not_found(
             assert refused.value.message == f"there is no Image {image_id}"
     for project_id in (project.id, new_id(ProjectId)):
         project_calls: list[Awaitable[object]] = [
-            stranger.images.ListImages(image_pb2.ListImagesRequest(project_id=project_id)),
+            stranger.images.ListImages(image_service_pb2.ListImagesRequest(project_id=project_id)),
             stranger.images.LookupImages(
-                image_pb2.LookupImagesRequest(project_id=project_id, sha256s=[image.sha256])
+                image_service_pb2.LookupImagesRequest(project_id=project_id, sha256s=[image.sha256])
             ),
             create(stranger, announcement(project_pb2.Project(id=project_id))),
         ]
@@ -264,7 +270,7 @@ async def test_somebody_without_the_permission_is_told_which(
         await create(reader, announcement(project))
     with pytest.raises(PermissionDenied, match="image:edit"):
         await reader.images.UpdateImage(
-            image_pb2.UpdateImageRequest(image=Image(id=image.id, alt_text="x"))
+            image_service_pb2.UpdateImageRequest(image=Image(id=image.id, alt_text="x"))
         )
     with pytest.raises(PermissionDenied, match="image:read"):
-        await uploader.images.ListImages(image_pb2.ListImagesRequest(project_id=project.id))
+        await uploader.images.ListImages(image_service_pb2.ListImagesRequest(project_id=project.id))

@@ -7,7 +7,13 @@ from collections.abc import Awaitable
 
 import pytest
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, picture_pb2, project_pb2
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    image_service_pb2,
+    ingest_pb2,
+    picture_pb2,
+    project_pb2,
+)
 from picstore.catalog.v1.image_pb2 import Image
 from picstore.jobs.v1 import job_pb2
 from picstore_kit.errors import (
@@ -69,7 +75,7 @@ async def test_an_announced_picture_resolves_by_its_id_alone(
     upload: Client, user: Client, project: project_pb2.Project
 ) -> None:
     announced = await user.images.CreateImage(
-        image_pb2.CreateImageRequest(
+        image_service_pb2.CreateImageRequest(
             image=Image(project_id=project.id, upload_profile="photos", filename="lake.jpg")
         )
     )
@@ -266,11 +272,13 @@ async def test_a_page_gets_the_preview_and_the_palette(
     await converter.jobs.RecordPlaceholder(request)
     await complete_all(converter, claim)
 
-    found = await user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id))
+    found = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image.id))
     assert found.placeholder == request.placeholder
-    listed = await user.images.ListImages(image_pb2.ListImagesRequest(project_id=image.project_id))
+    listed = await user.images.ListImages(
+        image_service_pb2.ListImagesRequest(project_id=image.project_id)
+    )
     assert [each.placeholder for each in listed.images] == [request.placeholder]
-    picture = await user.images.GetPicture(image_pb2.GetPictureRequest(image_id=image.id))
+    picture = await user.images.GetPicture(image_service_pb2.GetPictureRequest(image_id=image.id))
     assert picture.placeholder == request.placeholder
 
 
@@ -352,7 +360,7 @@ async def test_a_job_that_failed_for_good_fails_the_picture_with_the_reason(
     )
 
     assert not response.HasField("retry_time")
-    failed = await user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id))
+    failed = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image.id))
     assert failed.state == Image.STATE_FAILED
     assert failed.failure_reason == "IMAGE_CORRUPT"
     assert failed.failure_message == "the picture cannot be read"

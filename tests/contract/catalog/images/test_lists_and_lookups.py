@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, project_pb2
-from picstore.catalog.v1.image_pb2 import Image, ListImagesRequest
+from picstore.catalog.v1 import conversion_pb2, image_service_pb2, ingest_pb2, project_pb2
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import ListImagesRequest
 from picstore_kit.errors import (
     InvalidArgument,
     InvalidFields,
@@ -50,7 +51,7 @@ async def ids(user: Client, project: project_pb2.Project, database: Database) ->
         announced = Image(
             project_id=project.id, upload_profile="photos", filename=filename, tags=tags
         )
-        image = await user.images.CreateImage(image_pb2.CreateImageRequest(image=announced))
+        image = await user.images.CreateImage(image_service_pb2.CreateImageRequest(image=announced))
         made.append(image.id)
         async with database.system_transaction() as conn:
             await conn.execute(
@@ -148,7 +149,7 @@ async def test_a_list_has_what_passes_every_filter(
 async def test_a_list_can_be_of_one_conversion_profile(
     user: Client, project: project_pb2.Project, ids: list[str]
 ) -> None:
-    shown = await user.images.GetImage(image_pb2.GetImageRequest(image_id=ids[0]))
+    shown = await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=ids[0]))
     request = ListImagesRequest(
         project_id=project.id, conversion_profile_id=shown.conversion_profile_id
     )
@@ -211,7 +212,7 @@ async def test_pages_neither_repeat_nor_miss_a_picture_while_others_come(
         page = await user.images.ListImages(request)
         seen = [image.id for image in page.images]
         for _ in range(3):
-            await user.images.CreateImage(image_pb2.CreateImageRequest(image=newcomer))
+            await user.images.CreateImage(image_service_pb2.CreateImageRequest(image=newcomer))
             request.page_token = page.next_page_token
             page = await user.images.ListImages(request)
             seen += [image.id for image in page.images]
@@ -241,7 +242,7 @@ async def test_a_page_token_belongs_to_its_order(
 
 async def look_up(client: Client, project_id: str, sha256: str, **fields: str) -> Image:
     return await client.images.LookupImage(
-        image_pb2.LookupImageRequest(project_id=project_id, sha256=sha256, **fields)
+        image_service_pb2.LookupImageRequest(project_id=project_id, sha256=sha256, **fields)
     )
 
 
@@ -286,7 +287,7 @@ async def test_a_hash_that_only_others_know_is_unknown(
         with pytest.raises(NotFound, match=f"Project {project.id}"):
             await look_up(caller, project.id, known)
         answer = await caller.images.LookupImages(
-            image_pb2.LookupImagesRequest(project_id="-", sha256s=[known])
+            image_service_pb2.LookupImagesRequest(project_id="-", sha256s=[known])
         )
         assert list(answer.unknown_sha256s) == [known]
 
@@ -316,7 +317,7 @@ async def test_every_wrong_hash_of_a_lookup_is_named(
 ) -> None:
     with pytest.raises(InvalidFields) as refused:
         await user.images.LookupImages(
-            image_pb2.LookupImagesRequest(
+            image_service_pb2.LookupImagesRequest(
                 project_id="x", sha256s=["00" * 32, "no hash", "00" * 31, "0x" + "00" * 31]
             )
         )
@@ -336,7 +337,7 @@ async def test_two_pictures_of_one_name_never_share_an_object(
     keys = set()
     for _ in range(2):
         announced = Image(project_id=project.id, upload_profile="photos", filename="photo.jpg")
-        image = await user.images.CreateImage(image_pb2.CreateImageRequest(image=announced))
+        image = await user.images.CreateImage(image_service_pb2.CreateImageRequest(image=announced))
         resolved = await upload.ingest.ResolveUpload(
             ingest_pb2.ResolveUploadRequest(image_id=image.id)
         )

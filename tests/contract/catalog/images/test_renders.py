@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from picstore.catalog.v1 import conversion_pb2, image_pb2, ingest_pb2, upload_profile_pb2
+from picstore.catalog.v1 import conversion_pb2, image_service_pb2, ingest_pb2, upload_profile_pb2
 from picstore.catalog.v1.conversion_profile_pb2 import (
     ConversionProfile,
     CreateConversionProfileRequest,
@@ -88,7 +88,7 @@ async def complete(converter: Client, claim: Claim, **fields: str) -> CompleteRe
 
 
 async def look(user: Client, image_id: str) -> Image:
-    return await user.images.GetImage(image_pb2.GetImageRequest(image_id=image_id))
+    return await user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image_id))
 
 
 @pytest.fixture

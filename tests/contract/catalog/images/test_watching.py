@@ -10,8 +10,9 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from picstore.catalog.v1 import image_pb2, project_pb2
-from picstore.catalog.v1.image_pb2 import Image, WatchImagesResponse
+from picstore.catalog.v1 import image_service_pb2, project_pb2
+from picstore.catalog.v1.image_pb2 import Image
+from picstore.catalog.v1.image_service_pb2 import WatchImagesResponse
 from picstore.jobs.v1.job_pb2 import Claim
 from picstore_catalog.hub import WatchHub
 from picstore_catalog.model.watch import Happening, Kind
@@ -66,12 +67,12 @@ class Stream:
 
 
 def watch_image(client: Client, image_id: str, **options: Any) -> Stream:
-    request = image_pb2.WatchImageRequest(image_id=image_id)
+    request = image_service_pb2.WatchImageRequest(image_id=image_id)
     return Stream(client.images.WatchImage(request, **options))
 
 
 def watch_images(client: Client, project_id: str, *image_ids: str) -> Stream:
-    request = image_pb2.WatchImagesRequest(project_id=project_id, image_ids=image_ids)
+    request = image_service_pb2.WatchImagesRequest(project_id=project_id, image_ids=image_ids)
     return Stream(client.images.WatchImages(request))
 
 
@@ -316,7 +317,9 @@ async def test_only_so_many_may_wait(user: Client, image: Image, hub: WatchHub) 
 async def get(client: Client, image_id: str, *, wait_s: float = 0) -> Image:
     wait = Duration()
     wait.FromNanoseconds(int(wait_s * 1e9))
-    return await client.images.GetImage(image_pb2.GetImageRequest(image_id=image_id, wait=wait))
+    return await client.images.GetImage(
+        image_service_pb2.GetImageRequest(image_id=image_id, wait=wait)
+    )
 
 
 async def test_a_call_waits_for_its_picture(
@@ -336,13 +339,13 @@ async def test_a_wait_ends_with_whatever_the_picture_is_then(user: Client, image
     assert (await get(user, image.id, wait_s=0.1)).state == Image.STATE_CONVERTING
     with pytest.raises(FailedPrecondition) as early:
         await user.images.GetPicture(
-            image_pb2.GetPictureRequest(image_id=image.id, wait=Duration(nanos=100_000_000))
+            image_service_pb2.GetPictureRequest(image_id=image.id, wait=Duration(nanos=100_000_000))
         )
     assert early.value.reason is Reason.STATE_WRONG
 
 
 async def test_a_wait_ends_before_the_deadline_of_the_call(user: Client, image: Image) -> None:
-    request = image_pb2.GetImageRequest(image_id=image.id, wait=Duration(seconds=60))
+    request = image_service_pb2.GetImageRequest(image_id=image.id, wait=Duration(seconds=60))
     shown = await user.images.GetImage(request, timeout=1.5)
     assert shown.state == Image.STATE_CONVERTING
 
@@ -350,7 +353,7 @@ async def test_a_wait_ends_before_the_deadline_of_the_call(user: Client, image: 
 async def test_a_tag_can_be_waited_for(
     user: Client, converter: Client, image: Image, claim: Claim, hub: WatchHub
 ) -> None:
-    request = image_pb2.GetPictureRequest(image_id=image.id, wait=Duration(seconds=60))
+    request = image_service_pb2.GetPictureRequest(image_id=image.id, wait=Duration(seconds=60))
     waiting = asyncio.ensure_future(_picture(user, request))
     await until(lambda: len(hub) == 1)
     await complete_all(converter, claim)
@@ -358,15 +361,15 @@ async def test_a_tag_can_be_waited_for(
     assert "<picture>" in await waiting
 
 
-async def _picture(client: Client, request: image_pb2.GetPictureRequest) -> str:
+async def _picture(client: Client, request: image_service_pb2.GetPictureRequest) -> str:
     return (await client.images.GetPicture(request)).html
 
 
 @pytest.mark.parametrize("wait", [Duration(seconds=-1), Duration(seconds=60, nanos=1)])
 async def test_a_wait_out_of_bounds_is_refused(user: Client, image: Image, wait: Duration) -> None:
     for call in (
-        user.images.GetImage(image_pb2.GetImageRequest(image_id=image.id, wait=wait)),
-        user.images.GetPicture(image_pb2.GetPictureRequest(image_id=image.id, wait=wait)),
+        user.images.GetImage(image_service_pb2.GetImageRequest(image_id=image.id, wait=wait)),
+        user.images.GetPicture(image_service_pb2.GetPictureRequest(image_id=image.id, wait=wait)),
     ):
         with pytest.raises(InvalidFields) as refused:
             await call

@@ -26,7 +26,6 @@ from picstore_catalog.model.work import Claim, WantedOutput
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo import overlay_template as overlay_templates
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases import jobs as job_cases
 from picstore_catalog.usecases.commit_image import commit_image
@@ -48,6 +47,7 @@ from picstore_kit.ids import (
     UploadProfileId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.database import Database
 
 SERVICE = "catalog"

@@ -14,7 +14,6 @@ from picstore_catalog.model.job import LEASE
 from picstore_catalog.model.output import OutputState
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.upload import UploadRequest
-from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases import ingest
 from picstore_catalog.usecases.commit_image import commit_image
 from picstore_kit.errors import (
@@ -27,6 +26,7 @@ from picstore_kit.errors import (
 )
 from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
 from picstore_kit.pg import rls
+from picstore_kit.pg.access import Access, Reach
 from tests.integration.catalog.images.catalog import (
     CHEAP,
     DEAR_TOO,

@@ -29,7 +29,6 @@ from picstore_catalog.repo import (
     upload_profile,
     work,
 )
-from picstore_catalog.repo.access import Access
 from picstore_kit.errors import NotFound, PermissionDenied
 from picstore_kit.ids import (
     ConversionProfileId,
@@ -42,6 +41,7 @@ from picstore_kit.ids import (
     UploadProfileId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 from picstore_kit.pg.database import Database
 from picstore_kit.usage import Usage
 from tests.integration.catalog.images.catalog import CARD, Catalog, Team

@@ -16,7 +16,6 @@ from picstore_catalog.model.picture import PictureOptions, render
 from picstore_catalog.model.upload import OnDuplicate
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import image_list
-from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases import images as cases
 from picstore_kit.errors import (
     Aborted,
@@ -26,6 +25,7 @@ from picstore_kit.errors import (
     Reason,
 )
 from picstore_kit.ids import ImageId, ProjectId, UploadProfileId, new_id
+from picstore_kit.pg.access import Access, Reach
 from tests.integration.catalog.images.catalog import (
     CHEAP,
     Catalog,

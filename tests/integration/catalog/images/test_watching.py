@@ -13,13 +13,13 @@ from picstore_catalog.hub import SUBJECT, WatchHub
 from picstore_catalog.model.image import Image, ImageState
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.watch import Kind, Told
-from picstore_catalog.repo.access import Access, Reach
 from picstore_catalog.usecases.watch import Pace, Watching
 from picstore_kit.bus.connection import Bus
 from picstore_kit.bus.events import consume_events
 from picstore_kit.bus.publisher import Publisher
 from picstore_kit.bus.topology import apply_topology
 from picstore_kit.errors import NotFound
+from picstore_kit.pg.access import Access, Reach
 from picstore_kit.pg.database import Database
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.settings import NATSSettings

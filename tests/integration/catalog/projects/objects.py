@@ -12,11 +12,11 @@ from picstore_catalog.model.bootstrap import (
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.project import Project
 from picstore_catalog.model.storage_location import GivenBucket
-from picstore_catalog.repo.access import Access
 from picstore_imaging.formats import Format
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import FormatRule, SizeRule
 from picstore_kit.ids import ProjectId, TeamId, new_id
+from picstore_kit.pg.access import Access
 
 PROFILE = Profile(
     formats=(FormatRule(format=Format.WEBP), FormatRule(format=Format.JPEG)),

@@ -17,7 +17,6 @@ from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import overlay_template as overlay_templates
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import upload_profile as upload_profiles
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.bootstrap import apply_bootstrap
 from picstore_catalog.usecases.commit_image import commit_image
@@ -35,6 +34,7 @@ from picstore_kit.ids import (
     UploadProfileId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 from tests.integration.catalog.projects.objects import PROFILE, access_to, document, project
 
 

@@ -17,7 +17,6 @@ from picstore_catalog.repo import overlay_template as overlay_templates
 from picstore_catalog.repo import project as projects
 from picstore_catalog.repo import storage_location as locations
 from picstore_catalog.repo import upload_profile as upload_profiles
-from picstore_catalog.repo.access import Access
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.locations import LocationSecrets
 from picstore_kit.errors import NotFound, PermissionDenied
@@ -31,6 +30,7 @@ from picstore_kit.ids import (
     UserId,
     new_id,
 )
+from picstore_kit.pg.access import Access
 from picstore_kit.rpc.auth import Grant, Principal
 from tests.integration.catalog.projects.teams import Team
 

@@ -3,7 +3,9 @@
 import grpc
 import warnings
 
+from picstore.catalog.v1 import explanation_pb2 as picstore_dot_catalog_dot_v1_dot_explanation__pb2
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
+from picstore.catalog.v1 import image_service_pb2 as picstore_dot_catalog_dot_v1_dot_image__service__pb2
 from picstore.catalog.v1 import picture_pb2 as picstore_dot_catalog_dot_v1_dot_picture__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -19,7 +21,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in picstore/catalog/v1/image_pb2_grpc.py depends on'
+        + ' but the generated code in picstore/catalog/v1/image_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -38,63 +40,63 @@ class ImageServiceStub:
         """
         self.CreateImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/CreateImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
         self.CreateDerivedImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/CreateDerivedImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateDerivedImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
         self.GetImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/GetImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetImageRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
         self.ListImages = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/ListImages',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesResponse.FromString,
                 _registered_method=True)
         self.LookupImages = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/LookupImages',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesResponse.FromString,
                 _registered_method=True)
         self.LookupImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/LookupImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
         self.UpdateImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/UpdateImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.UpdateImageRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.UpdateImageRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
                 _registered_method=True)
         self.GetPicture = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/GetPicture',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetPictureRequest.SerializeToString,
                 response_deserializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
                 _registered_method=True)
         self.WatchImages = channel.unary_stream(
                 '/picstore.catalog.v1.ImageService/WatchImages',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.FromString,
                 _registered_method=True)
         self.WatchImage = channel.unary_stream(
                 '/picstore.catalog.v1.ImageService/WatchImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.FromString,
                 _registered_method=True)
         self.ExplainImage = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/ExplainImage',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageResponse.FromString,
                 _registered_method=True)
         self.SignOriginal = channel.unary_unary(
                 '/picstore.catalog.v1.ImageService/SignOriginal',
-                request_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.SerializeToString,
-                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.FromString,
+                request_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalRequest.SerializeToString,
+                response_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalResponse.FromString,
                 _registered_method=True)
 
 
@@ -212,63 +214,63 @@ def add_ImageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'CreateImage': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
             'CreateDerivedImage': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateDerivedImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateDerivedImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
             'GetImage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetImageRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
             'ListImages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListImages,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesResponse.SerializeToString,
             ),
             'LookupImages': grpc.unary_unary_rpc_method_handler(
                     servicer.LookupImages,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesResponse.SerializeToString,
             ),
             'LookupImage': grpc.unary_unary_rpc_method_handler(
                     servicer.LookupImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
             'UpdateImage': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.UpdateImageRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.UpdateImageRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.Image.SerializeToString,
             ),
             'GetPicture': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPicture,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.FromString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetPictureRequest.FromString,
                     response_serializer=picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.SerializeToString,
             ),
             'WatchImages': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchImages,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.SerializeToString,
             ),
             'WatchImage': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.SerializeToString,
             ),
             'ExplainImage': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainImage,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageResponse.SerializeToString,
             ),
             'SignOriginal': grpc.unary_unary_rpc_method_handler(
                     servicer.SignOriginal,
-                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.FromString,
-                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.SerializeToString,
+                    request_deserializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalRequest.FromString,
+                    response_serializer=picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -297,7 +299,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/CreateImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.CreateImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,
@@ -324,7 +326,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/CreateDerivedImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.CreateDerivedImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.CreateDerivedImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,
@@ -351,7 +353,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/GetImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.GetImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,
@@ -378,8 +380,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/ListImages',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.ListImagesResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.ListImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -405,8 +407,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/LookupImages',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImagesResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -432,7 +434,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/LookupImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.LookupImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.LookupImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,
@@ -459,7 +461,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/UpdateImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.UpdateImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.UpdateImageRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_image__pb2.Image.FromString,
             options,
             channel_credentials,
@@ -486,7 +488,7 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/GetPicture',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.GetPictureRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.GetPictureRequest.SerializeToString,
             picstore_dot_catalog_dot_v1_dot_picture__pb2.Picture.FromString,
             options,
             channel_credentials,
@@ -513,8 +515,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/WatchImages',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -540,8 +542,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/WatchImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.WatchImagesResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.WatchImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -567,8 +569,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/ExplainImage',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.ExplainImageResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_explanation__pb2.ExplainImageResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -594,8 +596,8 @@ class ImageService:
             request,
             target,
             '/picstore.catalog.v1.ImageService/SignOriginal',
-            picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalRequest.SerializeToString,
-            picstore_dot_catalog_dot_v1_dot_image__pb2.SignOriginalResponse.FromString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalRequest.SerializeToString,
+            picstore_dot_catalog_dot_v1_dot_image__service__pb2.SignOriginalResponse.FromString,
             options,
             channel_credentials,
             insecure,

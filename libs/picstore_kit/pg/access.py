@@ -3,11 +3,11 @@
 An `Access` is a principal together with the one permission that a call needs. `parameters` hands
 both to the statement, which says beside the row whether the caller is allowed to:
 
-    SELECT i.id, i.project_id, …,
-           (%(allowed_everywhere)s OR i.project_id = ANY(%(allowed_on)s)) AS allowed
-    FROM images i
-    WHERE i.team_id = %(team_id)s AND i.id = %(image_id)s
-      AND (%(visible_everywhere)s OR i.project_id = ANY(%(visible_on)s))
+    SELECT t.id, t.project_id, …,
+           (%(allowed_everywhere)s OR t.project_id = ANY(%(allowed_on)s)) AS allowed
+    FROM things t
+    WHERE t.team_id = %(team_id)s AND t.id = %(thing_id)s
+      AND (%(visible_everywhere)s OR t.project_id = ANY(%(visible_on)s))
 
 `fetch_one` runs it and turns the outcome into the row, NOT_FOUND (missing, of another team, or of a
 project that the caller has nothing to do with) or PERMISSION_DENIED (visible, but not allowed).
@@ -22,17 +22,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString, Self, TypeVar
+from typing import Any, Final, LiteralString, Self, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row, kwargs_row
+from psycopg.sql import SQL, Composed
 
-from picstore_catalog.model.permission import Permission
 from picstore_kit.errors import NotFound, PermissionDenied, PicstoreError, Resource
 from picstore_kit.ids import ProjectId, TeamId
 from picstore_kit.rpc.auth import ALL_PROJECTS, Principal
 
+_READS: Final = ":read"
+"""How permissions end that allow to look and not to change."""
+
 RowT = TypeVar("RowT")
+
+Statement: TypeAlias = LiteralString | SQL | Composed
+"""Literal text, or put together of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +68,15 @@ class Access:
     team_id: TeamId
     caller: str
     """The id of the user who calls, or the name of the service."""
-    permission: Permission
+    permission: str
+    """As people write it: `image:read`."""
     allowed: Reach
     """Where the caller holds the permission."""
     visible: Reach
     """Where the caller holds any permission at all."""
 
     @classmethod
-    def of(cls, principal: Principal, permission: Permission) -> Self:
+    def of(cls, principal: Principal, permission: str) -> Self:
         """Return what the principal may do with `permission` in its own team.
 
         Raises:
@@ -96,7 +103,7 @@ class Access:
         )
 
     @classmethod
-    def unlimited(cls, team_id: TeamId, permission: Permission, *, caller: str) -> Self:
+    def unlimited(cls, team_id: TeamId, permission: str, *, caller: str) -> Self:
         """Return the access of a service of ours to everything that a team has."""
         everywhere = Reach(everywhere=True)
         return cls(
@@ -122,7 +129,11 @@ class Access:
 
     @property
     def _allowed_on_shared(self) -> bool:
-        return bool(self.allowed) if self.permission.reads else self.allowed.everywhere
+        return bool(self.allowed) if self._reads else self.allowed.everywhere
+
+    @property
+    def _reads(self) -> bool:
+        return self.permission.endswith(_READS)
 
     def require_somewhere(self) -> None:
         """Refuse a caller who holds the permission nowhere, before a list that would be empty.
@@ -141,7 +152,7 @@ class Access:
 async def fetch_one(
     conn: AsyncConnection[TupleRow],
     make: Callable[..., RowT],
-    statement: LiteralString,
+    statement: Statement,
     parameters: Mapping[str, Any],
     *,
     access: Access,
@@ -168,7 +179,7 @@ async def fetch_one(
 async def fetch_all(
     conn: AsyncConnection[TupleRow],
     make: Callable[..., RowT],
-    statement: LiteralString,
+    statement: Statement,
     parameters: Mapping[str, Any],
     *,
     access: Access,
@@ -182,7 +193,7 @@ async def fetch_all(
 async def write_one(
     conn: AsyncConnection[TupleRow],
     make: Callable[..., RowT],
-    statement: LiteralString,
+    statement: Statement,
     parameters: Mapping[str, Any],
     *,
     access: Access,
@@ -205,7 +216,7 @@ async def write_one(
 
 async def delete_one(
     conn: AsyncConnection[TupleRow],
-    statement: LiteralString,
+    statement: Statement,
     parameters: Mapping[str, Any],
     *,
     access: Access,
