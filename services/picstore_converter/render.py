@@ -28,16 +28,29 @@ from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Size
 from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
-from picstore_kit.errors import Code, PicstoreError
+from picstore_kit.errors import Code, InvalidArgument, PicstoreError, Reason
 from picstore_kit.ids import LocationId
-from picstore_kit.sandbox.errors import ChildMemory
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
 
 _MAX_FETCHING: Final = 4
 """Layers of one job on their way from the store at once."""
+_MIB: Final = 1024**2
 _NO_ANSWER: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.CANCELLED})
+
+
+class DrawingTooLarge(InvalidArgument):
+    """A drawing would take more memory than a child may use, so none is begun: no try is better."""
+
+    def __init__(self, needed_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            Reason.LIMIT_PIXELS,
+            f"drawing it would take about {needed_bytes / _MIB:.0f} MiB of memory, and "
+            f"{limit_bytes / _MIB:.0f} are allowed: a smaller canvas, fewer or smaller layers, or "
+            "smaller pictures take less",
+            metadata={"limit_bytes": str(limit_bytes), "estimated_bytes": str(needed_bytes)},
+        )
 
 
 class RenderOverlay:
@@ -84,8 +97,8 @@ class RenderOverlay:
         ):
             source = shared / "source"
             sizes = await self._fetch_all(claim, rendering, source, shared)
-            request = render_request(claim, rendering, source, sizes)
-            drawn = await self._draw(request, canvas_of(claim, rendering), source)
+            request = render_request(claim.facts, rendering, source, sizes)
+            drawn = await self._draw(request, canvas_of(claim.facts, rendering), source)
             path = private / "original"
             await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
             await self._store(target, rendering.object_key, path, drawn)
@@ -97,7 +110,7 @@ class RenderOverlay:
         )
         if needed > self._memory_bytes:
             log.warning("render.too_large", job=claim.job_id, estimated_bytes=needed)
-            raise ChildMemory(self._memory_bytes)
+            raise DrawingTooLarge(needed, self._memory_bytes)
         return needed
 
     async def _fetch_all(

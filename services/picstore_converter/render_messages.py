@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_converter.messages import ChildMisbehaved
-from picstore_converter.model import Claim, DrawnOriginal, Rendering
+from picstore_converter.messages import ChildMisbehaved, parse_recipe
+from picstore_converter.model import DrawnOriginal, Rendering
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
 from picstore_imaging.overlay.boxes import canvas_size
@@ -23,18 +24,20 @@ def layer_path(directory: Path, image_id: ImageId) -> Path:
     return directory / f"layer-{image_id}"
 
 
-def canvas_of(claim: Claim, rendering: Rendering) -> Size:
-    """Return the width and the height of what is to be drawn."""
-    return canvas_size(rendering.overlay.canvas, Size(claim.facts.width, claim.facts.height))
+def canvas_of(base: SourceFacts, rendering: Rendering) -> Size:
+    """Return the width and the height of what is to be drawn over a picture."""
+    return canvas_size(rendering.overlay.canvas, Size(base.width, base.height))
 
 
 def render_request(
-    claim: Claim, rendering: Rendering, source: Path, sizes: Mapping[Path, int]
+    base: SourceFacts, rendering: Rendering, source: Path, sizes: Mapping[Path, int]
 ) -> dict[str, Any]:
-    """Ask for the overlay to be drawn over the file `source`; `sizes` are those of all files
-    in bytes."""
+    """Ask for the overlay to be drawn over the file `source`, of which the facts `base` are known.
+
+    `sizes` are those of all files in bytes.
+    """
     directory, point = source.parent, rendering.focal_point
-    facts = [claim.facts, *(layer.facts for layer in rendering.images)]
+    facts = [base, *(layer.facts for layer in rendering.images)]
     # What was admitted when it was uploaded is drawn; what is now larger is something else.
     admitted = Limits(
         bytes=max(sizes.values()),
@@ -46,7 +49,7 @@ def render_request(
     return {
         "overlay": rendering.overlay.to_json(),
         "path": str(source),
-        "format": claim.facts.format.value,
+        "format": base.format.value,
         "images": {
             layer.id: {
                 "path": str(layer_path(directory, layer.id)),
@@ -76,7 +79,8 @@ def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) ->
             raise ValueError("not a length, or neither true nor false")
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise ValueError("not a digest")
-    except (KeyError, ValueError) as error:
+        recipe = parse_recipe(message["recipe"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ChildMisbehaved from error
     width, height = canvas
     return DrawnOriginal(
@@ -86,4 +90,5 @@ def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) ->
         has_alpha=alpha,
         size_bytes=size,
         sha256=digest,
+        recipe=recipe,
     )
