@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from picstore_converter.admission import MemoryBudget
+from picstore_converter.admission import MemoryBudget, drawing_bytes
 from picstore_converter.messages import ChildMisbehaved, take_over
 from picstore_converter.model import Claim, DrawnOriginal, Rendering, SourceMissing
 from picstore_converter.ports import Children, Ledger, Stores
@@ -26,9 +26,8 @@ from picstore_converter.render_messages import (
 )
 from picstore_imaging.formats import Format
 from picstore_imaging.geometry import Size
-from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
-from picstore_kit.errors import Code, InvalidArgument, PicstoreError, Reason
+from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import LocationId
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
@@ -36,21 +35,7 @@ log = structlog.get_logger(__name__)
 
 _MAX_FETCHING: Final = 4
 """Layers of one job on their way from the store at once."""
-_MIB: Final = 1024**2
 _NO_ANSWER: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.CANCELLED})
-
-
-class DrawingTooLarge(InvalidArgument):
-    """A drawing would take more memory than a child may use, so none is begun: no try is better."""
-
-    def __init__(self, needed_bytes: int, limit_bytes: int) -> None:
-        super().__init__(
-            Reason.LIMIT_PIXELS,
-            f"drawing it would take about {needed_bytes / _MIB:.0f} MiB of memory, and "
-            f"{limit_bytes / _MIB:.0f} are allowed: a smaller canvas, fewer or smaller layers, or "
-            "smaller pictures take less",
-            metadata={"limit_bytes": str(limit_bytes), "estimated_bytes": str(needed_bytes)},
-        )
 
 
 class RenderOverlay:
@@ -86,7 +71,7 @@ class RenderOverlay:
         Raises:
             PicstoreError: It can't be drawn or stored, or is not to be reported.
         """
-        expected = self._expected_bytes(claim, rendering)
+        expected = drawing_bytes(claim.facts, rendering, limit_bytes=self._memory_bytes)
         target = await self._stores.open(claim.outputs_location)
         for key in rendering.abandoned_keys:
             await target.discard(key)
@@ -103,15 +88,6 @@ class RenderOverlay:
             await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
             await self._store(target, rendering.object_key, path, drawn)
         await self._report(claim, rendering.object_key, drawn, target)
-
-    def _expected_bytes(self, claim: Claim, rendering: Rendering) -> int:
-        needed = estimate_overlay_memory_bytes(
-            rendering.overlay, claim.facts, {layer.id: layer.facts for layer in rendering.images}
-        )
-        if needed > self._memory_bytes:
-            log.warning("render.too_large", job=claim.job_id, estimated_bytes=needed)
-            raise DrawingTooLarge(needed, self._memory_bytes)
-        return needed
 
     async def _fetch_all(
         self, claim: Claim, rendering: Rendering, source: Path, directory: Path

@@ -351,5 +351,5 @@ async def test_what_no_child_has_the_memory_for_is_not_begun(tmp_path: Path) -> 
     (verdict,) = bench.ledger.verdicts
     # None was started, so none has died of it, and another try would not be luckier.
     assert (verdict.reason, verdict.retryable, verdict.crash) == (Reason.LIMIT_PIXELS, False, None)
-    assert "MiB of memory, and 2048 are allowed" in verdict.message
+    assert "MiB of memory, and 1024 are allowed" in verdict.message
     assert bench.child.request == {}
