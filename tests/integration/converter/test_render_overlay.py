@@ -202,6 +202,7 @@ async def test_what_was_drawn_is_stored_before_it_is_reported(tmp_path: Path) ->
     ((original, key),) = bench.ledger.reports
     assert key == KEY
     assert (original.width, original.height, original.size_bytes) == (600, 300, len(CONTENT))
+    assert original.recipe == RECIPE
     assert (await bench.store.stat(KEY)).content_type == "image/png"
     assert bench.ledger.verdicts == []
     # And what an earlier attempt left is gone.
@@ -284,6 +285,8 @@ async def test_a_lease_that_ends_while_it_is_reported_leaves_nothing(tmp_path: P
         {"sha256": "0" * 64},
         {"has_alpha": 1},
         {"path": "/etc/passwd"},
+        {"recipe": None},
+        {"recipe": {**RECIPE.to_json(), "steps": ["two\nlines"]}},
     ],
 )
 async def test_a_child_that_lies_has_crashed(tmp_path: Path, lies: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ async def test_where_a_search_for_a_quality_began_is_kept(
     user: Client, converter: Client, image: Image, claim: Claim
 ) -> None:
     sought = conversion_pb2.Recipe(
-        **{"quality": 61, "metric": "ssimulacra2", "score": 80.2, "encodes": 3, "start_quality": 68}
+        quality=61, metric="ssimulacra2", score=80.2, encodes=3, start_quality=68
     )
     report = stored(claim, claim.outputs[0])
     report.stored.recipe.CopyFrom(sought)
@@ -196,12 +196,12 @@ async def test_what_a_child_printed_is_for_those_who_may_reproduce_it(
     elsewhere = {"project_id": new_id(ProjectId)}
     reads = Grant(permission="image:read", **on_project)
 
-    for grants in (
-        [reads],
-        [reads, Grant(permission="image:edit", **on_project)],
-        [reads, Grant(permission="image:original", **elsewhere)],
+    for others in (
+        [],
+        [Grant(permission="image:edit", **on_project)],
+        [Grant(permission="image:original", **elsewhere)],
     ):
-        reader = await callers.user(team_id, grants)
+        reader = await callers.user(team_id, [reads, *others])
         answer = await explain_whole(reader, image.id)
         assert answer.abridged
         (seen,) = answer.generations[0].jobs[0].deaths
@@ -210,8 +210,8 @@ async def test_what_a_child_printed_is_for_those_who_may_reproduce_it(
         assert seen.HasField("death_time")
         assert (seen.output, dict(seen.versions), dict(seen.sandbox)) == ("", {}, {})
 
-    for grants in ([reads, Grant(permission="image:original", **on_project)], ADMIN):
-        reproducing = await callers.user(team_id, grants)
+    for more in (Grant(permission="image:original", **on_project), *ADMIN):
+        reproducing = await callers.user(team_id, [reads, more])
         answer = await explain_whole(reproducing, image.id)
         assert not answer.abridged
         (seen,) = answer.generations[0].jobs[0].deaths
