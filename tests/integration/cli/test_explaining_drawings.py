@@ -56,11 +56,13 @@ def template(
 @pytest.fixture
 def card(picstore: Installation, base_id: str, template: str) -> str:
     """A card of the photo, with the photo in its corner: the id."""
-    done = picstore.picstore(
+    made = do(
+        picstore,
         *("images", "derive", base_id, "--template", template),
-        *("--set", "title=Hello [b]", "--set", f"logo={base_id}", "--wait", "--json"),
+        *("--set", "title=Hello [b]", "--set", f"logo={base_id}"),
     )
-    return str(json.loads(done.stdout)["id"])
+    picstore.picstore("images", "watch", made["id"])
+    return str(made["id"])
 
 
 def drawing_of(picstore: Installation, card: str) -> dict[str, Any]:
@@ -122,6 +124,24 @@ def test_a_drawing_that_failed_is_told_of_and_fails_again(
     done = picstore.picstore("images", "replay", card, "--fonts-dir", fonts_dir)
     assert done.returncode == 1
     assert "made, recorded: FONT_UNKNOWN" in done.stdout, done.stderr
+
+
+def test_what_only_reproduces_is_for_who_may_read_originals(
+    picstore: Installation, base_id: str, card: str
+) -> None:
+    key = picstore.picstore("keys", "create", "--grant", "image:read", "--expires", "1d", "--quiet")
+    reader = {"PICSTORE_API_KEY": key.stdout.strip(), "PICSTORE_URL": picstore.url}
+    done = picstore.picstore("images", "explain", card, environ=reader)
+    assert done.returncode == 0, done.stderr
+    assert f"draws over {base_id} (generation 1)" in done.stdout
+    assert "image:original" in done.stderr
+    assert "image:original" not in picstore.picstore("images", "explain", card).stderr
+
+    refused = picstore.picstore("images", "replay", card, "--json", environ=reader)
+    assert refused.returncode == 4
+    error = json.loads(refused.stderr)["error"]
+    assert error["reason"] == "PERMISSION_MISSING"
+    assert "image:original" in error["message"]
 
 
 def test_a_file_that_nothing_is_drawn_from_is_refused(
