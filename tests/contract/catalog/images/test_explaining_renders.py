@@ -16,7 +16,12 @@ from picstore_kit.ids import ProjectId, TeamId
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.auth import Grant
 from tests.contract.catalog.images.conftest import Callers, Client, commit_of
-from tests.contract.catalog.images.test_derived_images import derive, make_template
+from tests.contract.catalog.images.test_derived_images import (
+    derive,
+    make_template,
+    upload_for,
+    with_logo,
+)
 from tests.contract.catalog.images.test_explaining import NO_RECIPES, die, explain, explain_whole
 from tests.contract.catalog.images.test_renders import (
     DIGEST,
@@ -76,6 +81,25 @@ async def test_what_is_to_be_drawn_is_told_before_it_is(
     assert (render.base.image_id, render.base.generation) == (image.id, 1)
     assert render.base.source == drawing.facts
     assert not render.HasField("recipe")
+
+
+async def test_pictures_that_are_drawn_over_it_are_told(
+    callers: Callers,
+    team_id: TeamId,
+    project: project_pb2.Project,
+    user: Client,
+    image: Image,
+) -> None:
+    logo = await upload_for(callers, team_id, project.id)
+    await make_template(user, with_logo())
+    made = await derive(user, image.id, overlay_template="logo", variables={"logo": logo.id})
+
+    (generation,) = await explain(user, made.id)
+
+    (layer,) = generation.jobs[0].render.images
+    assert (layer.image_id, layer.generation) == (logo.id, 1)
+    assert (layer.source.sha256, layer.source.width) == (logo.sha256, logo.width)
+    assert generation.jobs[0].render.base.image_id == image.id
 
 
 async def test_a_drawing_that_kills_two_children_is_quarantined_with_what_reproduces_it(
