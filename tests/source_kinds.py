@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,22 +18,21 @@ import tifffile
 from PIL import Image, ImageCms
 
 from tests.hostile.png import chunk, png
+from tests.patches import GREYS, PATCHES, Pixels, by_srgb_curve, in_gamut, lab, light_in, light_of
 from tests.pictures import animation, heic, tiled_heic
-from tests.profiles import ADOBE_RGB, DISPLAY_P3, matrix_profile
-
-Pixels = npt.NDArray[np.uint8]
+from tests.profiles import (
+    ADOBE_RGB,
+    BT_2020,
+    DISPLAY_P3,
+    SRGB,
+    ink_profile,
+    matrix_profile,
+)
+from tests.told import nclx, png_with, with_nclx
 
 CELL: Final = 64
 """Pixels on each side of a patch: wide enough that its middle keeps clear of its edges."""
 ROWS, COLUMNS = 2, 4
-PATCHES: Final = np.array(
-    [
-        [[200, 40, 50], [60, 160, 70], [50, 70, 190], [230, 200, 60]],
-        [[240, 240, 240], [128, 128, 128], [20, 20, 20], [190, 140, 120]],
-    ],
-    np.uint8,
-)
-GREYS: Final = np.array([[0, 36, 73, 109], [146, 182, 219, 255]], np.uint8)
 INKS: Final = np.array(
     [
         [[0, 220, 200, 10], [180, 30, 220, 20], [230, 190, 10, 30], [10, 30, 220, 0]],
@@ -40,12 +40,8 @@ INKS: Final = np.array(
     ],
     np.uint8,
 )
-_GAMMA: Final = 563 / 256
-"""As `matrix_profile` writes it."""
-_SRGB: Final = np.array(
-    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
-)
-"""From linear light to XYZ, adapted to D50."""
+STRANGE_INKS: Final = ((60, 60, 30), (80, -40, 40), (50, 10, -50), (10, 0, 0))
+"""Red in place of cyan, green in place of magenta, blue in place of yellow; in Lab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +70,63 @@ def _of(format: str, mode: str = "RGB", **options: Any) -> bytes:
     return _saved(Image.fromarray(grown(PATCHES)).convert(mode), format, **options)
 
 
-def _in_gamut(primaries: tuple[tuple[float, float, float], ...]) -> Pixels:
-    """Express the patches in another space of gamma 2.2."""
-    share = PATCHES / 255
-    light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    other = light @ _SRGB.T @ np.linalg.inv(np.array(primaries).T).T
-    return np.asarray((other.clip(0, 1) ** (1 / _GAMMA) * 255).round().astype(np.uint8))
+def _p3_avif(**options: Any) -> bytes:
+    image = Image.fromarray(grown(by_srgb_curve(DISPLAY_P3)))
+    return _saved(image, "AVIF", quality=95, subsampling="4:4:4", speed=10, **options)
+
+
+def _p3_heic() -> bytes:
+    return heic(Image.fromarray(grown(by_srgb_curve(DISPLAY_P3))), quality=95, chroma=444)
+
+
+def _p3_tiles(**colours: bytes) -> bytes:
+    image = Image.fromarray(grown(by_srgb_curve(DISPLAY_P3)))
+    return tiled_heic(image, side=ROWS * CELL, **colours)
+
+
+def _told_png(cells: npt.NDArray[Any], **chunks: bytes) -> bytes:
+    return png_with(grown(cells), **chunks)
+
+
+def _of_gamma(gamma: float) -> bytes:
+    """The patches by a gamma that gAMA tells, in 16 bits."""
+    cells = (light_in(SRGB) ** (1 / gamma) * 65_535).round().astype(np.uint16)
+    return _told_png(cells, gAMA=struct.pack(">I", round(100_000 / gamma)))
+
+
+def _grey_of_gamma(gamma: float) -> bytes:
+    cells = (light_of(GREYS) ** (1 / gamma) * 65_535).round().astype(np.uint16)
+    return _told_png(cells, gAMA=struct.pack(">I", round(100_000 / gamma)))
+
+
+def _of_adobes_primaries() -> bytes:
+    corners = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    return _told_png(
+        in_gamut(ADOBE_RGB, gamma=1.8),
+        cHRM=struct.pack(">8I", *(round(number * 100_000) for number in corners)),
+        gAMA=struct.pack(">I", 55_556),
+    )
+
+
+def _linear_and_called_srgb() -> bytes:
+    cells = (light_in(SRGB) * 65_535).round().astype(np.uint16)
+    profile = matrix_profile("sRGB-elle-V2-g10.icc", SRGB, gamma=1.0)
+    return _told_png(cells, iCCP=b"icc\0\0" + zlib.compress(profile))
+
+
+def _deep_lab_tiff() -> bytes:
+    cells = (lab() * (655.35, 256, 256)).round().astype(np.int32).astype(np.uint16)
+    return _tiff(grown(cells), photometric="cielab")
+
+
+def _tiff_with_a_stranger() -> bytes:
+    """A fourth sample that is no transparency: a mask that some editor kept."""
+    cells = np.concatenate([PATCHES, np.zeros_like(PATCHES[..., :1])], axis=-1)
+    return _tiff(grown(cells), photometric="rgb", extrasamples=["UNSPECIFIED"])
 
 
 def _tagged(format: str, name: str, primaries: Any, **options: Any) -> bytes:
-    image = Image.fromarray(grown(_in_gamut(primaries)))
+    image = Image.fromarray(grown(in_gamut(primaries)))
     return _saved(image, format, icc_profile=matrix_profile(name, primaries), **options)
 
 
@@ -102,8 +145,9 @@ def _ycck() -> bytes:
     return bytes(data)
 
 
-def _inks_by_profile() -> Pixels:
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(pyvips.Image.profile_load("cmyk")))
+def _inks_by_profile(data: bytes | None = None) -> Pixels:
+    data = pyvips.Image.profile_load("cmyk") if data is None else data
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
     converted = ImageCms.profileToProfile(
         Image.fromarray(INKS, "CMYK"),
         profile,
@@ -241,14 +285,63 @@ KINDS: Final[dict[str, Kind]] = {
     "tiff in Adobe RGB": _kind(partial(_tagged, "TIFF", *_ADOBE), bound=1.0),
     "heic in Display P3": _kind(
         lambda: heic(
-            Image.fromarray(grown(_in_gamut(DISPLAY_P3))),
+            Image.fromarray(grown(in_gamut(DISPLAY_P3))),
             quality=95,
             chroma=444,
             icc_profile=matrix_profile(*_P3),
         ),
         bound=1.0,
     ),
+    "avif in Display P3 by nclx": _kind(lambda: with_nclx(_p3_avif(), 12, 13), bound=1.5),
+    "avif in Display P3, its nclx of no account": _kind(
+        lambda: with_nclx(_tagged("AVIF", *_P3, quality=95, subsampling="4:4:4", speed=10), 9, 8),
+        bound=1.5,
+    ),
+    "heic in Display P3 by nclx": _kind(lambda: with_nclx(_p3_heic(), 12, 1), bound=1.0),
+    "heic of tiles in Display P3 by nclx": _kind(
+        lambda: _p3_tiles(of_grid=nclx(12, 13), of_tiles=nclx(1, 13)), bound=1.5
+    ),
+    "heic of tiles that say their colours": _kind(
+        lambda: _p3_tiles(of_tiles=nclx(12, 13)), bound=1.5
+    ),
+    "png in Display P3 by cICP": _kind(
+        lambda: _told_png(by_srgb_curve(DISPLAY_P3), cICP=bytes([12, 13, 0, 1])), bound=1.0
+    ),
+    "png in BT.2020 by cICP": _kind(
+        lambda: _told_png(by_srgb_curve(BT_2020), cICP=bytes([9, 1, 0, 1])), bound=1.0
+    ),
+    "png whose cICP goes before its profile": _kind(
+        lambda: _told_png(
+            by_srgb_curve(DISPLAY_P3),
+            cICP=bytes([12, 13, 0, 1]),
+            iCCP=b"icc\0\0" + zlib.compress(matrix_profile(*_ADOBE)),
+        ),
+        bound=1.0,
+    ),
+    "png whose cICP says sRGB beside a profile": _kind(
+        lambda: _told_png(
+            PATCHES,
+            cICP=bytes([1, 13, 0, 1]),
+            iCCP=b"icc\0\0" + zlib.compress(matrix_profile(*_ADOBE)),
+        ),
+    ),
+    "grey png whose cICP says sRGB": _kind(
+        lambda: _told_png(GREYS, cICP=bytes([1, 13, 0, 1])), _greys
+    ),
+    "png of linear light by gAMA": _kind(partial(_of_gamma, 1.0)),
+    "png of gamma 1.8 by gAMA": _kind(partial(_of_gamma, 1.8)),
+    "png of sRGB whose gAMA is of no account": _kind(
+        lambda: _told_png(PATCHES, gAMA=struct.pack(">I", 100_000), sRGB=b"\0")
+    ),
+    "grey png of gamma 1.8 by gAMA": _kind(partial(_grey_of_gamma, 1.8), _greys),
+    "png of Adobe's primaries by cHRM": _kind(_of_adobes_primaries, bound=1.0),
+    "png of linear light whose profile is called sRGB": _kind(_linear_and_called_srgb),
     "cmyk jpeg": _kind(_cmyk, _inks_by_profile, bound=1.0),
+    "cmyk jpeg of strange inks": _kind(
+        lambda: _cmyk(icc_profile=ink_profile("Strange inks", STRANGE_INKS)),
+        lambda: _inks_by_profile(ink_profile("Strange inks", STRANGE_INKS)),
+        bound=1.0,
+    ),
     "ycck jpeg": _kind(_ycck, _inks_by_profile, bound=1.0),
     "grey jpeg": _kind(partial(_grey, "JPEG", "L", quality=95), _greys, bound=1.0),
     "png": _kind(partial(_of, "PNG")),
@@ -281,6 +374,11 @@ KINDS: Final[dict[str, Kind]] = {
     "cmyk tiff": _kind(_cmyk_tiff, _inks_by_profile, bound=1.0),
     "grey tiff of 16 bits": _kind(lambda: _tiff(grown(GREYS).astype(np.uint16) * 257), _greys),
     "tiff of 16 bits": _kind(lambda: _tiff(grown(PATCHES).astype(np.uint16) * 257)),
+    "tiff of Lab in floats": _kind(
+        lambda: _tiff(grown(lab().astype(np.float32)), photometric="cielab")
+    ),
+    "tiff of Lab in 16 bits": _kind(_deep_lab_tiff),
+    "tiff with a fourth sample": _kind(_tiff_with_a_stranger),
     "big tiff": _kind(lambda: _tiff(grown(PATCHES), bigtiff=True, byteorder=">")),
     "svg": _kind(_svg),
 }

@@ -26,13 +26,16 @@ FileOption = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="YAML or JSON with the object's fields; `-` for stdin."),
 ]
+OnlyForOption = Annotated[
+    str | None, typer.Option("--only-for", help="The one project that may use it.")
+]
 DEFAULT_LIMIT: Final = 100
 
 
 def add_list(app: typer.Typer, noun: Noun[ItemT], example: str) -> None:
     """Add `list`."""
 
-    @app.command("list", cls=RemoteCommand, help=_help(f"List the {noun.title}s.", example))
+    @app.command("list", cls=RemoteCommand, help=help_text(f"List the {noun.title}s.", example))
     def list_all(ctx: typer.Context, limit: LimitOption = DEFAULT_LIMIT) -> None:
         async def work(remote: Remote) -> tuple[list[ItemT], bool]:
             project_id = await remote.project_id() if noun.in_project else ""
@@ -47,7 +50,7 @@ def add_show(app: typer.Typer, noun: Noun[ItemT], example: str) -> None:
     """Add `show`."""
     argument = name_argument(noun)
 
-    @app.command("show", cls=RemoteCommand, help=_help(f"Show one {noun.title}.", example))
+    @app.command("show", cls=RemoteCommand, help=help_text(f"Show one {noun.title}.", example))
     def show(ctx: typer.Context, name: str = argument) -> None:
         print_one(ctx, noun, run_remote(ctx, lambda remote: find(remote, noun, name)))
 
@@ -58,7 +61,7 @@ def add_delete(app: typer.Typer, noun: Noun[ItemT], example: str) -> None:
     delete = noun.delete
     assert delete is not None
 
-    @app.command("delete", cls=RemoteCommand, help=_help(f"Delete one {noun.title}.", example))
+    @app.command("delete", cls=RemoteCommand, help=help_text(f"Delete one {noun.title}.", example))
     def delete_one(ctx: typer.Context, name: str = argument, yes: YesOption = False) -> None:
         confirm(f"Delete the {noun.title} {name}?", yes=yes)
 
@@ -178,5 +181,6 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _help(sentence: str, example: str) -> str:
+def help_text(sentence: str, example: str) -> str:
+    """Return what `--help` says of a command."""
     return f"{sentence}\n\nExample:\n\n  picstore {example}"

@@ -35,6 +35,10 @@ _FITTING_STEPS: Final[tuple[Callable[[OutputContext], None], ...]] = (crop, gamu
 
 _DEFAULT_DELAY_MS: Final = 100
 """What browsers take where a file gives no time."""
+_MAX_DELAY_MS: Final = 3_600_000
+"""An hour; encoders add up all of them in 31 bits."""
+_MAX_LOOP: Final = 65_535
+"""As often as a GIF or a WebP can say; an APNG can say more."""
 
 _OPAQUE: Final = 255
 _WEBP_FLAGS: Final = 20
@@ -71,8 +75,14 @@ def decode(path: Path, probe: Probe, size: Size, *, wide_gamut: bool = False) ->
         frames.append(context.image)
     delays = list(reel.delays_ms[: len(frames)])
     delays += [_DEFAULT_DELAY_MS] * (len(frames) - len(delays))
+    delays = [min(delay, _MAX_DELAY_MS) for delay in delays]
     steps.insert(1, f"{len(frames)} frames")
-    return Film(frames=_without_idle_alpha(frames), delays_ms=delays, loop=reel.loop, steps=steps)
+    return Film(
+        frames=_without_idle_alpha(frames),
+        delays_ms=delays,
+        loop=min(reel.loop, _MAX_LOOP),
+        steps=steps,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ _CONTROL: Final = struct.Struct(">IIIIIHHBB")
 _SEQUENCE_BYTES: Final = 4
 _SHARED: Final = frozenset({b"PLTE", b"tRNS"})
 """Chunks without which the pixels of a frame cannot be read."""
+_MAX_SHARED_BYTES: Final = 3 * 256
+"""Of one of them: a palette of all the colours that there may be."""
 _DEFAULT_DENOMINATOR: Final = 100
 _MS: Final = 1000
 
@@ -133,7 +135,7 @@ class _Reader:
     def __init__(self) -> None:
         self._sides = (0, 0)
         self._header = b""
-        self._shared = b""
+        self._shared: dict[bytes, bytes] = {}
         self._announced: tuple[int, int] | None = None
         self._frames: list[Frame] = []
         self._sequence = 0
@@ -155,7 +157,7 @@ class _Reader:
             case b"fdAT":
                 return self._take_pixels(chunk, data)
             case kind if kind in _SHARED:
-                self._shared += _chunk(kind, data[chunk.start : chunk.end])
+                return self._take_shared(kind, data[chunk.start : chunk.end])
         return True
 
     def animation(self) -> Animation | None:
@@ -170,7 +172,7 @@ class _Reader:
             frames=tuple(self._frames),
             plays=self._announced[1],
             header=self._header,
-            shared=self._shared,
+            shared=b"".join(_chunk(kind, data) for kind, data in self._shared.items()),
         )
 
     def _take_header(self, header: bytes) -> bool:
@@ -215,6 +217,13 @@ class _Reader:
                 blend=Blend(blend),
             )
         )
+        return True
+
+    def _take_shared(self, kind: bytes, data: bytes) -> bool:
+        # There may be one of each; many would be put into every frame again.
+        if kind in self._shared or len(data) > _MAX_SHARED_BYTES:
+            return False
+        self._shared[kind] = data
         return True
 
     def _take_default(self, chunk: Chunk) -> bool:

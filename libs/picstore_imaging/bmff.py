@@ -37,10 +37,10 @@ def boxes(data: Data, start: int, end: int, steps: Iterator[None] | None = None)
     for _ in steps or repeat(None):
         if start + 8 > end:
             return
-        size, kind = _number(data, start, 4), bytes(data[start + 4 : start + 8])
+        size, kind = number(data, start, 4), bytes(data[start + 4 : start + 8])
         header = 8
         if size == 1:
-            size, header = _number(data, start + 8, 8), 16
+            size, header = number(data, start + 8, 8), 16
         elif size == 0:
             size = end - start
         yield Box(kind, start + header, start + size)
@@ -54,31 +54,31 @@ def children(data: Data, meta: Box, steps: Iterator[None] | None = None) -> Iter
 
 def extents(data: Data, iloc: Box, steps: Iterator[None]) -> Iterator[Extent]:
     """Go through the pieces of all items that lie in the file itself, and not in another item."""
-    version = _number(data, iloc.start, 1)
-    sizes = _number(data, iloc.start + 4, 2)
+    version = number(data, iloc.start, 1)
+    sizes = number(data, iloc.start + 4, 2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
     index_size = sizes & 15 if version in (1, 2) else 0
     id_size = 4 if version == 2 else 2
-    items = _number(data, iloc.start + 6, id_size)
+    items = number(data, iloc.start + 6, id_size)
     at = iloc.start + 6 + id_size
     for _ in range(items):
         next(steps)
         at += id_size
         method = 0
         if version in (1, 2):
-            method = _number(data, at, 2) & 15
+            method = number(data, at, 2) & 15
             at += 2
         at += 2
-        base = _number(data, at, base_size)
-        count = _number(data, at + base_size, 2)
+        base = number(data, at, base_size)
+        count = number(data, at + base_size, 2)
         at += base_size + 2
         for _ in range(count):
             next(steps)
             at += index_size
             if at + offset_size + length_size > iloc.end:
                 return
-            offset = base + _number(data, at, offset_size)
-            length = _number(data, at + offset_size, length_size)
+            offset = base + number(data, at, offset_size)
+            length = number(data, at + offset_size, length_size)
             if method == 0:
                 yield Extent(at, offset_size, offset + length)
             at += offset_size + length_size
@@ -86,25 +86,34 @@ def extents(data: Data, iloc: Box, steps: Iterator[None]) -> Iterator[Extent]:
             return
 
 
+def picture_boxes(data: Data, steps: Iterator[None]) -> dict[bytes, Box]:
+    """Return the boxes in the first whole `meta` box by their types; none where there is none."""
+    for meta in boxes(data, 0, len(data), steps):
+        if meta.kind == b"meta" and meta.end <= len(data):
+            return {box.kind: box for box in children(data, meta, steps)}
+    return {}
+
+
+def primary_item(data: Data, pitm: Box) -> int:
+    """The number of the item that is the picture."""
+    return number(data, pitm.start + 4, 2 if number(data, pitm.start, 1) == 0 else 4)
+
+
 def item_type(data: Data, steps: Iterator[None]) -> bytes | None:
     """The type of the primary item, such as `hvc1`; None where the file does not say."""
-    for meta in boxes(data, 0, len(data), steps):
-        if meta.kind != b"meta" or meta.end > len(data):
-            continue
-        inside = {box.kind: box for box in children(data, meta, steps)}
-        if b"pitm" not in inside or b"iinf" not in inside:
-            return None
-        pitm, iinf = inside[b"pitm"], inside[b"iinf"]
-        primary = _number(data, pitm.start + 4, 2 if _number(data, pitm.start, 1) == 0 else 4)
-        entries = iinf.start + (6 if _number(data, iinf.start, 1) == 0 else 8)
-        for infe in boxes(data, entries, iinf.end, steps):
-            version = _number(data, infe.start, 1)
-            id_size = 4 if version == 3 else 2
-            if version >= 2 and _number(data, infe.start + 4, id_size) == primary:
-                return bytes(data[infe.start + 6 + id_size : infe.start + 10 + id_size])
+    inside = picture_boxes(data, steps)
+    if b"pitm" not in inside or b"iinf" not in inside:
         return None
+    primary, iinf = primary_item(data, inside[b"pitm"]), inside[b"iinf"]
+    entries = iinf.start + (6 if number(data, iinf.start, 1) == 0 else 8)
+    for infe in boxes(data, entries, iinf.end, steps):
+        version = number(data, infe.start, 1)
+        id_size = 4 if version == 3 else 2
+        if version >= 2 and number(data, infe.start + 4, id_size) == primary:
+            return bytes(data[infe.start + 6 + id_size : infe.start + 10 + id_size])
     return None
 
 
-def _number(data: Data, at: int, size: int) -> int:
+def number(data: Data, at: int, size: int) -> int:
+    """Read a whole number; what is not in the file counts as nothing."""
     return int.from_bytes(data[at : at + size], "big")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from picstore_imaging.colour_signal import ColourSignal
 from picstore_imaging.formats import ANIMATED, PAGED, WHOLE_DECODE, SourceFormat
 
 
@@ -74,6 +75,12 @@ class Probe:
     """Whether the EXIF block or the XMP packet says where the picture was taken."""
     trailing_bytes: int = 0
     """Bytes that follow the end of the picture; harmless, and in no output."""
+    signal: ColourSignal | None = None
+    """What it says of its colours in numbers, where that goes before a profile."""
+    extra_samples: int = 0
+    """Of a pixel of a TIFF, behind its colour; 0 where the file does not speak of any."""
+    alpha_sample: int | None = None
+    """Which of these, counted from 0, is its transparency."""
 
     def facts(self) -> SourceFacts:
         """The part that planning needs."""
@@ -94,4 +101,11 @@ class Probe:
     def from_json(cls, fields: Mapping[str, Any]) -> Probe:
         """Read what `to_json` wrote; other fields beside are ignored."""
         known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
-        return cls(**known | {"format": SourceFormat(fields["format"])})
+        signal = known.get("signal")
+        return cls(
+            **known
+            | {
+                "format": SourceFormat(fields["format"]),
+                "signal": None if signal is None else ColourSignal.from_json(signal),
+            }
+        )

@@ -17,11 +17,13 @@ CHILD_ENVIRONMENT: Final = {
     "FONTCONFIG_FILE": str(RULES),
     "OPENBLAS_NUM_THREADS": "1",
     "SVT_LOG": "1",
+    "VIPS_BLOCK_UNTRUSTED": "1",
 }
 """For every child that opens pictures. The system's own configuration of fonts is in /etc, which a
 confined child may not read, and without one a drawing has no text. SVT-AV1 tells of every encode on
 stderr unless it is asked for errors only. NumPy's BLAS would start a thread for each core, each
-with 40 MB of address space."""
+with 40 MB of address space. libvips blocks the loaders that it does not trust from its very start,
+before `vips.configure` blocks the rest."""
 
 
 def child_environment(fonts_dir: Path | None) -> dict[str, str]:

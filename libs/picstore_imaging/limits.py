@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
 from picstore_kit.errors import InvalidArgument, Reason
+
+_MAX_CHANNELS: Final = 8
+"""CMYK, alpha, and three saved selections; satellites see more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +112,26 @@ def check_embedded(limits: Limits, pixels: int) -> None:
     )
 
 
+def check_channels(channels: int) -> None:
+    """Raise `IMAGE_FORMAT_UNSUPPORTED` for what is no picture of colours but one of measurements.
+
+    Each channel is decoded, so they cost what as many pixels do.
+    """
+    _check(
+        Reason.IMAGE_FORMAT_UNSUPPORTED,
+        "the picture has {actual} channels, at most {limit} are read",
+        channels,
+        _MAX_CHANNELS,
+    )
+
+
 def check(limits: Limits, probe: Probe) -> None:
-    """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed."""
+    """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed.
+
+    Raises `IMAGE_FORMAT_UNSUPPORTED` for too many channels.
+    """
     check_bytes(limits, probe.bytes, probe.format)
+    check_channels(probe.bands)
     check_frames(limits, probe.frames)
     check_side(limits, max(probe.width, probe.height))
     facts = probe.facts()

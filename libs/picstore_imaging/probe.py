@@ -26,6 +26,7 @@ from picstore_imaging.limits import (
     check_pixels,
     check_side,
 )
+from picstore_imaging.samples import told
 from picstore_kit.errors import InvalidArgument, Reason
 
 _MAX_INT32: Final = 2**31 - 1
@@ -70,7 +71,8 @@ def _open(path: Path, source_format: SourceFormat, container: integrity.Integrit
         case SourceFormat.SVG:
             return open_drawing(path, trailing_bytes=container.trailing_bytes)
         case _:
-            return vips.open_image(path, source_format)
+            image = vips.open_image(path, source_format)
+            return told(image, container.extra_samples, container.alpha_sample)
 
 
 def _read_header(
@@ -105,4 +107,8 @@ def _read_header(
         xmp_bytes=len(xmp),
         has_gps=container.has_gps or exif_tells_a_place(exif) or xmp_tells_a_place(xmp),
         trailing_bytes=container.trailing_bytes,
+        # Only in a PNG does anything go before a profile, and there it was weighed up already.
+        signal=None if profile and source_format is not SourceFormat.PNG else container.signal,
+        extra_samples=container.extra_samples,
+        alpha_sample=container.alpha_sample,
     )

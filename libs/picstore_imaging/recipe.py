@@ -99,6 +99,12 @@ def _whole(value: object, most: int) -> int:
 
 
 def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError("not a number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:  # a whole number is as long as its sender likes
+        raise ValueError("not a number within its bounds") from error
+    if not math.isfinite(number):
+        raise ValueError("not a number")
+    return number

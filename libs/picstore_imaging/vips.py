@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pyvips
 
+from picstore_imaging.fields import without_unreadable
 from picstore_imaging.formats import Format, SourceFormat
 from picstore_imaging.repair import with_avif_brands
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason, ResourceExhausted
@@ -48,10 +49,12 @@ _DRAWING: Final = (
     b"<rect width='9' height='9'/><text y='9' font-size='9'>a</text></svg>"
 )
 _OUT_OF_MEMORY: Final = re.compile(
-    "out of memory|insufficient memory|memory allocation(?! error: security limit)", re.IGNORECASE
+    "out of memory|insufficient memory|"
+    "memory allocation(?! error: (?:security limit|invalid image size))",
+    re.IGNORECASE,
 )
 """As libvips itself, libjpeg and libheif put it. libheif calls it an error of allocation as well
-where a file has more boxes, items or tiles than it puts up with."""
+where a file has more boxes, items or tiles than it puts up with, or a picture of no size."""
 
 
 class LibvipsTooOld(RuntimeError):
@@ -107,14 +110,15 @@ def open_image(path: Path, source_format: SourceFormat, **options: Any) -> pyvip
     load = getattr(pyvips.Image, _LOADERS[source_format])
     with corrupt_on_error():
         try:
-            return load(str(path), access="sequential", fail_on="error", **options)
+            opened = load(str(path), access="sequential", fail_on="error", **options)
         except pyvips.Error:
             repaired = _repaired(path, source_format)
             if repaired is None:
                 raise
-        return pyvips.Image.heifload_buffer(
-            repaired, access="sequential", fail_on="error", **options
-        )
+            opened = pyvips.Image.heifload_buffer(
+                repaired, access="sequential", fail_on="error", **options
+            )
+    return without_unreadable(opened)
 
 
 def open_encoded(encoded: bytes, format: Format) -> pyvips.Image:

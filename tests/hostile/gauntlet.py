@@ -99,6 +99,7 @@ class Gauntlet:
             limits=PROBE_LIMITS,
             work_dir=work_dir,
             env=CHILD_ENVIRONMENT,
+            spares=0,
         )
         converter = ChildPool(
             target="picstore_imaging.sandboxed:convert",
@@ -106,6 +107,7 @@ class Gauntlet:
             limits=CONVERT_LIMITS,
             work_dir=work_dir,
             env=CHILD_ENVIRONMENT,
+            spares=0,
         )
         async with prober, converter:
             await prober.started()
@@ -124,6 +126,9 @@ class Gauntlet:
         async with asyncio.TaskGroup() as group:
             for _ in range(CHILDREN):
                 group.create_task(work())
+        # One that takes the place of a worn child has a file of its own until it is warm.
+        for pool in self.pools:
+            await pool.started()
         return outcomes
 
     async def _one(self, case: Case, profile: Profile) -> Outcome:

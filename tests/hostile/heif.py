@@ -101,7 +101,7 @@ def grid(rows: int, columns: int, width: int, height: int) -> Item:
 
 
 @cache
-def _tile(format: SourceFormat) -> tuple[Item, list[bytes]]:
+def sound_tile(format: SourceFormat) -> tuple[Item, list[bytes]]:
     """Return a sound tile, and its properties from number 2 on."""
     picture = drawing(_TILE, _TILE, seed="tile")
     file = (
@@ -124,7 +124,7 @@ def _single(
     references: Sequence[bytes] = (),
 ) -> bytes:
     """One tile by itself, which claims a size; `more` are further properties of it."""
-    tile, (_, configuration) = _tile(format)
+    tile, (_, configuration) = sound_tile(format)
     used = tuple(range(1, 3 + len(more)))
     item = Item(kind=tile.kind, data=tile.data, properties=used)
     return heif(format, {1: item}, [ispe(*size), configuration, *more], references)
@@ -132,7 +132,7 @@ def _single(
 
 def _tiled(format: SourceFormat, rows: int, columns: int, *, width: int, height: int) -> bytes:
     """A grid of as many items as it has places, whose bytes are the same ones."""
-    tile, properties = _tile(format)
+    tile, properties = sound_tile(format)
     tiles = range(2, rows * columns + 2)
     return heif(
         format,
@@ -144,7 +144,7 @@ def _tiled(format: SourceFormat, rows: int, columns: int, *, width: int, height:
 
 def _repeated(format: SourceFormat) -> bytes:
     """A grid that names one and the same item for each of its places."""
-    tile, properties = _tile(format)
+    tile, properties = sound_tile(format)
     return heif(
         format,
         {1: grid(250, 250, 6_400, 6_400), 2: tile},
@@ -158,7 +158,7 @@ def _made_of(
 ) -> bytes:
     """Items derived from one another: by number, what each is made of."""
     pattern = grid(1, 1, _TILE, _TILE)
-    tile, properties = _tile(format)
+    tile, properties = sound_tile(format)
     overlay = bytes(10) + struct.pack(">HHHH", _TILE, _TILE, 0, 0)
     data = {b"grid": pattern.data, b"iden": b"", b"iovl": overlay}
     items = {
@@ -175,7 +175,7 @@ def _made_of(
 
 def _doubling(format: SourceFormat, levels: int) -> bytes:
     """Each item overlays the next one twice: two to the power of `levels` decodes."""
-    tile, properties = _tile(format)
+    tile, properties = sound_tile(format)
     overlay = b"\0\0" + bytes(8) + struct.pack(">HHhhhh", _TILE, _TILE, 0, 0, 0, 0)
     items = {
         number: Item(kind=b"iovl", data=overlay, properties=(1,)) for number in range(1, levels + 1)

@@ -30,14 +30,19 @@ class Group:
     summary: str
     run: Callable[[], Mapping[str, float]]
     """Measures, prints a table, and returns the figures by name."""
+    part: bool = False
+    """Whether another group has it in it, so that a run of all need not repeat it."""
 
 
 GROUPS: Final = {
     "imaging": Group(
-        summary="the ladder and sharp's task beside codecs and peers; memory; the first output",
+        summary="the ladder and sharp's task beside codecs and peers; memory; the first output; "
+        "the curve of AVIF",
         run=suite.run,
     ),
-    "avif": Group(summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run),
+    "avif": Group(
+        summary="bytes at equal quality against CPU time, by AVIF effort", run=avif.run, part=True
+    ),
     "autoq": Group(summary="automatic quality: encodes, off target, bytes, CPU", run=autoq.run),
     "overhead": Group(summary="from upload to READY, without the converting", run=overhead.run),
     "upload": Group(summary="memory while a file of 500 MB streams in", run=upload.run),
@@ -57,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging("bench", TelemetrySettings(log_level="warning"))
     os.environ.update(CHILD_ENVIRONMENT)  # for what is converted in this process
     try:
-        for name in options.groups or GROUPS:
+        for name in options.groups or [name for name, group in GROUPS.items() if not group.part]:
             _measure(name, options.output)
     except (NoPhotos, UnreadableFigures) as error:
         print(error, file=sys.stderr)

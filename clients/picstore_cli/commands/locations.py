@@ -31,6 +31,7 @@ from picstore_cli.remote import (
 )
 from picstore_cli.verbs import (
     FileOption,
+    OnlyForOption,
     add_delete,
     add_list,
     add_show,
@@ -82,9 +83,7 @@ def create(
     ] = None,
     public_url: PublicURLOption = None,
     cache_control: CacheControlOption = None,
-    only_for: Annotated[
-        str | None, typer.Option("--only-for", help="The one project that may use it.")
-    ] = None,
+    only_for: OnlyForOption = None,
     test: Annotated[
         bool, typer.Option("--test", help="Make it only if it passes the test.")
     ] = False,

@@ -5,34 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from picstore.catalog.v1.overlay_template_pb2 import (
     CreateOverlayTemplateRequest,
-    ListOverlayTemplateRevisionsRequest,
     OverlayTemplate,
-    OverlayTemplateRevision,
-    RollbackOverlayTemplateRequest,
 )
 from picstore_cli.completion import names_of
-from picstore_cli.console import out, table
 from picstore_cli.kinds import OVERLAY_TEMPLATE, time_text
 from picstore_cli.lazy import group
-from picstore_cli.messages import parse_into, read_document
-from picstore_cli.remote import (
-    Form,
-    Remote,
-    RemoteCommand,
-    first,
-    form_of,
-    print_message,
-    print_one,
-    run_remote,
-)
+from picstore_cli.messages import read_document
+from picstore_cli.remote import Remote, RemoteCommand, print_one, run_remote
+from picstore_cli.revisioned import add_history, add_rollback, fill_new
 from picstore_cli.verbs import (
-    DEFAULT_LIMIT,
     FileOption,
-    LimitOption,
+    OnlyForOption,
     add_delete,
     add_list,
     add_show,
@@ -64,9 +50,7 @@ def create(
     file: FileOption,
     short_name: Annotated[str | None, typer.Argument(help="Unique in the team.")] = None,
     name: NameOption = None,
-    only_for: Annotated[
-        str | None, typer.Option("--only-for", help="The one project that may use it.")
-    ] = None,
+    only_for: OnlyForOption = None,
 ) -> None:
     """Make an overlay template; its `overlay` is read from a file.
 
@@ -77,11 +61,7 @@ def create(
       picstore overlay-templates show card -o yaml | picstore overlay-templates create card-2 -f -
     """
     template = OverlayTemplate()
-    parse_into(template, read_document(file) if file else {})
-    parse_into(template, given(short_name=short_name, display_name=name))
-    # What is copied from another template is that one's own.
-    for field in ("id", "etag", "revision", "create_time", "update_time"):
-        template.ClearField(field)
+    fill_new(template, file, short_name=short_name, display_name=name)
 
     async def work(remote: Remote) -> OverlayTemplate:
         if only_for:
@@ -116,57 +96,29 @@ def update(
     print_one(ctx, OVERLAY_TEMPLATE, run_remote(ctx, work))
 
 
-@app.command("history", cls=RemoteCommand)
-def history(
-    ctx: typer.Context, template: TemplateArgument, limit: LimitOption = DEFAULT_LIMIT
-) -> None:
-    """List the revisions of an overlay template, newest first.
-
-    Example:
-
-      picstore overlay-templates history card
-    """
-
-    async def work(remote: Remote) -> list[OverlayTemplateRevision]:
-        found = await OVERLAY_TEMPLATE.id_of(remote.client, template)
-        request = ListOverlayTemplateRevisionsRequest(overlay_template_id=found)
-        revisions, _ = await first(
-            remote.client.pages(LIST_OVERLAY_TEMPLATE_REVISIONS, request), limit
-        )
-        return revisions
-
-    revisions = run_remote(ctx, work)
-    if form_of(ctx) is not Form.TABLE:
-        for revision in revisions:
-            print_message(ctx, revision)
-        return
-    rows = table("revision", "layers", "made by", "made", right=("revision", "layers"))
-    for revision in revisions:
-        cells = (str(revision.revision), str(len(revision.overlay.layers)), revision.creator)
-        rows.add_row(*map(escape, cells), time_text(revision.create_time))
-    out.print(rows)
-
-
-@app.command("rollback", cls=RemoteCommand)
-def rollback(
-    ctx: typer.Context,
-    template: TemplateArgument,
-    revision: Annotated[int, typer.Argument(min=1, help="As `history` lists it.")],
-) -> None:
-    """Make what an earlier revision draws once more, as a new revision.
-
-    Example:
-
-      picstore overlay-templates rollback card 3
-    """
-
-    async def work(remote: Remote) -> OverlayTemplate:
-        current = await OVERLAY_TEMPLATE.find(remote.client, template)
-        return await remote.client.call(
-            ROLLBACK_OVERLAY_TEMPLATE,
-            RollbackOverlayTemplateRequest(
-                overlay_template_id=current.id, revision=revision, etag=current.etag
-            ),
-        )
-
-    print_one(ctx, OVERLAY_TEMPLATE, run_remote(ctx, work))
+_TEMPLATE = typer.Argument(
+    help="Id or short name.", metavar="template", autocompletion=names_of(OVERLAY_TEMPLATE)
+)
+add_history(
+    app,
+    OVERLAY_TEMPLATE,
+    LIST_OVERLAY_TEMPLATE_REVISIONS,
+    argument=_TEMPLATE,
+    sentence="List the revisions of an overlay template, newest first.",
+    example="overlay-templates history card",
+    columns=[
+        ("revision", lambda r: str(r.revision)),
+        ("layers", lambda r: str(len(r.overlay.layers))),
+        ("made by", lambda r: r.creator),
+        ("made", lambda r: time_text(r.create_time)),
+    ],
+    right=("revision", "layers"),
+)
+add_rollback(
+    app,
+    OVERLAY_TEMPLATE,
+    ROLLBACK_OVERLAY_TEMPLATE,
+    argument=_TEMPLATE,
+    sentence="Make what an earlier revision draws once more, as a new revision.",
+    example="overlay-templates rollback card 3",
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
+from picstore_imaging import heif_colour
 from picstore_imaging.bmff import Box, boxes, children, extents, item_type
 from picstore_imaging.integrity.verdict import TRUNCATED, Integrity, parts
 from picstore_kit.errors import InvalidArgument, Reason
@@ -41,7 +42,12 @@ def walk_avif(data: mmap.mmap) -> Integrity:
         raise _unsupported("that is a sequence without a still", codec="")
     if not kinds >= {b"ftyp", b"meta", b"mdat"}:
         return TRUNCATED
-    return Integrity(truncated=False, trailing_bytes=len(data) - last, frames=frames)
+    return Integrity(
+        truncated=False,
+        trailing_bytes=len(data) - last,
+        frames=frames,
+        signal=heif_colour.signal(data, parts()),
+    )
 
 
 def walk_heic(data: mmap.mmap) -> Integrity:

@@ -48,6 +48,8 @@ _LENGTH: Final = re.compile(r"\s*\+?(\d*\.?\d+(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*")
 _PIXELS: Final = {
     "": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54, "pt": 96 / 72, "pc": 16.0
 }  # fmt: skip
+_MAX_LENGTH: Final = 1e100
+"""Far beyond every limit, and small enough to be computed with."""
 
 
 def walk(data: mmap.mmap) -> Integrity:
@@ -69,6 +71,8 @@ def walk(data: mmap.mmap) -> Integrity:
             return TRUNCATED
         else:
             raise damaged("the SVG is not well-formed") from error
+    except (LookupError, ValueError) as error:  # as Python has it of an encoding
+        raise damaged("the SVG is in an encoding that is not read") from error
     if reading.size is None:
         raise damaged("the SVG says neither by width and height nor by viewBox how large it is")
     return Integrity(
@@ -183,7 +187,8 @@ def _length(text: str) -> float | None:
     found = _LENGTH.fullmatch(text)
     if found is None or found[2] not in _PIXELS:
         return None
-    return float(found[1]) * _PIXELS[found[2]]
+    # Of two infinities, what is left open would be no number, which passes every limit.
+    return min(float(found[1]) * _PIXELS[found[2]], _MAX_LENGTH)
 
 
 def _refused(what: str) -> InvalidArgument:

@@ -16,12 +16,29 @@ _PARTS_OF_PIXELS: Final = ((273, 279), (324, 325))
 """Tags of the offsets and the lengths of strips, and of tiles."""
 _BITS_PER_SAMPLE: Final = 258
 _MAX_BITS: Final = 32
+_BYTE: Final = 8
 _COMPRESSION: Final = 259
 _COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32_773, 32_946})
 """None, CCITT, LZW, JPEG, Deflate by its two numbers, and PackBits."""
 _SAMPLE_FORMAT: Final = 339
 _SAMPLE_FORMATS: Final = frozenset({1, 2, 3, 4})
 """Whole numbers, with a sign or without, floats, and what is not said."""
+_PHOTOMETRIC: Final = 262
+_RGB: Final = 2
+_LAB: Final = 8
+_SPACES: Final = frozenset({0, 1, _RGB, 3, 4, 5, 6, _LAB})
+"""White or black at zero, RGB, a palette, a mask, inks, YCbCr and CIE L*a*b*."""
+_SPACE_NAMES: Final = {
+    9: "ICC L*a*b*",
+    10: "ITU L*a*b*",
+    32803: "a sensor's colours",
+    32844: "LogL",
+    32845: "LogLuv",
+    34892: "a sensor's colours",
+}
+_EXTRA_SAMPLES: Final = 338
+_ALPHAS: Final = (1, 2)
+"""Whether or not the colours are multiplied by it."""
 _EXIF: Final = 34665
 _GPS: Final = 34853
 
@@ -39,6 +56,7 @@ def walk(data: mmap.mmap) -> Integrity:
         return TRUNCATED
     end = pages = 0
     has_gps = False
+    extra: tuple[int, ...] = ()
     seen: set[int] = set()
     at = layout.first
     steps = parts()
@@ -51,6 +69,7 @@ def walk(data: mmap.mmap) -> Integrity:
             directory = Directory.read(data, layout, at)
             if len(seen) == 1:
                 _check_decodable(directory)
+                extra = directory.numbers(_EXTRA_SAMPLES)
             end = max(end, directory.end, *_ends(directory, steps))
             for tag in (_EXIF, _GPS):
                 if (inner := _inner(data, layout, directory, tag)) is not None:
@@ -69,6 +88,8 @@ def walk(data: mmap.mmap) -> Integrity:
         trailing_bytes=len(data) - end,
         frames=max(1, pages),
         has_gps=has_gps,
+        extra_samples=len(extra),
+        alpha_sample=next((i for i, kind in enumerate(extra) if kind in _ALPHAS), None),
     )
 
 
@@ -81,6 +102,12 @@ def _check_decodable(directory: Directory) -> None:
         raise _unsupported("of complex numbers")
     if directory.number(_BITS_PER_SAMPLE, 1) > _MAX_BITS:
         raise _unsupported(f"of more than {_MAX_BITS} bits for each sample")
+    space = directory.number(_PHOTOMETRIC, _RGB)
+    if space not in _SPACES:
+        # libvips would take their numbers for those of RGB.
+        raise _unsupported(f"in {_SPACE_NAMES.get(space, f'colour space {space}')}")
+    if space == _LAB and directory.number(_BITS_PER_SAMPLE, 1) <= _BYTE:
+        raise _unsupported(f"in CIE L*a*b* of {_BYTE} bits")
 
 
 def _unsupported(what: str) -> InvalidArgument:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from picstore_imaging.colour_signal import ColourSignal
 from picstore_kit.errors import InvalidArgument, Reason
 
 
@@ -34,6 +35,12 @@ class Integrity:
     """Of all pictures in an SVG together."""
     canvas_pixels: int | None = None
     """Of one frame of a WebP, for which libvips makes room when it opens the file, or an APNG."""
+    signal: ColourSignal | None = None
+    """What a PNG, an AVIF or a HEIC says of its colours in numbers."""
+    extra_samples: int = 0
+    """Of a pixel of a TIFF, behind its colour; 0 where the file does not speak of any."""
+    alpha_sample: int | None = None
+    """Which of these, counted from 0, is its transparency."""
 
 
 TRUNCATED: Final = Integrity(truncated=True)

@@ -176,7 +176,7 @@ def _on_scale(total: float) -> float:
 
 def _planes(pixels: Pixels) -> Iterator[tuple[int, _Channel, Plane]]:
     """Go through the scales, and at each through the channels that count there."""
-    light = _LINEAR[pixels]
+    light = _LINEAR[_tall_and_wide(pixels)]
     for scale, channels in enumerate(_WEIGHTS):
         if scale:
             light = _halved(light)
@@ -195,6 +195,16 @@ def _planes(pixels: Pixels) -> Iterator[tuple[int, _Channel, Plane]]:
                 case _Channel.BLUE_YELLOW:
                     plane = seen[..., 2] - brightness + np.float32(0.55)
             yield scale, channel, plane
+
+
+def _tall_and_wide(pixels: Pixels) -> Pixels:
+    """Mirror a side that is too short until the first scale can look at it.
+
+    The reference refuses such a picture.
+    """
+    height, width = pixels.shape[:2]
+    down, across = max(0, _MIN_SIDE - height), max(0, _MIN_SIDE - width)
+    return np.pad(pixels, ((0, down), (0, across), (0, 0)), mode="symmetric")
 
 
 def _halved(light: Plane) -> Plane:

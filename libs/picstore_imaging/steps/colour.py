@@ -12,7 +12,10 @@ import pyvips
 
 from picstore_imaging import icc, vips
 from picstore_imaging.blocks import ICC
+from picstore_imaging.colour_signal import ColourSignal
 from picstore_imaging.context import SourceContext
+from picstore_imaging.facts import Probe
+from picstore_imaging.matrix_profile import matrix_profile
 from picstore_imaging.recipe import printable
 
 _MIN_BANDS: Final = 3
@@ -23,7 +26,9 @@ _DEEP: Final = "ushort"
 
 
 def colour(context: SourceContext) -> None:
-    """Apply the embedded profile and leave none but that of P3; expand grey.
+    """Apply the embedded profile, or what the file says in its place; expand grey.
+
+    No profile is left but that of P3.
 
     16 bits become 8 unless an output is deeper.
 
@@ -31,15 +36,16 @@ def colour(context: SourceContext) -> None:
     It comes after the scaling, so it costs by the pixel of the largest output and not of the
     source. Raises `IMAGE_CORRUPT` where that makes no picture.
     """
-    image = context.image
+    image = context.image = _signalled(context.image, context.probe.signal)
     deep = context.deep and image.format == _DEEP
-    tagged = context.probe.icc_name is not None and not icc.is_srgb(context.probe.icc_name)
-    wide = tagged and context.wide_gamut and _is_wide(image)
+    profile = bytes(image.get(ICC)) if ICC in image.get_fields() else b""
+    tagged = profile != b"" and not icc.is_srgb(profile)
+    wide = tagged and context.wide_gamut and icc.is_wide(profile)
     if tagged or image.interpretation == _CMYK:
         context.image, by_profile = _by_profile(image, "p3" if wide else "srgb", deep=deep)
-        name = printable(context.probe.icc_name or "") or image.interpretation
+        name = _name(context.probe) or f"icc {image.interpretation}"
         target = "Display P3" if wide else "sRGB"
-        context.done.append(f"icc {name}{'' if by_profile else ', unusable'} → {target}")
+        context.done.append(f"{name}{'' if by_profile else ', unusable'} → {target}")
     elif (image.interpretation, image.format) != (_space(deep=deep), _DEEP if deep else _SHALLOW):
         context.image = image.colourspace(_space(deep=deep))
         if image.interpretation not in (_space(deep=deep), "srgb", "rgb16"):
@@ -66,8 +72,27 @@ def to_srgb(image: pyvips.Image) -> pyvips.Image:
     return image
 
 
-def _is_wide(image: pyvips.Image) -> bool:
-    return ICC in image.get_fields() and icc.is_wide(bytes(image.get(ICC)))
+def _signalled(image: pyvips.Image, signal: ColourSignal | None) -> pyvips.Image:
+    """Give an image the profile that a file's numbers stand for, in place of any other."""
+    if signal is None:
+        return image
+    if image.bands < _MIN_BANDS:
+        # A profile of primaries is for three channels, and the curve is to reach grey as well.
+        image = image.colourspace(_space(deep=image.format == _DEEP))
+    image = image.copy()
+    if ICC in image.get_fields():
+        image.remove(ICC)
+    if not signal.is_srgb:
+        image.set_type(pyvips.GValue.blob_type, ICC, matrix_profile(signal))
+    return image
+
+
+def _name(probe: Probe) -> str:
+    """How the recipe calls the colours of a file; empty where it does not name them."""
+    if probe.signal is not None:
+        return probe.signal.name
+    name = printable(probe.icc_name or "")
+    return f"icc {name}" if name else ""
 
 
 def _by_profile(image: pyvips.Image, space: str, *, deep: bool) -> tuple[pyvips.Image, bool]:

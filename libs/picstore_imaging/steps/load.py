@@ -7,7 +7,7 @@ from picstore_imaging.context import SourceContext
 from picstore_imaging.drawing import open_drawing
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Size
-from picstore_imaging.samples import in_integers
+from picstore_imaging.samples import LAB, in_integers, told
 from picstore_imaging.shrink import jpeg_shrink
 
 
@@ -38,7 +38,11 @@ def load(context: SourceContext) -> None:
                 context.done.append("decode by libjpeg-turbo")
             context.image = opened if decoded is None else decoded
         case SourceFormat.TIFF:
-            context.image = in_integers(vips.open_image(context.path, probed.format))
+            opened = vips.open_image(context.path, probed.format)
+            opened = told(opened, probed.extra_samples, probed.alpha_sample)
+            if opened.interpretation in LAB:
+                context.done.append("Lab → sRGB")
+            context.image = in_integers(opened)
         case _:
             context.image = vips.open_image(context.path, probed.format)
 

@@ -1,19 +1,18 @@
 """A blob store in a directory, for one machine: its files can be served as they are.
 
 An object is the file `<root>/<key>`. What a file cannot say of itself (content type, cache control,
-metadata) is in `<root>/.picstore/meta/<key>.json`; a file that was put there by hand has no such
-record and is an object all the same. Writes go to `<root>/.picstore/tmp` and are renamed when they
-are on the disk.
+metadata) is in a record below `<root>/.picstore/meta` (`local_records`); a file that was put there
+by hand has none and is an object all the same. Writes go to `<root>/.picstore/tmp` and are renamed
+when they are on the disk.
 """
 
 from __future__ import annotations
 
-import json
 import mimetypes
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -37,6 +36,7 @@ from picstore_kit.blobs.base import (
 from picstore_kit.blobs.checks import check_part, check_parts, read_slice
 from picstore_kit.blobs.drafts import Draft, draft_prefix, mapped
 from picstore_kit.blobs.local_parts import Begun, LocalParts
+from picstore_kit.blobs.local_records import LocalRecords, prune
 from picstore_kit.blobs.threads import Threads
 from picstore_kit.errors import InvalidField
 
@@ -57,8 +57,8 @@ class LocalBlobStore(BlobStore):
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = Path(root).resolve()
-        self._meta = self._root / _PRIVATE / "meta"
         self._temporary = self._root / _PRIVATE / "tmp"
+        self._records = LocalRecords(self._root / _PRIVATE / "meta", self._temporary)
         self._parts = LocalParts(self._temporary)
         self._threads = Threads(_THREADS, name="blobs-local")
 
@@ -236,9 +236,6 @@ class LocalBlobStore(BlobStore):
             raise BlobStoreDenied("SymbolicLink")
         return path
 
-    def _record(self, key: str) -> Path:
-        return self._meta / f"{key}.json"
-
     def _open(self, draft: Draft) -> None:
         self._place(draft.key)
         with mapped():
@@ -264,25 +261,9 @@ class LocalBlobStore(BlobStore):
             metadata=with_digest(metadata, sha256),
         )
         with mapped():
-            self._write_record(draft.key, stat)
+            self._records.write(draft.key, stat)
             draft.move_to(self._place(draft.key))
         return stat
-
-    def _write_record(self, key: str, stat: BlobStat) -> None:
-        record = {
-            "size": stat.size,
-            "etag": stat.etag,
-            "content_type": stat.content_type,
-            "cache_control": stat.cache_control,
-            "metadata": dict(stat.metadata),
-        }
-        draft = Draft(key, self._temporary)
-        try:
-            draft.open()
-            draft.write(json.dumps(record).encode())
-            draft.move_to(self._record(key))
-        finally:
-            draft.discard()
 
     def _stat(self, key: str) -> BlobStat:
         path = self._place(key)
@@ -290,10 +271,9 @@ class LocalBlobStore(BlobStore):
             status = path.stat()
             if not path.is_file():
                 raise BlobNotFound(key)
-            with suppress(FileNotFoundError, NotADirectoryError):
-                record = json.loads(self._record(key).read_bytes())
-                if record["size"] == status.st_size:
-                    return BlobStat(**record)
+            record = self._records.read(key)
+        if record is not None and record.size == status.st_size:
+            return record
         guess, _ = mimetypes.guess_type(path.name)
         return BlobStat(
             size=status.st_size,
@@ -326,9 +306,8 @@ class LocalBlobStore(BlobStore):
         with mapped():
             if path.is_file():
                 path.unlink(missing_ok=True)
-            self._record(key).unlink(missing_ok=True)
-        _prune(path.parent, self._root)
-        _prune(self._record(key).parent, self._meta)
+            self._records.delete(key)
+        prune(path.parent, self._root)
 
     def _discard(self, key: str) -> None:
         self._delete(key)
@@ -353,7 +332,7 @@ class LocalBlobStore(BlobStore):
             self._open(draft)
             draft.write_file(self._place(source))
             with mapped():
-                self._write_record(target, stat)
+                self._records.write(target, stat)
                 draft.move_to(self._place(target))
         finally:
             draft.discard()
@@ -394,11 +373,3 @@ def _reading(key: str) -> Iterator[None]:
             yield
         except (FileNotFoundError, NotADirectoryError):
             raise BlobNotFound(key) from None
-
-
-def _prune(folder: Path, stop: Path) -> None:
-    """Remove folders that a delete left empty; somebody may be filling them again: then leave."""
-    with suppress(OSError):
-        while folder != stop:
-            folder.rmdir()
-            folder = folder.parent

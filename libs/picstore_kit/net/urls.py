@@ -22,7 +22,7 @@ def url_fault(url: str) -> str | None:
         parts.port  # noqa: B018 - it is read when it is asked for
     except ValueError:
         return "must be a URL"
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    if parts.scheme not in _SCHEMES or not (parts.hostname or "").rstrip("."):
         return "must be an http or https URL"
     if "@" in parts.netloc:
         return "must not have a user or a password"

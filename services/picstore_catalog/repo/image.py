@@ -7,72 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow, kwargs_row
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.description import Description, comparable
-from picstore_catalog.model.image import (
-    Image,
-    ImageState,
-    Placeholder,
-    Settled,
-)
+from picstore_catalog.model.image import Image, Placeholder, Settled
 from picstore_catalog.model.stored import Stored
 from picstore_catalog.model.upload import FIRST_GENERATION
 from picstore_catalog.repo.image_row import DERIVED_COLUMNS, selecting, stored
-from picstore_imaging.geometry import Point
-from picstore_kit.errors import NotFound, Resource
-from picstore_kit.ids import (
-    ImageId,
-    ProjectId,
-    TeamId,
-    UploadProfileId,
-)
+from picstore_kit.errors import Resource
+from picstore_kit.ids import ImageId, ProjectId, UploadProfileId
 from picstore_kit.pg.access import Access, fetch_one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedImage:
-    """What deciding about a picture needs, while its row is locked."""
-
-    id: ImageId
-    team_id: TeamId
-    project_id: ProjectId
-    upload_profile_id: UploadProfileId
-    filename: str
-    location: str
-    alt_text: str
-    state: ImageState
-    generation: int
-    pending_generation: int
-    last_generation: int
-    """The highest number that a generation ever had."""
-    focal_point: Point | None = None
-
-    @property
-    def serves(self) -> bool:
-        """Whether pages have a generation of it."""
-        return self.state is ImageState.READY
-
-    @property
-    def shown_generation(self) -> int:
-        """The generation whose original it is described by; 0 for none."""
-        return self.generation if self.serves else self.pending_generation or self.generation
-
-    @property
-    def newest_generation(self) -> int:
-        """The newest generation of which something came or may still come; 0 for none."""
-        return self.pending_generation or (self.generation if self.serves else 0)
-
-    @property
-    def next_generation(self) -> int:
-        """The number of the one that is committed next."""
-        return max(self.last_generation, self.generation, self.pending_generation) + 1
-
-    def is_stale(self, generation: int) -> bool:
-        """Whether the outputs of `generation` are of no use any more."""
-        return generation not in (self.generation, self.pending_generation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,37 +171,6 @@ async def delete_announced(conn: AsyncConnection[TupleRow], image_id: ImageId) -
     )
 
 
-async def find_locked(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImage | None:
-    """Lock a picture for a decision about it, if it is there within the transaction's reach.
-
-    Whoever also locks a job locks the job first.
-    """
-    async with conn.cursor(row_factory=kwargs_row(_locked)) as cursor:
-        await cursor.execute(
-            """
-            SELECT id, team_id, project_id, upload_profile_id, filename, location, alt_text,
-                   state, generation, pending_generation, last_generation, focal_x, focal_y
-            FROM images
-            WHERE id = %s
-            FOR NO KEY UPDATE
-            """,
-            (image_id,),
-        )
-        return await cursor.fetchone()
-
-
-async def lock(conn: AsyncConnection[TupleRow], image_id: ImageId) -> LockedImage:
-    """Lock a picture as `find_locked` does.
-
-    Raises:
-        NotFound: There is no such picture within the transaction's reach.
-    """
-    found = await find_locked(conn, image_id)
-    if found is None:
-        raise NotFound.of("Image", image_id)
-    return found
-
-
 async def settle(conn: AsyncConnection[TupleRow], image_id: ImageId, settled: Settled) -> None:
     """Let pages see the pending generation, or say why they cannot."""
     failure = settled.failure
@@ -406,10 +321,3 @@ def _derived(derived_from: DerivedFrom | None) -> dict[str, Any]:
         "overlay_template_revision": derived_from.overlay_template_revision,
         "overlay_variables": Jsonb(dict(derived_from.variables)),
     }
-
-
-def _locked(
-    *, state: str, focal_x: float | None, focal_y: float | None, **columns: Any
-) -> LockedImage:
-    point = None if focal_x is None or focal_y is None else Point(focal_x, focal_y)
-    return LockedImage(state=ImageState(state), focal_point=point, **columns)

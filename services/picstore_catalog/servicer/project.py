@@ -6,9 +6,9 @@ from google.protobuf.empty_pb2 import Empty
 
 from picstore.catalog.v1 import project_pb2, project_pb2_grpc
 from picstore_catalog.mapping.project import new_project, project_change, project_message
-from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.repo import project as repo
+from picstore_catalog.servicer.named_list import named_page
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.projects import (
     create_project,
@@ -62,25 +62,14 @@ class ProjectServicer(project_pb2_grpc.ProjectServiceServicer):
         self, request: project_pb2.ListProjectsRequest, context: Context
     ) -> project_pb2.ListProjectsResponse:
         """See the contract."""
-        access = Access.of(require_principal(), Permission.PROJECT_READ)
-        access.require_somewhere()
-        if request.short_name:
-            with all_at_once() as violations:
-                violations.add("short_name", short_name_fault(request.short_name))
-        asked = self._pager.open(
-            page_size=request.page_size,
-            page_token=request.page_token,
-            scope=("ListProjects", access.team_id, request.short_name),
+        page = await named_page(
+            self._work,
+            self._pager,
+            request,
+            method="ListProjects",
+            id_kind=ProjectId,
+            find_all=repo.find_all,
         )
-        async with self._work.begin(access.team_id) as transaction:
-            found = await repo.find_all(
-                transaction,
-                access,
-                short_name=request.short_name,
-                after=ProjectId(asked.after[0]) if asked.after else None,
-                limit=asked.limit,
-            )
-        page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
         return project_pb2.ListProjectsResponse(
             projects=[project_message(stored) for stored in page.rows],
             next_page_token=page.next_page_token,

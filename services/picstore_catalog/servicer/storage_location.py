@@ -15,10 +15,10 @@ from picstore_catalog.mapping.storage_location import (
     new_location,
     report_message,
 )
-from picstore_catalog.model.names import short_name_fault
 from picstore_catalog.model.permission import Permission
 from picstore_catalog.model.storage_location import StorageLocation
 from picstore_catalog.repo import storage_location as repo
+from picstore_catalog.servicer.named_list import named_page
 from picstore_catalog.uow import Transaction, UnitOfWork
 from picstore_catalog.usecases.locations import (
     LocationSecrets,
@@ -103,25 +103,14 @@ class StorageLocationServicer(storage_location_pb2_grpc.StorageLocationServiceSe
         self, request: storage_location_pb2.ListStorageLocationsRequest, context: Context
     ) -> storage_location_pb2.ListStorageLocationsResponse:
         """See the contract."""
-        access = Access.of(require_principal(), Permission.PROJECT_READ)
-        access.require_somewhere()
-        if request.short_name:
-            with all_at_once() as violations:
-                violations.add("short_name", short_name_fault(request.short_name))
-        asked = self._pager.open(
-            page_size=request.page_size,
-            page_token=request.page_token,
-            scope=("ListStorageLocations", access.team_id, request.short_name),
+        page = await named_page(
+            self._work,
+            self._pager,
+            request,
+            method="ListStorageLocations",
+            id_kind=LocationId,
+            find_all=repo.find_all,
         )
-        async with self._work.begin(access.team_id) as transaction:
-            found = await repo.find_all(
-                transaction,
-                access,
-                short_name=request.short_name,
-                after=LocationId(asked.after[0]) if asked.after else None,
-                limit=asked.limit,
-            )
-        page = self._pager.close(asked, found, cursor=lambda stored: (stored.value.id,))
         return storage_location_pb2.ListStorageLocationsResponse(
             storage_locations=[location_message(stored) for stored in page.rows],
             next_page_token=page.next_page_token,

@@ -12,7 +12,7 @@ from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import output as outputs
-from picstore_catalog.repo.image import LockedImage
+from picstore_catalog.repo.locked_image import LockedImage
 from picstore_catalog.repo.messages import announce_job, tell
 from picstore_catalog.repo.original import CommittedOriginal
 from picstore_catalog.uow import Transaction

@@ -16,9 +16,10 @@ from picstore_catalog.model.upload import (
     check_texts,
 )
 from picstore_catalog.repo import image as images
+from picstore_catalog.repo import locked_image, upload_target
 from picstore_catalog.repo import original as originals
-from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.image import LockedImage, NewImage
+from picstore_catalog.repo.image import NewImage
+from picstore_catalog.repo.locked_image import LockedImage
 from picstore_catalog.repo.original import CommittedOriginal, Upload
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.begin_generation import (
@@ -69,7 +70,7 @@ async def commit_image(
         default=request.default_upload_profile_id,
     )
     await originals.lock_content(transaction, target, sha256)
-    image = await images.find_locked(transaction, commit.image_id)
+    image = await locked_image.find(transaction, commit.image_id)
     _check_as_resolved(commit, image, target)
     if commit.on_duplicate is not OnDuplicate.CREATE:
         existing = await _find_duplicate(transaction, access, target, image, sha256)
@@ -161,7 +162,7 @@ async def _add(
         description=Description(alt_text=commit.alt_text),
     )
     added = await images.insert(transaction, access, new, project_id=target.project_id)
-    image = await images.lock(transaction, new.id)
+    image = await locked_image.lock(transaction, new.id)
     if not added:
         _check_as_resolved(commit, image, target)
     return image

@@ -8,8 +8,8 @@ from picstore.events.v1.event_pb2 import OutputReady
 from picstore_catalog.model.image import ImageState
 from picstore_catalog.model.job import FINISHED, Failure, check_attempt, finish
 from picstore_catalog.model.output import StoredFile, Useless, check_file
-from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import locked_image
 from picstore_catalog.repo import output as outputs
 from picstore_catalog.repo.messages import tell
 from picstore_catalog.uow import Transaction
@@ -50,7 +50,7 @@ async def complete_output(
     check_attempt(job, attempt)
     if isinstance(result, StoredFile):
         check_file(result, prefix=job.output_key_prefix)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     if image.is_stale(job.generation):
         if job.state not in FINISHED:
             await end_replaced(transaction, job)

@@ -18,11 +18,10 @@ from picstore_catalog.model.job import (
     finish,
 )
 from picstore_catalog.model.permission import Permission
-from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import locked_image, upload_target
 from picstore_catalog.repo import original as originals
-from picstore_catalog.repo import upload_target
-from picstore_catalog.repo.image import LockedImage
+from picstore_catalog.repo.locked_image import LockedImage
 from picstore_catalog.repo.original import CommittedOriginal
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.begin_generation import (
@@ -77,7 +76,7 @@ async def complete_render(
     if not is_original_of(job.image_id, original.object_key):
         raise InvalidField("object_key", "must be as claimed")
     original = replace(original, location_id=job.outputs_location_id)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     owner = await _owner(transaction, original)
     if owner is not None or job.state in FINISHED:
         return Rendered(image_state=image.state, original_kept=owner == image.id)
@@ -88,7 +87,7 @@ async def complete_render(
     kept = await _begin(transaction, job, image, original, grace=grace)
     if kept and recipe is not None:
         await jobs.set_recipe(transaction, job.id, recipe)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     return Rendered(image_state=image.state, original_kept=kept)
 
 

@@ -30,9 +30,9 @@ from picstore_catalog.model.work import Claim, WantedOutput
 from picstore_catalog.repo import found_quality as found_qualities
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import locked_image, work
 from picstore_catalog.repo import original as originals
 from picstore_catalog.repo import output as outputs
-from picstore_catalog.repo import work
 from picstore_catalog.uow import Transaction
 from picstore_catalog.usecases.settle import give_up
 from picstore_kit.errors import FailedPrecondition, Reason
@@ -106,7 +106,7 @@ async def record_placeholder(
     """
     job = await jobs.lock(transaction, job_id)
     check_attempt(job, attempt)
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     if image.is_stale(job.generation):
         return
     await originals.set_placeholder(transaction, image.id, job.generation, placeholder)

@@ -7,8 +7,9 @@ from picstore_catalog.model.image import ImageState, settle
 from picstore_catalog.model.job import Failure, Job, finish
 from picstore_catalog.repo import image as images
 from picstore_catalog.repo import job as jobs
+from picstore_catalog.repo import locked_image
 from picstore_catalog.repo import output as outputs
-from picstore_catalog.repo.image import LockedImage
+from picstore_catalog.repo.locked_image import LockedImage
 from picstore_catalog.repo.messages import tell
 from picstore_catalog.uow import Transaction
 from picstore_kit.ids import ImageId
@@ -53,7 +54,7 @@ async def give_up(transaction: Transaction, job: Job) -> None:
     """Make what a FAILED job left undone FAILED with its reason, and settle its generation."""
     if job.failure is None:
         raise ValueError(f"{job.id} did not fail")
-    image = await images.lock(transaction, job.image_id)
+    image = await locked_image.lock(transaction, job.image_id)
     await outputs.fail_rest(transaction, job.id, job.failure)
     await settle_generation(transaction, image, job.generation, otherwise=job.failure)
 

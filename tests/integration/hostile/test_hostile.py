@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from picstore_imaging.formats import Format, SourceFormat
+from picstore_imaging.formats import ACCEPTED, Format, SourceFormat
 from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule, validate
 from picstore_imaging.rules import Density, Fit, Gravity
@@ -31,6 +32,8 @@ PROFILE: Final = Profile(
     formats=(FormatRule(format=Format.JPEG), FormatRule(format=Format.WEBP)),
     sizes=(SizeRule(width=BOX, height=BOX),),
 )
+FEWEST: Final = 150
+"""Files of each format that is taken."""
 INNER: Final = (" /", "vips", "libheif", "pyvips", "Traceback", "glib", "0x")
 """What no sender is to read of us."""
 
@@ -104,11 +107,14 @@ def assert_sound(arena: Arena, outcomes: list[Outcome]) -> None:
     assert 0 < arena.gauntlet.peak_rss_bytes < CONVERT_LIMITS.memory_bytes
 
 
-def test_there_are_many_files_and_each_has_a_name() -> None:
-    names = [case.name for kind in KINDS.values() for case in kind()]
-    assert len(names) == len(set(names))
-    assert len(names) >= 700
-    assert {case.format for kind in KINDS.values() for case in kind()} == set(SourceFormat)
+def test_there_are_many_files_of_each_format_and_each_has_a_name() -> None:
+    cases = [case for kind in KINDS.values() for case in kind()]
+    assert len(cases) == len({case.name for case in cases})
+    assert len(cases) >= 2_000
+    counts = Counter(case.format for case in cases)
+    assert counts.keys() == set(SourceFormat)
+    for format in {*ACCEPTED, SourceFormat.SVG}:
+        assert counts[format] >= FEWEST, format
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,8 +23,9 @@ from picstore_imaging.formats import Format
 from picstore_imaging.limits import Limits
 from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule
+from tests.patches import PATCHES
 from tests.pictures import animation, drawing, heic, photo, reference, similarity
-from tests.source_kinds import CELL, COLUMNS, KINDS, PATCHES, ROWS, XMP, exif_of, turned
+from tests.source_kinds import CELL, COLUMNS, KINDS, ROWS, XMP, exif_of, turned
 
 Pixels = npt.NDArray[np.uint8]
 Outputs = dict[Format, bytes]

@@ -1,8 +1,8 @@
-"""Bench: all of imaging but the curve of AVIF, in one run."""
+"""Bench: all of imaging in one run."""
 
 from __future__ import annotations
 
-from tests.perf.imaging import first_output, ladder, memory, task
+from tests.perf.imaging import avif, first_output, ladder, memory, task
 
 
 def run() -> dict[str, float]:
@@ -13,4 +13,10 @@ def run() -> dict[str, float]:
         PeerFailed: A peer that is installed does not work.
         NotConverted: A photo could not be converted.
     """
-    return {**ladder.run(), **task.run(), **first_output.run(), **memory.run()}
+    return {
+        **ladder.run(),
+        **task.run(),
+        **first_output.run(),
+        **memory.run(),
+        **avif.run(),
+    }

@@ -179,6 +179,17 @@ def test_times_and_plays_are_read() -> None:
     assert found.plays == 7
 
 
+@pytest.mark.parametrize("format", [Format.WEBP, Format.AVIF])
+def test_times_and_plays_beyond_what_formats_can_say_are_shortened(
+    format: Format, convert: Convert, probe: RunProbe, tmp_path: Path
+) -> None:
+    written = [Part(pixels=noise(n), delay=(65_535, 1)) for n in range(3)]
+    (path := tmp_path / "a").write_bytes(build(written, plays=2**32 - 1))
+    made = convert(path, formats=(FormatRule(format=format),)).paths[0]
+    with Image.open(made) as image:
+        assert getattr(image, "n_frames", 1) == 3
+
+
 def test_disposals_and_times_reach_the_output(convert: Convert, tmp_path: Path) -> None:
     frames = [Image.new("RGBA", (40, 40), (0, 0, 0, 0)) for _ in range(3)]
     for number, frame in enumerate(frames):
@@ -275,6 +286,10 @@ def broken() -> dict[str, bytes]:
         "a blend that there is not": changed(25, b"\2"),
         "a frame too few": whole.replace(announced, chunk(b"acTL", struct.pack(">II", 4, 0))),
         "a frame too many": whole.replace(announced, chunk(b"acTL", struct.pack(">II", 2, 0))),
+        "transparency twice": whole.replace(announced, announced + chunk(b"tRNS", b"") * 2),
+        "a palette of too many colours": whole.replace(
+            announced, announced + chunk(b"PLTE", bytes(771))
+        ),
         "a second announcement": whole.replace(announced, announced * 2),
         "an announcement after the pixels": whole.replace(announced, b"")[:-12]
         + announced

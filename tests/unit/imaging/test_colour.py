@@ -20,7 +20,8 @@ from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import Profile
 from picstore_imaging.rules import ColourPolicy, Fit, FormatRule, SizeRule
 from picstore_imaging.steps.colour import to_srgb
-from tests.profiles import ADOBE_RGB, DISPLAY_P3
+from tests.profiles import ADOBE_RGB, DISPLAY_P3, SRGB, ink_profile
+from tests.source_kinds import STRANGE_INKS
 from tests.unit.imaging.conftest import Convert, Pixels, difference, run_conversion
 
 Photo = Callable[[int, int], Image.Image]
@@ -28,11 +29,6 @@ Decoded = Callable[[Path], Pixels]
 Pixel = npt.NDArray[np.int_]
 
 WIDE_GAMUTS = {"Display P3": DISPLAY_P3, "Adobe RGB": ADOBE_RGB}
-SRGB_PRIMARIES = (
-    (0.43607, 0.22249, 0.01392),
-    (0.38515, 0.71687, 0.09708),
-    (0.14307, 0.06061, 0.71410),
-)
 
 PNG = (FormatRule(format=Format.PNG),)
 ALL = tuple(FormatRule(format=format) for format in Format)
@@ -82,10 +78,36 @@ def test_cmyk_becomes_srgb(
     source = pyvips.Image.new_from_array(np.asarray(photo(120, 80))).copy(interpretation="srgb")
     cmyk = source.icc_transform("cmyk", input_profile="srgb", intent="relative")
     expected = cmyk.icc_transform("srgb", embedded=True, intent="relative").numpy()
+    # The embedded one is the same as the one that stands in for it: this shows only that either
+    # works. Which of two different ones is taken is the next test's question.
     for keep in ("icc", "none"):
         cmyk.jpegsave(str(path := tmp_path / f"{keep}.jpg"), Q=100, keep=keep)
         (output,) = convert(path, formats=PNG).paths
         assert difference(decoded(output), expected) < 6
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_inks_are_those_of_the_embedded_profile(
+    suffix: str, convert: Convert, decoded: Decoded, tmp_path: Path
+) -> None:
+    profile = ink_profile("Strange inks", STRANGE_INKS)
+    inks = Image.new("CMYK", (64, 48), (220, 40, 20, 10))
+    shown = ImageCms.profileToProfile(
+        inks,
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert shown is not None
+    expected = np.asarray(shown)
+    pixels = {}
+    for name, embedded in (("own", profile), ("built in", None)):
+        inks.save(path := tmp_path / f"{name}.{suffix}", icc_profile=embedded)
+        pixels[name] = decoded(convert(path, formats=PNG).paths[0])
+    assert difference(pixels["built in"], expected) > 30, "the test shows nothing"
+    assert difference(pixels["own"], expected) < 1.5
 
 
 def test_sixteen_bits_become_eight(
@@ -177,7 +199,7 @@ def test_what_is_not_wide_needs_no_profile(
     matrix_profile: Callable[..., bytes], convert: Convert, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.png"
-    profile = matrix_profile("Somebody's monitor", SRGB_PRIMARIES)
+    profile = matrix_profile("Somebody's monitor", SRGB)
     Image.new("RGB", (40, 30), (255, 0, 0)).save(path, icc_profile=profile)
     for out in convert(path, formats=ALL, colour=ColourPolicy.KEEP_WIDE).paths:
         with Image.open(out) as image:

@@ -66,6 +66,7 @@ def test_what_came_later_may_be_missing() -> None:
         {"effort": True},
         {"score": float("inf")},
         {"score": "80"},
+        {"score": 10**400},
         {"encodes": 1001},
         {"cpu_ms": 2**31},
         {"peak_rss_bytes": -1},

@@ -240,6 +240,13 @@ def test_samples_of_every_kind_are_read(
     [
         (tiff(np.ones((8, 8), np.complex64)), "of complex numbers"),
         (tiff(np.ones((8, 8), np.float64)), "of more than 32 bits for each sample"),
+        (
+            tiff(np.ones((8, 8, 3), np.uint8), photometric="cielab"),
+            r"in CIE L\*a\*b\* of 8 bits",
+        ),
+        (tiff(np.ones((8, 8, 3), np.uint8), photometric="icclab"), r"in ICC L\*a\*b\*"),
+        (tiff(np.ones((8, 8, 3), np.uint8), photometric="itulab"), r"in ITU L\*a\*b\*"),
+        (tiff(np.ones((8, 8), np.uint8), photometric="cfa"), "in a sensor's colours"),
         (saved(Image.new("RGB", (8, 8)), "TIFF", compression="lzma"), "compressed by method 34925"),
         (saved(Image.new("RGB", (8, 8)), "TIFF", compression="zstd"), "compressed by method 50000"),
     ],
@@ -253,9 +260,57 @@ def test_a_tiff_that_cannot_be_decoded_is_refused_before_it_is_stored(
     assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
 
 
-def test_what_a_tiff_has_beyond_colour_and_alpha_is_left_out(made: Made) -> None:
-    pixels = np.full((48, 64, 6), 200, np.uint8)
-    assert made(tiff(pixels, photometric="rgb", planarconfig="contig")).shape[2] in (3, 4)
+@pytest.mark.parametrize(
+    ("extra", "alpha"),
+    [
+        (["UNSPECIFIED"], None),
+        (["UNASSALPHA"], 0),
+        (["UNSPECIFIED"] * 3, None),
+        (["UNSPECIFIED", "UNASSALPHA"], 1),
+        (["UNASSALPHA", "UNSPECIFIED"], 0),
+    ],
+)
+@pytest.mark.parametrize("space", ["rgb", "minisblack"])
+def test_what_a_tiff_has_beyond_colour_and_alpha_is_left_out(
+    extra: list[str], alpha: int | None, space: str, made: Made
+) -> None:
+    colour, others = ((200, 90, 40) if space == "rgb" else (70,)), (60, 120, 180)[: len(extra)]
+    pixels = np.full((48, 64, len(colour) + len(extra)), (*colour, *others), np.uint8)
+    found = made(tiff(pixels, photometric=space, planarconfig="contig", extrasamples=extra))
+    shown = colour if space == "rgb" else colour * 3
+    assert found[24, 32].tolist() == [*shown, *(() if alpha is None else (others[alpha],))]
+
+
+def test_what_colours_of_a_tiff_are_multiplied_by_is_divided_out(made: Made) -> None:
+    pixels = np.full((48, 64, 4), (100, 50, 25, 128), np.uint8)
+    found = made(tiff(pixels, photometric="rgb", extrasamples=["ASSOCALPHA"]))[24, 32]
+    assert np.abs(found.astype(int) - (199, 100, 50, 128)).max() <= 1
+
+
+def test_the_recipe_tells_of_lab(convert: Convert, tmp_path: Path) -> None:
+    data = tiff(np.full((48, 64, 3), (53.585, 0, 0), np.float32), photometric="cielab")
+    (path := tmp_path / "a").write_bytes(data)
+    (output,) = convert(path, formats=PNG).outputs
+    assert "Lab → sRGB" in output["recipe"]["steps"]
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint16"])
+def test_lab_may_be_transparent(kind: str, made: Made) -> None:
+    full, scale = (1, (1, 1, 1)) if kind == "float32" else (65_535, (655.35, 256, 256))
+    grey = np.multiply((53.585, 0, 0), scale)
+    pixels = np.full((48, 64, 4), (*grey, full), kind)
+    pixels[:, :32, 3] = 0
+    found = made(tiff(pixels, photometric="cielab", extrasamples=["UNASSALPHA"]))
+    assert found[24, 8, 3] == 0
+    assert np.abs(found[24, 56].astype(int) - (128, 128, 128, 255)).max() <= 1
+
+
+def test_a_tiff_of_dozens_of_channels_is_refused_before_it_is_decoded(made: Made) -> None:
+    pixels = np.zeros((48, 64, 64), np.uint8)
+    with pytest.raises(InvalidArgument) as caught:
+        made(tiff(pixels, photometric="rgb", planarconfig="contig"))
+    assert caught.value.reason is Reason.IMAGE_FORMAT_UNSUPPORTED
+    assert caught.value.metadata == {"actual": "64", "limit": "8"}
 
 
 def test_the_first_page_of_a_tiff_is_converted(photo: Photo, made: Made) -> None:

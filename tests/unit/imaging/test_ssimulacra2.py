@@ -88,6 +88,16 @@ def test_small_pictures_have_a_score(photo: Photo, size: tuple[int, int]) -> Non
     assert score <= 100
 
 
+@pytest.mark.parametrize("size", [(400, 7), (1, 300), (6, 6)])
+def test_the_thinnest_pictures_are_looked_at_too(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(7).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    drawn = Image.fromarray(noise)
+    scorer = Ssimulacra2(noise)
+    rough, fine = (scorer.score(pixels(coded(drawn, "JPEG", q))) for q in (10, 97))
+    assert rough < min(fine, 80)
+    assert scorer.score(noise) > 99.9
+
+
 def test_what_is_transparent_is_looked_at_on_black_and_on_white() -> None:
     clear = np.zeros((20, 30, 4), np.uint8)
     clear[..., :3] = 200

@@ -21,6 +21,7 @@ from picstore_catalog.repo import (
     image_lookup,
     image_references,
     job,
+    locked_image,
     original,
     output,
     overlay_template,
@@ -153,7 +154,7 @@ LOOKS: Final[dict[str, Look]] = {
     "original.find_duplicate": lambda conn, me, it: original.find_duplicate(
         conn, me.team_id, it.upload_profile_id, it.sha256
     ),
-    "image.find_locked": lambda conn, _, it: image.find_locked(conn, it.image.id),
+    "locked_image.find": lambda conn, _, it: locked_image.find(conn, it.image.id),
     "output.has_open": lambda conn, _, it: output.has_open(conn, it.job_id),
 }
 """Functions that read, with arguments by which they find what the victim has."""

@@ -251,6 +251,27 @@ async def test_a_conversion_profile_is_not_made_in_a_project_that_is_just_being_
     assert refusal.metadata["resource_type"] == "Project"
 
 
+async def test_what_has_just_got_a_new_revision_is_deleted_all_the_same(team: Team) -> None:
+    fresh = await make_deletable(team, "conversion profile")
+    profile_id = fresh.conversion_profile_id
+
+    async with asyncio.TaskGroup() as tasks, fresh.begin() as updating:
+        await update_conversion_profile(
+            updating,
+            fresh.access,
+            profile_id,
+            lambda kept: replace(kept, profile=replace(kept.profile, sizes=(SizeRule(width=123),))),
+            etag="",
+        )
+        deletion = tasks.create_task(_outcome(lambda: delete(fresh, "conversion profile")))
+        await waits_for_a_lock(fresh)
+
+    assert deletion.result() is None
+    async with team.begin() as transaction:
+        with pytest.raises(NotFound):
+            await conversion_profiles.fetch(transaction, team.access, profile_id)
+
+
 async def test_two_who_delete_the_same_do_not_both_succeed(team: Team) -> None:
     outcomes = await asyncio.gather(
         *(_outcome(lambda: delete(team, "upload profile")) for _ in range(2))
