@@ -40,6 +40,7 @@ from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
 from picstore_kit.ids import JobId, OutputId
 from picstore_kit.sandbox.limits import SandboxLimits
+from picstore_kit.sandbox.pool import Room
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,8 @@ _MEMORY_BYTES: Final = SandboxLimits().memory_bytes
 class ConvertImage:
     """Makes the outputs of one job: one download, one decode, every output stored as it is done.
 
-    The children can write in `shared_dir`, and must not be able to in `private_dir`, which is on
-    the same file system: what is in there is what was checked. A child may use `memory_bytes`.
+    No child may be able to look into `private_dir`, which is on the file system of their rooms:
+    what is in there is what was fetched, and what was checked. A child may use `memory_bytes`.
     """
 
     def __init__(
@@ -63,7 +64,6 @@ class ConvertImage:
         ledger: Ledger,
         stores: Stores,
         children: Children,
-        shared_dir: Path,
         private_dir: Path,
         setup: Callable[[], Setup] | None = None,
         budget: MemoryBudget | None = None,
@@ -77,7 +77,6 @@ class ConvertImage:
         self._ledger = ledger
         self._stores = stores
         self._children = children
-        self._shared_dir = shared_dir
         self._private_dir = private_dir
         self._setup = setup
         self._budget = budget or MemoryBudget(sys.maxsize)
@@ -85,7 +84,6 @@ class ConvertImage:
             ledger=ledger,
             stores=stores,
             children=children,
-            shared_dir=shared_dir,
             private_dir=private_dir,
             memory_bytes=memory_bytes,
             budget=self._budget,
@@ -163,48 +161,60 @@ class ConvertImage:
         expected = estimate_memory_bytes(claim.facts, (output.spec for output in claim.outputs))
         async with (
             self._budget.held(expected),
-            temporary_directory(self._shared_dir, prefix="job-") as shared,
             temporary_directory(self._private_dir, prefix="job-") as private,
         ):
-            source = shared / "source"
+            source = private / "source"
             try:
                 with scratch_errors():
                     stat = await source_store.get_to_file(claim.source_key, source)
             except BlobNotFound:
                 raise SourceMissing from None
-            request = conversion_request(claim.facts, claim.outputs, source, size=stat.size)
-            await self._encode_and_store(claim, left, request, shared, private, output_store)
+            await self._encode_and_store(claim, left, source, stat.size, output_store)
 
     async def _encode_and_store(
         self,
         claim: Claim,
         left: dict[OutputId, WantedOutput],
-        request: dict[str, Any],
-        shared: Path,
-        private: Path,
+        source: Path,
+        size: int,
         store: BlobStore,
     ) -> None:
+        made: Path | None = None
+
+        def request_for(room: Room) -> dict[str, Any]:
+            nonlocal made
+            made = room.made
+            given = room.give(source, source.name)
+            return conversion_request(claim.facts, claim.outputs, given, size=size, made=made)
+
         wants_placeholder = claim.wants_placeholder
         comparison = Comparison(claim.outputs)
         places = asyncio.Semaphore(_MAX_STORING)
 
-        async def store_in_place(output: EncodedOutput) -> None:
+        async def store_in_place(output: EncodedOutput, path: Path) -> None:
             try:
-                await self._store(claim, output, private, store)
+                await self._store(claim, output, path, store)
             finally:
                 places.release()
 
-        async with asyncio.TaskGroup() as group, aclosing(self._children.call(request)) as messages:
+        async with (
+            asyncio.TaskGroup() as group,
+            aclosing(self._children.call(request_for)) as messages,
+        ):
             async for message in messages:
-                match parse_message(message, wanted=left, directory=shared):
+                assert made is not None  # whoever answers was asked
+                match parse_message(message, wanted=left, directory=made):
                     case EncodedOutput() as output:
                         del left[output.id]
                         if (useless := comparison.judge(output)) is not None:
                             await asyncio.to_thread(output.path.unlink, missing_ok=True)
                             group.create_task(self._ledger.skip_output(claim, useless))
                             continue
+                        # Before the child goes on: what is in its room is gone with the call.
+                        path = source.with_name(output.id)
+                        await asyncio.to_thread(take_over, output.path, output.size_bytes, path)
                         await places.acquire()
-                        group.create_task(store_in_place(output))
+                        group.create_task(store_in_place(output, path))
                     case FailedOutput() as failed:
                         del left[failed.id]
                         log.warning("output.failed", output=failed.id, reason=failed.reason)
@@ -220,10 +230,8 @@ class ConvertImage:
                 raise ChildMisbehaved
 
     async def _store(
-        self, claim: Claim, output: EncodedOutput, private: Path, store: BlobStore
+        self, claim: Claim, output: EncodedOutput, path: Path, store: BlobStore
     ) -> None:
-        path = private / output.id
-        await asyncio.to_thread(take_over, output.path, output.size_bytes, path)
         key = keys.output_key(
             claim.output_key_prefix,
             width=output.width,

@@ -59,7 +59,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
     work_dir = await lifecycle.enter(
         scratch_directory(settings.conversion.work_dir, prefix="picstore-converter-")
     )
-    shared_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="shared-"))
+    rooms_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="rooms-"))
     private_dir = await lifecycle.enter(temporary_directory(work_dir, prefix="private-"))
     limits = limits_of(settings.conversion)
     fonts_dir = settings.conversion.fonts_dir
@@ -69,7 +69,7 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
             size=settings.conversion.children + settings.express,
             env=child_environment(fonts_dir),
             limits=limits,
-            work_dir=shared_dir,
+            work_dir=rooms_dir,
             readable=() if fonts_dir is None else (fonts_dir,),
             required=tuple(Layer) if settings.conversion.require_sandbox else (),
         )
@@ -83,7 +83,6 @@ async def build(settings: ConverterSettings, lifecycle: Lifecycle) -> None:
         ledger=RPCLedger(JobServiceStub(catalog), worker=f"{socket.gethostname()}-{os.getpid()}"),
         stores=stores,
         children=children,
-        shared_dir=shared_dir,
         private_dir=private_dir,
         setup=setup,
         budget=MemoryBudget(settings.conversion.memory_budget_bytes or usual_budget()),

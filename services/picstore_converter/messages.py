@@ -1,7 +1,7 @@
 """What is said to a sandboxed child, and what is believed of its answers.
 
 A child reads hostile files, so its answers are not trusted: they may name only outputs that were
-asked for, once, and files in the job's own directory; every value is checked against what was asked
+asked for, once, and files in the child's own room; every value is checked against what was asked
 or for its form. Anything else counts as a crash of the child.
 """
 
@@ -70,9 +70,12 @@ Message = EncodedOutput | FailedOutput | Placeholder | Totals
 
 
 def conversion_request(
-    facts: SourceFacts, outputs: Iterable[WantedOutput], source: Path, *, size: int
+    facts: SourceFacts, outputs: Iterable[WantedOutput], source: Path, *, size: int, made: Path
 ) -> dict[str, Any]:
-    """Ask for outputs of the file `source` of `size` bytes, of which the facts are known."""
+    """Ask for outputs of the file `source` of `size` bytes, of which the facts are known.
+
+    They come into the directory `made`.
+    """
     # What was admitted when it was uploaded is converted; what is now larger is something else.
     admitted = Limits(
         bytes=size,
@@ -84,7 +87,7 @@ def conversion_request(
     return {
         "path": str(source),
         "format": facts.format.value,
-        "work_dir": str(source.parent),
+        "work_dir": str(made),
         "limits": admitted.to_json(),
         "outputs": [
             {

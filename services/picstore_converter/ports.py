@@ -16,6 +16,7 @@ from picstore_converter.model import (
 )
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.ids import JobId, LocationId
+from picstore_kit.sandbox.pool import RequestFor
 
 
 class Ledger(Protocol):
@@ -74,9 +75,11 @@ class Stores(Protocol):
 class Children(Protocol):
     """The sandboxed processes that decode and encode."""
 
-    def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Let a child work on `request` and yield its messages, the last of them final.
+    def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
+        """Let a child work and yield its messages, the last of them final.
 
+        `request_for` says what on, given the room of the child, where it puts the files for it.
+        What the child made is there no longer than until the next message is asked for.
         Closing the iterator early ends the child.
         """
         ...

@@ -8,7 +8,8 @@ of that names it, or the job is done and the object is an original.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +20,17 @@ from picstore_converter.messages import ChildMisbehaved, take_over
 from picstore_converter.model import Claim, DrawnOriginal, Rendering, SourceMissing
 from picstore_converter.ports import Children, Ledger, Stores
 from picstore_converter.render_messages import (
+    SOURCE,
     canvas_of,
-    layer_path,
+    layer_name,
     parse_drawn,
     render_request,
 )
 from picstore_imaging.formats import Format
-from picstore_imaging.geometry import Size
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import LocationId
+from picstore_kit.sandbox.pool import Room
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
 log = structlog.get_logger(__name__)
@@ -41,8 +43,8 @@ _NO_ANSWER: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.CA
 class RenderOverlay:
     """Draws what one job asks for, in a child that reads the originals of several pictures.
 
-    The children can write in `shared_dir`, and must not be able to in `private_dir`, which is on
-    the same file system: what is in there is what was checked. `memory_bytes` is what a child may
+    No child may be able to look into `private_dir`, which is on the file system of their rooms:
+    what is in there is what was fetched, and what was checked. `memory_bytes` is what a child may
     use; what would take more is not begun, and what takes less waits for it in the `budget`.
     """
 
@@ -52,7 +54,6 @@ class RenderOverlay:
         ledger: Ledger,
         stores: Stores,
         children: Children,
-        shared_dir: Path,
         private_dir: Path,
         memory_bytes: int,
         budget: MemoryBudget,
@@ -60,7 +61,6 @@ class RenderOverlay:
         self._ledger = ledger
         self._stores = stores
         self._children = children
-        self._shared_dir = shared_dir
         self._private_dir = private_dir
         self._memory_bytes = memory_bytes
         self._budget = budget
@@ -77,46 +77,55 @@ class RenderOverlay:
             await target.discard(key)
         async with (
             self._budget.held(expected),
-            temporary_directory(self._shared_dir, prefix="job-") as shared,
             temporary_directory(self._private_dir, prefix="job-") as private,
         ):
-            source = shared / "source"
-            sizes = await self._fetch_all(claim, rendering, source, shared)
-            request = render_request(claim.facts, rendering, source, sizes)
-            drawn = await self._draw(request, canvas_of(claim.facts, rendering), source)
+            size = await self._fetch_all(claim, rendering, private)
             path = private / "original"
-            await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
+            drawn = await self._draw(claim, rendering, private, size, path)
             await self._store(target, rendering.object_key, path, drawn)
         await self._report(claim, rendering.object_key, drawn, target)
 
-    async def _fetch_all(
-        self, claim: Claim, rendering: Rendering, source: Path, directory: Path
-    ) -> Mapping[Path, int]:
-        """Fetch every original that is drawn; return how many bytes each file has."""
-        sizes: dict[Path, int] = {}
+    async def _fetch_all(self, claim: Claim, rendering: Rendering, directory: Path) -> int:
+        """Fetch every original that is drawn; return how many bytes the largest has."""
+        sizes: list[int] = []
         places = asyncio.Semaphore(_MAX_FETCHING)
 
-        async def fetch(location: LocationId, key: str, path: Path) -> None:
+        async def fetch(location: LocationId, key: str, name: str) -> None:
             async with places:
                 store = await self._stores.open(location)
                 try:
                     with scratch_errors():
-                        sizes[path] = (await store.get_to_file(key, path)).size
+                        sizes.append((await store.get_to_file(key, directory / name)).size)
                 except BlobNotFound:
                     raise SourceMissing from None
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(fetch(claim.source_location, claim.source_key, source))
+            group.create_task(fetch(claim.source_location, claim.source_key, SOURCE))
             for layer in rendering.images:
-                path = layer_path(directory, layer.id)
-                group.create_task(fetch(layer.location, layer.key, path))
-        return sizes
+                group.create_task(fetch(layer.location, layer.key, layer_name(layer.id)))
+        return max(sizes)
 
-    async def _draw(self, request: dict[str, Any], canvas: Size, source: Path) -> DrawnOriginal:
-        last: Mapping[str, Any] = {}
-        async for message in self._children.call(request):
-            last = message
-        return parse_drawn(last, canvas=canvas, directory=source.parent)
+    async def _draw(
+        self, claim: Claim, rendering: Rendering, directory: Path, size: int, path: Path
+    ) -> DrawnOriginal:
+        """Have a child draw with what is in `directory`; what it made is then at `path`."""
+        made: Path | None = None
+
+        def request_for(room: Room) -> dict[str, Any]:
+            nonlocal made
+            made = room.made
+            names = (SOURCE, *(layer_name(layer.id) for layer in rendering.images))
+            files = {name: room.give(directory / name, name) for name in names}
+            return render_request(claim.facts, rendering, files, size=size, made=made)
+
+        async with aclosing(self._children.call(request_for)) as messages:
+            async for message in messages:  # it says nothing before the last
+                assert made is not None  # whoever answers was asked
+                canvas = canvas_of(claim.facts, rendering)
+                drawn = parse_drawn(message, canvas=canvas, directory=made)
+                await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
+                return drawn
+        raise ChildMisbehaved
 
     async def _store(self, store: BlobStore, key: str, path: Path, drawn: DrawnOriginal) -> None:
         try:

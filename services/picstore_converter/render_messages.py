@@ -18,10 +18,13 @@ from picstore_kit.ids import ImageId
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DRAWN: Final = "drawn.png"
 
+SOURCE: Final = "source"
+"""What the file is called that has the original of the picture that is drawn over."""
 
-def layer_path(directory: Path, image_id: ImageId) -> Path:
-    """Return where the original of a layer is put for the child."""
-    return directory / f"layer-{image_id}"
+
+def layer_name(image_id: ImageId) -> str:
+    """Return what the file is called that has the original of a layer."""
+    return f"layer-{image_id}"
 
 
 def canvas_of(base: SourceFacts, rendering: Rendering) -> Size:
@@ -30,17 +33,18 @@ def canvas_of(base: SourceFacts, rendering: Rendering) -> Size:
 
 
 def render_request(
-    base: SourceFacts, rendering: Rendering, source: Path, sizes: Mapping[Path, int]
+    base: SourceFacts, rendering: Rendering, files: Mapping[str, Path], *, size: int, made: Path
 ) -> dict[str, Any]:
-    """Ask for the overlay to be drawn over the file `source`, of which the facts `base` are known.
+    """Ask for the overlay to be drawn over a picture of which the facts `base` are known.
 
-    `sizes` are those of all files in bytes.
+    `files` are where the child finds what it is made of; the largest of them has `size` bytes. What
+    is drawn comes into the directory `made`.
     """
-    directory, point = source.parent, rendering.focal_point
+    point = rendering.focal_point
     facts = [base, *(layer.facts for layer in rendering.images)]
     # What was admitted when it was uploaded is drawn; what is now larger is something else.
     admitted = Limits(
-        bytes=max(sizes.values()),
+        bytes=size,
         pixels=max(one.pixels for one in facts),
         pixels_whole_decode=max(one.pixels for one in facts),
         side=max(max(one.width, one.height) for one in facts),
@@ -48,18 +52,18 @@ def render_request(
     )
     return {
         "overlay": rendering.overlay.to_json(),
-        "path": str(source),
+        "path": str(files[SOURCE]),
         "format": base.format.value,
         "images": {
             layer.id: {
-                "path": str(layer_path(directory, layer.id)),
+                "path": str(files[layer_name(layer.id)]),
                 "format": layer.facts.format.value,
             }
             for layer in rendering.images
         },
         "focal_point": None if point is None else [point.x, point.y],
         "limits": admitted.to_json(),
-        "output": str(directory / _DRAWN),
+        "output": str(made / _DRAWN),
     }
 
 

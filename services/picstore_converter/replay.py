@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from picstore_converter.admission import drawing_bytes
-from picstore_converter.messages import conversion_request, parse_message, take_over
+from picstore_converter.messages import (
+    ChildMisbehaved,
+    conversion_request,
+    parse_message,
+    take_over,
+)
 from picstore_converter.model import (
     DrawnOriginal,
     EncodedOutput,
@@ -28,8 +33,9 @@ from picstore_converter.model import (
     death_of,
 )
 from picstore_converter.render_messages import (
+    SOURCE,
     canvas_of,
-    layer_path,
+    layer_name,
     parse_drawn,
     render_request,
 )
@@ -40,7 +46,7 @@ from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import ImageId, OutputId
 from picstore_kit.sandbox.errors import Death
 from picstore_kit.sandbox.limits import SandboxLimits
-from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.sandbox.pool import ChildPool, Room
 from picstore_kit.scratch import temporary_directory
 
 NEEDS: Final = ("pyvips", "numpy", "pillow_avif", "pi_heif")
@@ -85,8 +91,8 @@ async def replay(
     """Convert `source` as a job with these outputs would, but make only those of `only`.
 
     The files are put into the directory `keep`, by the output's id, or thrown away. `scratch` is
-    a directory to work in; the child can write in a part of it. `fonts_dir`, an
-    absolute path, has the fonts of an operator, which drawings are drawn with.
+    a directory to work in; the child has its room in a part of it. `fonts_dir`, an absolute path,
+    has the fonts of an operator, which drawings are drawn with.
 
     Raises:
         SandboxIncomplete, ChildUnavailable: No child can be started.
@@ -94,19 +100,28 @@ async def replay(
     """
     results: dict[OutputId, Made | NotMade] = {}
     left = {output.id: output for output in outputs if output.id in only}
+    made: Path | None = None
     async with (
-        temporary_directory(scratch, prefix="shared-") as shared,
+        temporary_directory(scratch, prefix="rooms-") as rooms,
         temporary_directory(scratch, prefix="private-") as private,
     ):
-        copy = shared / "source"
+        copy = private / "source"
         await asyncio.to_thread(shutil.copyfile, source, copy)
-        request = conversion_request(facts, outputs, copy, size=copy.stat().st_size)
-        request["only"] = list(left)
-        async with _child(limits, shared, fonts_dir) as pool:
+        size = copy.stat().st_size
+
+        def request_for(room: Room) -> dict[str, Any]:
+            nonlocal made
+            made = room.made
+            given = room.give(copy, copy.name)
+            request = conversion_request(facts, outputs, given, size=size, made=made)
+            return {**request, "only": list(left)}
+
+        async with _child(limits, rooms, fonts_dir) as pool:
             try:
-                async with aclosing(pool.call(request)) as messages:
+                async with aclosing(pool.call(request_for)) as messages:
                     async for message in messages:
-                        match parse_message(message, wanted=left, directory=shared):
+                        assert made is not None  # whoever answers was asked
+                        match parse_message(message, wanted=left, directory=made):
                             case EncodedOutput() as output:
                                 del left[output.id]
                                 name = f"{output.id}.{output.format.extension}"
@@ -155,24 +170,31 @@ async def redraw(
         drawing_bytes(facts, rendering, limit_bytes=limits.memory_bytes)
     except PicstoreError as error:
         return NotMade(reason=error.reason, message=error.message)
+    made: Path | None = None
     async with (
-        temporary_directory(scratch, prefix="shared-") as shared,
+        temporary_directory(scratch, prefix="rooms-") as rooms,
         temporary_directory(scratch, prefix="private-") as private,
     ):
-        copy = shared / "source"
-        copies = {copy: source, **{layer_path(shared, id): path for id, path in layers.items()}}
-        for there, path in copies.items():
-            await asyncio.to_thread(shutil.copyfile, path, there)
-        sizes = {there: there.stat().st_size for there in copies}
-        request = render_request(facts, rendering, copy, sizes)
-        async with _child(limits, shared, fonts_dir) as pool:
-            last: Mapping[str, Any] = {}
+        originals = {SOURCE: source, **{layer_name(id): path for id, path in layers.items()}}
+        for name, path in originals.items():
+            await asyncio.to_thread(shutil.copyfile, path, private / name)
+        size = max((private / name).stat().st_size for name in originals)
+
+        def request_for(room: Room) -> dict[str, Any]:
+            nonlocal made
+            made = room.made
+            files = {name: room.give(private / name, name) for name in originals}
+            return render_request(facts, rendering, files, size=size, made=made)
+
+        async with _child(limits, rooms, fonts_dir) as pool:
             try:
-                async with aclosing(pool.call(request)) as messages:
-                    async for message in messages:
-                        last = message
-                drawn = parse_drawn(last, canvas=canvas_of(facts, rendering), directory=shared)
-                return await asyncio.to_thread(_taken, drawn, private / "drawn", keep)
+                async with aclosing(pool.call(request_for)) as messages:
+                    async for message in messages:  # it says nothing before the last
+                        assert made is not None  # whoever answers was asked
+                        canvas = canvas_of(facts, rendering)
+                        drawn = parse_drawn(message, canvas=canvas, directory=made)
+                        return await asyncio.to_thread(_taken, drawn, private / "drawn", keep)
+                raise ChildMisbehaved
             except PicstoreError as error:
                 return NotMade(reason=error.reason, message=error.message, death=death_of(error))
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -15,6 +15,7 @@ from picstore_imaging.formats import SourceFormat
 from picstore_imaging.limits import Limits
 from picstore_imaging.sniff import HEAD_BYTES, recognise
 from picstore_kit.errors import InvalidArgument, PicstoreError, Reason
+from picstore_kit.sandbox.pool import Room
 from picstore_kit.scratch import scratch_errors
 from picstore_upload.model import empty, read_probe, wrong_digest
 from picstore_upload.ports import Children
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 _PROBES: Final = 2
 """Children that may die of one header: the first may have died of something else."""
+
+_NAME: Final = "upload"
+"""What a child knows a file by."""
 
 _CHILD_DEATHS: Final = frozenset({Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY})
 
@@ -63,15 +67,19 @@ class CheckFile:
         return Checked(probe=probe, sha256=digest)
 
     async def header(self, path: Path, format: SourceFormat, size: int, limits: Limits) -> Probe:
-        """Have a child read the header of the whole file.
+        """Have a child read the header of the whole file, which it can't change.
 
         Raises:
             InvalidArgument: IMAGE_*, LIMIT_*, or CHILD_* where more than one child died of it.
+            ScratchUnavailable: The file cannot be given to it.
         """
-        request = {"path": str(path), "limits": limits.to_json()}
+
+        def request_for(room: Room) -> dict[str, Any]:
+            return {"path": str(room.give(path, _NAME)), "limits": limits.to_json()}
+
         for attempt in range(1, _PROBES + 1):
             try:
-                answer = await self._children.result(request)
+                answer = await self._children.result(request_for)
                 return read_probe(answer, format=format, size=size, limits=limits)
             except PicstoreError as error:
                 if error.reason not in _CHILD_DEATHS:

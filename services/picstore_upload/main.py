@@ -26,7 +26,7 @@ from picstore_kit.rpc.server import RPCServer
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
 from picstore_kit.sandbox.report import Layer
-from picstore_kit.scratch import scratch_directory
+from picstore_kit.scratch import scratch_directory, temporary_directory
 from picstore_upload.catalog import RPCCatalog
 from picstore_upload.checks import CheckFile
 from picstore_upload.imports.build import open_imports
@@ -75,6 +75,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
     spool_dir = await lifecycle.enter(
         scratch_directory(settings.ingest.spool_dir, prefix="picstore-upload-")
     )
+    rooms_dir = await lifecycle.enter(temporary_directory(spool_dir, prefix="rooms-"))
     children = await lifecycle.enter(
         ChildPool(
             target="picstore_imaging.sandboxed:probe_file",
@@ -85,7 +86,7 @@ async def build(settings: UploadSettings, lifecycle: Lifecycle) -> None:
                 memory_bytes=settings.probe.memory_bytes + settings.ingest.max_bytes,
                 wall_s=settings.probe.wall_s,
             ),
-            work_dir=spool_dir,
+            work_dir=rooms_dir,
             required=tuple(Layer) if settings.probe.require_sandbox else (),
         )
     )

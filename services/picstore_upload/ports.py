@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from picstore.catalog.v1.image_pb2 import Image
 from picstore_kit.blobs.base import BlobStore
 from picstore_kit.ids import ImageId, LocationId, UploadId
+from picstore_kit.sandbox.pool import RequestFor
 from picstore_upload.model import Destination, JournalEntry, Original, UploadHeader
 
 
@@ -58,8 +59,11 @@ class Stores(Protocol):
 class Children(Protocol):
     """The sandboxed processes that read headers."""
 
-    async def result(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Let a child work on `request` and return its answer, which nobody has checked."""
+    async def result(self, request_for: RequestFor) -> dict[str, Any]:
+        """Let a child work and return its answer, which nobody has checked.
+
+        `request_for` says what on, given the room of the child, where it puts the files for it.
+        """
         ...
 
 

@@ -46,7 +46,8 @@ def _iptc(data: bytes) -> None:
 
 
 def _icc(data: bytes) -> None:
-    icc.is_srgb(icc.describe(data))
+    icc.describe(data)
+    icc.is_srgb(data)
     icc.is_wide(data)
 
 

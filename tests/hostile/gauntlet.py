@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_converter.messages import conversion_request, parse_message
+from picstore_converter.messages import Totals, conversion_request, parse_message
 from picstore_converter.model import Claim, EncodedOutput, FailedOutput, WantedOutput
 from picstore_converter.settings import ConversionSettings
 from picstore_converter.settings import limits_of as converter_limits
@@ -20,7 +21,7 @@ from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import Profile
 from picstore_kit.errors import PicstoreError, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, OutputId, new_id
-from picstore_kit.sandbox.pool import ChildPool, SandboxLimits
+from picstore_kit.sandbox.pool import ChildPool, RequestFor, Room, SandboxLimits
 from picstore_kit.scratch import temporary_directory
 from picstore_upload.checks import CheckFile
 from picstore_upload.main import limits_of as upload_limits
@@ -68,9 +69,9 @@ class _Prober:
         self._pool = pool
         self._deaths = deaths
 
-    async def result(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def result(self, request_for: RequestFor) -> dict[str, Any]:
         try:
-            return await self._pool.result(request)
+            return await self._pool.result(request_for)
         except PicstoreError as error:
             self._deaths[error.reason] += error.reason in DEATHS
             raise
@@ -79,9 +80,9 @@ class _Prober:
 class Gauntlet:
     """Both services' children, warm, with the limits that the services give them."""
 
-    def __init__(self, prober: ChildPool, converter: ChildPool, work_dir: Path) -> None:
+    def __init__(self, prober: ChildPool, converter: ChildPool, jobs_dir: Path) -> None:
         self.pools = (prober, converter)
-        self.work_dir = work_dir
+        self.jobs_dir = jobs_dir
         self.deaths: Counter[Reason] = Counter()
         """Children that were lost, by why."""
         self.peak_rss_bytes = 0
@@ -93,11 +94,14 @@ class Gauntlet:
     @asynccontextmanager
     async def open(cls, work_dir: Path) -> AsyncIterator[Gauntlet]:
         """Start the children; they are killed in the end."""
+        jobs_dir, rooms_dir = work_dir / "jobs", work_dir / "rooms"
+        for directory in (jobs_dir, rooms_dir):
+            directory.mkdir()
         prober = ChildPool(
             target="picstore_imaging.sandboxed:probe_file",
             size=CHILDREN,
             limits=PROBE_LIMITS,
-            work_dir=work_dir,
+            work_dir=rooms_dir,
             env=CHILD_ENVIRONMENT,
             spares=0,
         )
@@ -105,14 +109,14 @@ class Gauntlet:
             target="picstore_imaging.sandboxed:convert",
             size=CHILDREN,
             limits=CONVERT_LIMITS,
-            work_dir=work_dir,
+            work_dir=rooms_dir,
             env=CHILD_ENVIRONMENT,
             spares=0,
         )
         async with prober, converter:
             await prober.started()
             await converter.started()
-            yield cls(prober, converter, work_dir)
+            yield cls(prober, converter, jobs_dir)
 
     async def run(self, cases: Iterable[Case], profile: Profile) -> list[Outcome]:
         """Send every file through, as many at once as there are children."""
@@ -134,7 +138,7 @@ class Gauntlet:
     async def _one(self, case: Case, profile: Profile) -> Outcome:
         outcome = Outcome(case=case)
         clock = asyncio.get_running_loop().time
-        async with temporary_directory(self.work_dir, prefix="job-") as directory:
+        async with temporary_directory(self.jobs_dir, prefix="job-") as directory:
             source = directory / "source"
             source.write_bytes(await asyncio.to_thread(case.make))
             started = clock()
@@ -143,7 +147,6 @@ class Gauntlet:
             except PicstoreError as error:
                 outcome.errors.append((error.reason, error.message))
             outcome.seconds = clock() - started
-            outcome.strays = [path.name for path in directory.iterdir() if path != source]
         self._look_at_children()
         return outcome
 
@@ -154,12 +157,23 @@ class Gauntlet:
         )
         outcome.probed = checked.probe
         claim = _claim(checked.probe, profile)
-        request = conversion_request(claim.facts, claim.outputs, source, size=checked.probe.bytes)
         left = {output.id: output for output in claim.outputs}
+        rooms: list[Room] = []
+
+        def request_for(room: Room) -> dict[str, Any]:
+            rooms.append(room)
+            return conversion_request(
+                claim.facts,
+                claim.outputs,
+                room.give(source, source.name),
+                size=checked.probe.bytes,
+                made=room.made,
+            )
+
         try:
-            async with aclosing(self._converter.call(request)) as messages:
+            async with aclosing(self._converter.call(request_for)) as messages:
                 async for message in messages:
-                    match parse_message(message, wanted=left, directory=source.parent):
+                    match parse_message(message, wanted=left, directory=rooms[0].made):
                         case EncodedOutput() as output:
                             del left[output.id]
                             outcome.outputs.append(Made(spec=output, data=output.path.read_bytes()))
@@ -167,6 +181,8 @@ class Gauntlet:
                         case FailedOutput() as failed:
                             del left[failed.id]
                             outcome.errors.append((failed.reason, failed.message))
+                        case Totals():
+                            outcome.strays = os.listdir(rooms[0].made)
         except PicstoreError as error:
             # What a child says it lacks memory for, it survives.
             self.deaths[error.reason] += error.reason in DEATHS

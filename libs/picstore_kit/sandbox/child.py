@@ -1,7 +1,7 @@
 """The sandboxed process: `python -m picstore_kit.sandbox.child module:function START`.
 
 START is JSON that `process.Child` writes: the descriptor to talk over, the parent's process id,
-the limits, the work directory and what else may be read. The protocol is one JSON object per line,
+the limits, where it may write and what it may read. The protocol is one JSON object per line,
 over a socket of its own, so that whatever a library prints cannot corrupt it:
 
     parent: the request
@@ -37,12 +37,11 @@ def main(target: str, start: str) -> None:
     """Confine this process, then answer requests until the parent hangs up."""
     told = json.loads(start)
     limits = SandboxLimits(**told["limits"])
-    work_dir = None if told["work_dir"] is None else Path(told["work_dir"])
     # Ctrl-C is for the parent, which decides what becomes of running calls.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(told["fd"], False)
     with socket.socket(fileno=told["fd"]) as channel:
-        report = confine(limits, work_dir, [Path(path) for path in told["readable"]])
+        report = confine(limits, Path(told["writable"]), [Path(path) for path in told["readable"]])
         die_with_parent(told["parent"])
         function = _load(target)
         _send(channel, {"ready": seal(report).to_json()})

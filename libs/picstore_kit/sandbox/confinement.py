@@ -31,12 +31,10 @@ _READABLE: Final = (
 """What libraries look at, beside Python itself. Not /etc: it tells about the machine and users."""
 
 
-def confine(
-    limits: SandboxLimits, work_dir: Path | None, readable: Iterable[Path] = ()
-) -> SandboxReport:
+def confine(limits: SandboxLimits, writable: Path, readable: Iterable[Path]) -> SandboxReport:
     """Take every step that can be taken while this process has a single thread.
 
-    It may write in `work_dir`, and read what is beneath `readable`.
+    It may make files in the directory `writable`, and read what is beneath `readable`.
 
     Raises:
         OSError, ValueError: Resource limits or no_new_privs were refused; nothing works without.
@@ -50,7 +48,7 @@ def confine(
             Layer.NETWORK_NAMESPACE: _attempt(_leave_network),
             # After the namespace, which may need capabilities and may grant new ones.
             Layer.CAPABILITIES: _attempt(_drop_capabilities),
-            Layer.LANDLOCK: _attempt(lambda: _restrict_files(work_dir, readable)),
+            Layer.LANDLOCK: _attempt(lambda: _restrict_files(writable, readable)),
         }
     )
 
@@ -86,7 +84,7 @@ def _drop_capabilities() -> str:
     return "none left"
 
 
-def _restrict_files(work_dir: Path | None, readable: Iterable[Path]) -> str:
+def _restrict_files(writable: Path, readable: Iterable[Path]) -> str:
     interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path}
     abi = landlock.restrict(
         readable=[
@@ -95,6 +93,6 @@ def _restrict_files(work_dir: Path | None, readable: Iterable[Path]) -> str:
             Path("/proc", str(os.getpid())),
             *readable,
         ],
-        writable=[] if work_dir is None else [work_dir],
+        writable=[writable],
     )
     return f"ABI {abi}"

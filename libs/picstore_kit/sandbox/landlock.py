@@ -24,18 +24,15 @@ _EXECUTE: Final = 1 << 0
 _WRITE_FILE: Final = 1 << 1
 _READ_FILE: Final = 1 << 2
 _READ_DIR: Final = 1 << 3
-_REMOVE_DIR: Final = 1 << 4
 _REMOVE_FILE: Final = 1 << 5
-_MAKE_DIR: Final = 1 << 7
 _MAKE_REGULAR: Final = 1 << 8
-_REFER: Final = 1 << 13
 _TRUNCATE: Final = 1 << 14
 
 _READ: Final = _READ_FILE | _READ_DIR
 # Shared libraries are mapped executable, which Landlock does not count as executing.
-_WRITE: Final = (
-    _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REGULAR | _REFER | _TRUNCATE
-)
+# No directories, which could be nested until nobody can remove them any more; and no file goes
+# from one directory to another, neither by a new name (REFER) nor by a second one.
+_WRITE: Final = _WRITE_FILE | _REMOVE_FILE | _MAKE_REGULAR | _TRUNCATE
 _FILE_RIGHTS: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
 _RIGHTS_OF_ABI: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -23,6 +23,8 @@ from picstore_kit.sandbox.errors import (
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.process import Child
 from picstore_kit.sandbox.report import Layer, SandboxReport
+from picstore_kit.sandbox.room import Room
+from picstore_kit.scratch import ScratchUnavailable, temporary_directory
 from picstore_kit.tasks import cancel
 
 __all__ = [
@@ -33,11 +35,16 @@ __all__ = [
     "ChildRefused",
     "ChildTimeout",
     "ChildUnavailable",
+    "RequestFor",
+    "Room",
     "SandboxIncomplete",
     "SandboxLimits",
 ]
 
 log = structlog.get_logger(__name__)
+
+RequestFor = Callable[[Room], dict[str, Any]]
+"""Says what to ask of a child, given its room."""
 
 _NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
 _FIRST_BACKOFF_S: Final = 0.1
@@ -50,10 +57,10 @@ class ChildPool:
     """Runs `target` (`module:function`, see `child`) on requests; a Lifecycle component.
 
     Up to `size` calls run at once, on as many processes and `spares` more, which are warm so that
-    a call does not wait for the replacement of a worn or dead one. Children may write only in
-    `work_dir`, read beside the system's libraries only there and beneath `readable`, and find
-    nothing in their environment but a path, a language and `env`. If a layer of `required` cannot
-    be had, `started` raises and no call is ever served.
+    a call does not wait for the replacement of a worn or dead one. Each has a `Room` of its own in
+    `work_dir`, as long as it lives: it may write only there, read beside the system's libraries
+    only there and beneath `readable`, and finds nothing in its environment but a path, a language
+    and `env`. If a layer of `required` cannot be had, `started` raises and no call is ever served.
 
     The kernel kills the children when the thread dies that runs the event loop.
     """
@@ -64,8 +71,8 @@ class ChildPool:
         target: str,
         size: int,
         limits: SandboxLimits,
+        work_dir: Path,
         env: Mapping[str, str] = _NO_ENV,
-        work_dir: Path | None = None,
         readable: Collection[Path] = (),
         required: Collection[Layer] = (),
         spares: int = 1,
@@ -134,8 +141,12 @@ class ChildPool:
         while len(self._warm) < self._size:
             await self._change()
 
-    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the target's progress messages and at last its result, which ends the iteration.
+
+        `request_for` is called with the room of the child that is to work; it gives it the files
+        that it needs, and returns what to ask of it. What the child makes is taken out of the room
+        while its message is looked at: after the call the room is empty, or gone with its child.
 
         A call that is given up kills its child. Whoever may leave the loop early wraps the call in
         `contextlib.aclosing`, so that this happens at once.
@@ -144,20 +155,22 @@ class ChildPool:
             ChildRefused: The target raised a `PicstoreError`.
             ChildTimeout, ChildMemory, ChildCrashed: The child did not live to the end of it.
             ChildUnavailable, SandboxIncomplete: There is no child to call.
+            ScratchUnavailable: A file can't be given to it.
         """
         async with self._permits:
             child = await self._take()
             try:
-                async with aclosing(child.call(request)) as messages:
+                async with aclosing(child.call(request_for(child.room))) as messages:
                     async for message in messages:
                         yield message
             finally:
-                self._give_back(child)
+                await self._give_back(child)
 
-    async def result(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of a call whose progress is of no interest; raises as `call` does."""
+    async def result(self, request_for: RequestFor) -> dict[str, Any]:
+        """Return the result of a call of which nothing else is of interest, neither its progress
+        nor what is made; raises as `call` does."""
         last: dict[str, Any] = {}
-        async with aclosing(self.call(request)) as messages:
+        async with aclosing(self.call(request_for)) as messages:
             async for message in messages:
                 last = message
         return last
@@ -182,34 +195,57 @@ class ChildPool:
             await self._change()
         return self._idle.pop()  # the one whose memory is in the processor's caches
 
-    def _give_back(self, child: Child) -> None:
+    async def _give_back(self, child: Child) -> None:
+        """Have it wait for the next call, if it is fit for that and nothing is left of the last."""
         if not child.idle or child.calls >= self._limits.max_calls:
             child.kill()
         elif child.rss_bytes() > self._limits.max_rss_bytes:
             log.info("sandbox.child_outgrown", pid=child.pid, calls=child.calls)
             child.kill()
-        else:
+        elif await self._cleared(child):
             self._idle.append(child)
             self._changed.set()
+
+    async def _cleared(self, child: Child) -> bool:
+        """Empty the room of a child; returns whether it lives to use it."""
+        try:
+            await asyncio.to_thread(child.room.clear)
+        except BaseException as error:
+            child.kill()  # its seat removes the room
+            if not isinstance(error, OSError):
+                raise
+            log.warning("sandbox.room_not_cleared", pid=child.pid, error=str(error))
+        return child.idle and child.alive
 
     async def _keep_seat(self) -> None:
         """Fill one seat, again and again."""
         while True:
+            served = False
             try:
-                child = await Child.spawn(
-                    target=self._target,
-                    limits=self._limits,
-                    env=self._env,
-                    work_dir=self._work_dir,
-                    readable=self._readable,
-                )
-            except OSError as error:
-                self._start_failed(ChildUnavailable(str(error)))
-                served = False
-            else:
-                served = await self._attend(child)
+                async with temporary_directory(self._work_dir, prefix="child-") as directory:
+                    served = await self._fill_seat(directory)
+            except ScratchUnavailable as error:
+                self._start_failed(ChildUnavailable(error.message))
             if not served:
                 await asyncio.sleep(min(_FIRST_BACKOFF_S * 2**self._failed_starts, _MAX_BACKOFF_S))
+
+    async def _fill_seat(self, directory: Path) -> bool:
+        """Start a child that has its room in `directory` and see it through to its end.
+
+        Returns whether it was ever called.
+        """
+        try:
+            child = await Child.spawn(
+                target=self._target,
+                limits=self._limits,
+                env=self._env,
+                room=Room.furnish(directory),
+                readable=self._readable,
+            )
+        except OSError as error:
+            self._start_failed(ChildUnavailable(str(error)))
+            return False
+        return await self._attend(child)
 
     async def _attend(self, child: Child) -> bool:
         """See `child` through to its end; returns whether it was ever called."""

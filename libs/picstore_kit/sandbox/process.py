@@ -27,6 +27,7 @@ from picstore_kit.sandbox.errors import (
 )
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.report import SandboxReport
+from picstore_kit.sandbox.room import Room
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """Longest message from a child; a longer one is a breach of the protocol."""
@@ -49,6 +50,7 @@ class Child:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         limits: SandboxLimits,
+        room: Room,
     ) -> None:
         self._process = process
         self._reader = reader
@@ -58,6 +60,7 @@ class Child:
         self._silent = asyncio.Event()
         """Set when nothing more is printed, for the process is gone."""
         self._peak_rss_bytes = 0
+        self.room = room
         self.report = SandboxReport(layers={})
         self.calls = 0
         self.idle = False
@@ -72,10 +75,10 @@ class Child:
         target: str,
         limits: SandboxLimits,
         env: Mapping[str, str],
-        work_dir: Path | None,
+        room: Room,
         readable: Iterable[Path] = (),
     ) -> Child:
-        """Start a process; it is of no use before `warm`.
+        """Start a process in its `room`; it is of no use before `warm`.
 
         Raises:
             OSError: The system cannot start one.
@@ -91,8 +94,8 @@ class Child:
                 "fd": theirs.fileno(),
                 "parent": os.getpid(),
                 "limits": asdict(limits),
-                "work_dir": None if work_dir is None else str(work_dir),
-                "readable": [str(path) for path in readable],
+                "writable": str(room.made),
+                "readable": [str(path) for path in (room.given, *readable)],
             }
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -107,16 +110,16 @@ class Child:
                         "PATH": "/usr/local/bin:/usr/bin:/bin",
                         "LANG": "C.UTF-8",
                         "MALLOC_ARENA_MAX": "2",
-                        **({} if work_dir is None else {"TMPDIR": str(work_dir)}),
+                        "TMPDIR": str(room.made),
                         **env,
                     },
-                    cwd=work_dir or "/",
+                    cwd=room.made,
                     start_new_session=True,
                 )
             except BaseException:
                 writer.close()
                 raise
-        return cls(process, reader, writer, limits)
+        return cls(process, reader, writer, limits, room)
 
     @property
     def pid(self) -> int:

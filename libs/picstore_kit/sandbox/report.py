@@ -20,7 +20,8 @@ class Layer(StrEnum):
     CAPABILITIES = "capabilities"
     """It has none, even if it runs as root."""
     LANDLOCK = "landlock"
-    """It reads only what Python and its libraries need, and writes only in its work directory."""
+    """It reads only what Python and its libraries need and what it is given, and writes only in its
+    room."""
     SECCOMP = "seccomp"
     """Calls to the kernel that no decoder needs fail."""
 

@@ -32,7 +32,7 @@ from picstore_kit.net.egress import EgressPolicy
 from picstore_kit.pg.relay import OutboxRelay
 from picstore_kit.rpc.channel import open_channel
 from picstore_kit.sandbox.limits import SandboxLimits
-from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.sandbox.pool import ChildPool, RequestFor
 from picstore_kit.settings import EgressSettings, NATSSettings
 from picstore_local.infrastructure import Infrastructure
 from tests.integration.upload.installation import Installation, installation
@@ -124,8 +124,8 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
     async def start(
         *, children: Callable[[ChildPool], Children] = lambda pool: pool, drain_s: float = 20.0
     ) -> AsyncIterator[None]:
-        shared_dir, private_dir = tmp_path / "shared", tmp_path / "private"
-        for directory in (shared_dir, private_dir):
+        rooms_dir, private_dir = tmp_path / "rooms", tmp_path / "private"
+        for directory in (rooms_dir, private_dir):
             directory.mkdir(exist_ok=True)
         async with (
             open_channel(
@@ -138,7 +138,7 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 target="picstore_imaging.sandboxed:work",
                 size=1,
                 limits=SandboxLimits(),
-                work_dir=shared_dir,
+                work_dir=rooms_dir,
             ) as pool,
         ):
             await pool.started()
@@ -146,7 +146,6 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 ledger=RPCLedger(JobServiceStub(channel), worker="test"),
                 stores=stores,
                 children=children(pool),
-                shared_dir=shared_dir,
                 private_dir=private_dir,
                 setup=lambda: Setup(
                     limits=SandboxLimits(),
@@ -162,7 +161,8 @@ def converter(factory: Factory, tmp_path: Path) -> StartConverter:
                 drain_s=drain_s,
             ):
                 yield
-            assert [*shared_dir.glob("job-*"), *private_dir.iterdir()] == []
+            assert list(private_dir.iterdir()) == []
+        assert list(rooms_dir.iterdir()) == []
 
     return start
 
@@ -175,10 +175,10 @@ class Interrupted:
         self._interrupt = interrupt
         self.calls = 0
 
-    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
         self.calls += 1
         first = self.calls == 1
-        async for message in self._pool.call(request):
+        async for message in self._pool.call(request_for):
             if first:
                 first = False
                 await self._interrupt(self._pool)
@@ -196,9 +196,9 @@ class KilledAtWork:
         self._times = times
         self._calls = 0
 
-    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
         self._calls += 1
-        async with aclosing(self._pool.call(request)) as messages:
+        async with aclosing(self._pool.call(request_for)) as messages:
             if self._calls <= self._times:
                 await self._kill_the_one_that_begins(messages)
             async for message in messages:

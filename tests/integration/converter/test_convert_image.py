@@ -27,6 +27,7 @@ from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import Aborted, PicstoreError, Reason, Unavailable
 from picstore_kit.ids import JobId, LocationId, OutputId, new_id
 from picstore_kit.sandbox.errors import ChildCrashed, ChildRefused
+from picstore_kit.sandbox.pool import RequestFor, Room
 from tests.unit.converter.claims import RECIPE, make_claim
 
 SECRET = b"not for the public"
@@ -86,14 +87,15 @@ class Stores:
 class Child:
     """A child that follows a script, and remembers how its call ended."""
 
-    def __init__(self, script: Callable[[Child], Awaitable[object]]) -> None:
+    def __init__(self, script: Callable[[Child], Awaitable[object]], room: Room) -> None:
         self._script = script
+        self._room = room
         self._news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.request: dict[str, Any] = {}
         self.was_closed = False
 
-    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        self.request = request
+    async def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
+        self.request = request_for(self._room)
         self.was_closed = False
         try:
             await self._script(self)
@@ -102,6 +104,9 @@ class Child:
             yield {"decode_ms": 1, "cpu_ms": 1, "wall_ms": 1, "peak_rss_bytes": 1}
         finally:
             self.was_closed = True
+            for path in self._room.made.iterdir():
+                path.rmdir() if path.is_dir() else path.unlink()
+            self._room.clear()
 
     def make(self, place: int, *, content: bytes = b"pixels", **lies: Any) -> Path:
         wanted = self.request["outputs"][place]
@@ -133,13 +138,12 @@ class Bench:
     """A conversion of three outputs, ready to run."""
 
     def __init__(self, directory: Path, script: Callable[[Child], Awaitable[object]]) -> None:
-        self.shared_dir, self.private_dir = directory / "shared", directory / "private"
-        self.shared_dir.mkdir()
+        self.private_dir = directory / "private"
         self.private_dir.mkdir()
         self.claim = make_claim(100, 200, 300, lease_s=0.03)
         self.store = MemoryBlobStore()
         self.ledger = Ledger(self.claim)
-        self.child = Child(script)
+        self.child = Child(script, Room.furnish(directory))
 
     async def run(self, *, with_source: bool = True) -> None:
         if with_source:
@@ -148,10 +152,9 @@ class Bench:
             ledger=self.ledger,
             stores=Stores(self.store),
             children=self.child,
-            shared_dir=self.shared_dir,
             private_dir=self.private_dir,
         ).run(self.claim.job_id)
-        assert os.listdir(self.shared_dir) == os.listdir(self.private_dir) == []
+        assert os.listdir(self.private_dir) == []
 
     async def outputs(self) -> list[str]:
         return [key async for key in self.store.list("web/")]
@@ -323,7 +326,7 @@ async def test_a_stopped_conversion_is_handed_back(tmp_path: Path) -> None:
     (verdict,) = bench.ledger.verdicts
     assert (verdict.reason, verdict.retryable) == (Reason.CANCELLED, True)
     assert bench.child.was_closed
-    assert os.listdir(bench.shared_dir) == os.listdir(bench.private_dir) == []
+    assert os.listdir(bench.private_dir) == []
 
 
 async def silent_about_one(child: Child) -> None:

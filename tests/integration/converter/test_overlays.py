@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +29,13 @@ from picstore_imaging.overlay.template import (
 )
 from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason
-from picstore_kit.sandbox.pool import ChildPool, ChildRefused, SandboxIncomplete, SandboxLimits
+from picstore_kit.sandbox.pool import (
+    ChildPool,
+    ChildRefused,
+    Room,
+    SandboxIncomplete,
+    SandboxLimits,
+)
 from picstore_kit.sandbox.report import Layer as SandboxLayer
 from tests.fonts import FAMILY, write_font
 
@@ -64,49 +72,53 @@ def text(words: str, top: int, **fields: Any) -> Layer:
     )
 
 
-def request_for(directory: Path, *layers: Layer) -> dict[str, Any]:
-    Image.new("RGB", (640, 480), "white").save(directory / "base.jpg")
-    Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(directory / "logo.png")
-    return {
-        "path": str(directory / "base.jpg"),
-        "format": "jpeg",
-        "overlay": Overlay(canvas=Canvas(width=600, height=400), layers=layers).to_json(),
-        "images": {"logo": {"path": str(directory / "logo.png"), "format": "png"}},
-        "output": str(directory / "card.png"),
-    }
+async def draw(pool: ChildPool, *layers: Layer) -> tuple[dict[str, Any], Image.Image]:
+    """Return what the child says, and the picture, which is all that it has made."""
+    rooms: list[Room] = []
+
+    def request_for(room: Room) -> dict[str, Any]:
+        rooms.append(room)
+        Image.new("RGB", (640, 480), "white").save(base := room.given / "base.jpg")
+        Image.new("RGBA", (40, 40), (255, 0, 0, 128)).save(logo := room.given / "logo.png")
+        return {
+            "path": str(base),
+            "format": "jpeg",
+            "overlay": Overlay(canvas=Canvas(width=600, height=400), layers=layers).to_json(),
+            "images": {"logo": {"path": str(logo), "format": "png"}},
+            "output": str(room.made / "card.png"),
+        }
+
+    async with aclosing(pool.call(request_for)) as messages:
+        answer = await anext(messages)
+        assert os.listdir(rooms[0].made) == ["card.png"]
+        with Image.open(answer["path"]) as card:
+            card.load()
+    return answer, card
 
 
-def names_in(directory: Path) -> set[str]:
-    return {path.name for path in directory.iterdir()}
-
-
-async def test_a_confined_child_draws_every_kind_of_layer(pool: ChildPool, tmp_path: Path) -> None:
+async def test_a_confined_child_draws_every_kind_of_layer(pool: ChildPool) -> None:
     lines = ["Hello", "שלום", "日本語", "🎉 😀", "ไทย"]
-    answer = await pool.result(
-        request_for(
-            tmp_path,
-            Layer(
-                fill=FillLayer(colour="#00ff00", radius=Length(px=9)),
-                box=Box(anchor=Gravity.SOUTH_EAST, width=Length(px=100), height=Length(px=50)),
-            ),
-            Layer(
-                image=ImageLayer(image_id="logo"),
-                box=Box(anchor=Gravity.SOUTH_WEST, width=Length(px=50), height=Length(px=50)),
-            ),
-            *(text(words, 50 * index) for index, words in enumerate(lines)),
-            text(
-                "Outline",
-                50 * len(lines),
-                font=FAMILY,
-                outline=Outline(colour="#ff0000", width=Length(px=2)),
-                shadow=Shadow(colour="#00000080", blur=Length(px=3)),
-            ),
-        )
+    answer, card = await draw(
+        pool,
+        Layer(
+            fill=FillLayer(colour="#00ff00", radius=Length(px=9)),
+            box=Box(anchor=Gravity.SOUTH_EAST, width=Length(px=100), height=Length(px=50)),
+        ),
+        Layer(
+            image=ImageLayer(image_id="logo"),
+            box=Box(anchor=Gravity.SOUTH_WEST, width=Length(px=50), height=Length(px=50)),
+        ),
+        *(text(words, 50 * index) for index, words in enumerate(lines)),
+        text(
+            "Outline",
+            50 * len(lines),
+            font=FAMILY,
+            outline=Outline(colour="#ff0000", width=Length(px=2)),
+            shadow=Shadow(colour="#00000080", blur=Length(px=3)),
+        ),
     )
-    assert names_in(tmp_path) == {"base.jpg", "logo.png", "card.png"}
-    with Image.open(answer["path"]) as card:
-        assert (card.mode, card.size) == ("RGB", (600, 400))
-        pixels = np.asarray(card)
+    assert (card.mode, card.size) == ("RGB", (600, 400))
+    pixels = np.asarray(card)
     for index in range(len(lines) + 1):
         assert pixels[50 * index : 50 * index + 50].min() < 60, index
     assert tuple(pixels[375, 550]) == (0, 255, 0)
@@ -129,19 +141,14 @@ async def test_a_confined_child_draws_every_kind_of_layer(pool: ChildPool, tmp_p
     assert 0 < recipe.peak_rss_bytes <= answer["peak_rss_bytes"]
 
 
-async def test_a_refusal_leaves_the_child_fit_for_the_next_call(
-    pool: ChildPool, tmp_path: Path
-) -> None:
+async def test_a_refusal_leaves_the_child_fit_for_the_next_call(pool: ChildPool) -> None:
     with pytest.raises(ChildRefused) as caught:
-        await pool.result(request_for(tmp_path, text("Hello", 0, font="Zorra")))
+        await draw(pool, text("Hello", 0, font="Zorra"))
     assert caught.value.reason is Reason.FONT_UNKNOWN
     assert caught.value.metadata["known"].startswith(FAMILY)
     with pytest.raises(ChildRefused) as caught:
-        await pool.result(
-            request_for(tmp_path, text("Hello " * 50, 0, overflow=Overflow.REFUSE)),
-        )
+        await draw(pool, text("Hello " * 50, 0, overflow=Overflow.REFUSE))
     assert caught.value.reason is Reason.TEXT_OVERFLOWS
-    assert names_in(tmp_path) == {"base.jpg", "logo.png"}
     [child] = pool.idle
-    await pool.result(request_for(tmp_path, text("Hello", 0)))
+    await draw(pool, text("Hello", 0))
     assert pool.idle == [child]

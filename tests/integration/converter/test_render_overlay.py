@@ -33,6 +33,7 @@ from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import Aborted, FailedPrecondition, PicstoreError, Reason, Unavailable
 from picstore_kit.ids import ImageId, JobId, LocationId, new_id
 from picstore_kit.sandbox.errors import ChildRefused
+from picstore_kit.sandbox.pool import RequestFor, Room
 from tests.unit.converter.claims import make_claim
 
 KEY = "originals/img_1/1-token/card.png"
@@ -106,17 +107,25 @@ class Stores:
 class Child:
     """A child that draws what it likes, and may lie about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self.request: dict[str, Any] = {}
         self.lies: dict[str, Any] = {}
         self.error: PicstoreError | None = None
         self.links_to: Path | None = None
 
-    async def call(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        self.request = request
+    async def call(self, request_for: RequestFor) -> AsyncGenerator[dict[str, Any], None]:
+        self.request = request_for(self._room)
+        try:
+            async for message in self._draw():
+                yield message
+        finally:
+            self._room.clear()
+
+    async def _draw(self) -> AsyncGenerator[dict[str, Any], None]:
         if self.error is not None:
             raise self.error
-        output = Path(request["output"])
+        output = Path(self.request["output"])
         self._write(output)
         yield {
             "path": str(output),
@@ -140,8 +149,7 @@ class Bench:
     """A drawing of two pictures, ready to run."""
 
     def __init__(self, directory: Path, *, report: Report = kept) -> None:
-        self.shared_dir, self.private_dir = directory / "shared", directory / "private"
-        self.shared_dir.mkdir()
+        self.private_dir = directory / "private"
         self.private_dir.mkdir()
         base = make_claim(lease_s=0.03)
         self.logo = LayerSource(
@@ -163,14 +171,13 @@ class Bench:
         self.claim = replace(base, outputs=(), rendering=rendering)
         self.store = MemoryBlobStore()
         self.ledger = Ledger(self.claim, report)
-        self.child = Child()
+        self.child = Child(Room.furnish(directory))
 
     def use_case(self) -> ConvertImage:
         return ConvertImage(
             ledger=self.ledger,
             stores=Stores(self.store),
             children=self.child,
-            shared_dir=self.shared_dir,
             private_dir=self.private_dir,
         )
 
@@ -183,7 +190,7 @@ class Bench:
     async def run(self, *, with_logo: bool = True) -> None:
         await self.prepare(with_logo=with_logo)
         await self.use_case().run(self.claim.job_id)
-        assert os.listdir(self.shared_dir) == os.listdir(self.private_dir) == []
+        assert os.listdir(self.private_dir) == []
 
     async def drawn(self) -> list[str]:
         return [key async for key in self.store.list("originals/img_1/")]
@@ -217,6 +224,7 @@ async def test_the_child_is_told_of_every_picture_and_what_they_may_measure(
 
     request = bench.child.request
     assert request["format"] == "jpeg"
+    assert Path(request["path"]).parent == Path(request["output"]).parent.with_name("given")
     assert request["images"][bench.logo.id]["format"] == "png"
     assert (request["limits"]["side"], request["limits"]["bytes"]) == (900, len(b"a big logo"))
     assert Overlay.from_json(request["overlay"]) == bench.ledger.claimed.rendering.overlay  # type: ignore[union-attr]  # it is there

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from picstore_imaging.formats import Format
 from picstore_imaging.limits import Limits
 from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import FormatRule, Profile, SizeRule
-from picstore_kit.sandbox.pool import ChildPool, SandboxLimits
+from picstore_kit.sandbox.pool import ChildPool, Room, SandboxLimits
 from tests.pictures import animation, drawing, heic
 
 PROBE: Final = SandboxLimits(memory_bytes=1024**3, wall_s=20)
@@ -65,15 +66,18 @@ def check(directory: Path, *, drawn: bool) -> None:
 
 @pytest.mark.parametrize("name", [*SOURCES, "drawing with text"])
 async def test_a_confined_child_reads_it(name: str, tmp_path: Path) -> None:
+    (rooms := tmp_path / "rooms").mkdir()
     (path := tmp_path / "source").write_bytes(SOURCES.get(name, lambda: TEXT)())
     async with ChildPool(
         target="picstore_imaging.sandboxed:probe_file",
         size=1,
         limits=PROBE,
-        work_dir=tmp_path,
+        work_dir=rooms,
         env=CHILD_ENVIRONMENT,
     ) as pool:
-        answer = await pool.result({"path": str(path), "limits": LIMITS.to_json()})
+        answer = await pool.result(
+            lambda room: {"path": str(room.give(path, "source")), "limits": LIMITS.to_json()}
+        )
     probed = Probe.from_json(answer)
     profile = Profile(
         formats=tuple(FormatRule(format=format) for format in Format), sizes=(SizeRule(width=200),)
@@ -86,15 +90,23 @@ async def test_a_confined_child_reads_it(name: str, tmp_path: Path) -> None:
         target="picstore_imaging.sandboxed:convert",
         size=1,
         limits=CONVERT,
-        work_dir=tmp_path,
+        work_dir=rooms,
         env=CHILD_ENVIRONMENT,
     ) as pool:
-        request = {
-            "path": str(path),
-            "format": probed.format.value,
-            "work_dir": str(tmp_path),
-            "outputs": outputs,
-        }
-        totals = await pool.result(request)
+        used: list[Room] = []
+
+        def request_for(room: Room) -> dict[str, Any]:
+            used.append(room)
+            return {
+                "path": str(room.give(path, "source")),
+                "format": probed.format.value,
+                "work_dir": str(room.made),
+                "outputs": outputs,
+            }
+
+        async with aclosing(pool.call(request_for)) as messages:
+            async for message in messages:
+                totals = message
+                if "event" not in message:
+                    check(used[0].made, drawn=name == "drawing with text")
     assert totals["peak_rss_bytes"] < CONVERT.memory_bytes
-    check(tmp_path, drawn=name == "drawing with text")

@@ -103,7 +103,7 @@ def assert_sound(arena: Arena, outcomes: list[Outcome]) -> None:
     """Name every file that became what it may not."""
     wrong = {outcome.case.name: found for outcome in outcomes if (found := list(faults(outcome)))}
     assert not wrong
-    assert list(arena.gauntlet.work_dir.iterdir()) == []
+    assert list(arena.gauntlet.jobs_dir.iterdir()) == []
     assert 0 < arena.gauntlet.peak_rss_bytes < CONVERT_LIMITS.memory_bytes
 
 

@@ -54,6 +54,7 @@ from picstore_kit.rpc.server import RPCServer
 from picstore_kit.rpc.tokens import ServiceTokenSource, ServiceTokenVerifier
 from picstore_kit.sandbox.limits import SandboxLimits
 from picstore_kit.sandbox.pool import ChildPool
+from picstore_kit.scratch import temporary_directory
 from picstore_kit.settings import (
     EgressSettings,
     PostgresSettings,
@@ -262,13 +263,16 @@ async def installation(
         stores = await stack.enter_async_context(
             LocationStores(catalog.get_location, EgressPolicy(EgressSettings()))
         )
+        rooms_dir = await stack.enter_async_context(
+            temporary_directory(spool_dir.parent, prefix="rooms-")
+        )
         children = await stack.enter_async_context(
             ChildPool(
                 target="picstore_imaging.sandboxed:probe_file",
                 size=1,
                 spares=0,
                 limits=SandboxLimits(wall_s=20),
-                work_dir=spool_dir,
+                work_dir=rooms_dir,
             )
         )
         replicas = []

@@ -33,6 +33,7 @@ from picstore_kit.ids import (
     new_id,
 )
 from picstore_kit.sandbox.errors import ChildCrashed, ChildTimeout
+from picstore_kit.sandbox.pool import RequestFor, Room
 from picstore_upload.checks import CheckFile
 from picstore_upload.model import (
     Chunk,
@@ -125,15 +126,18 @@ class Journal:
 class Children:
     """Answer with a probe of what they are given, or die as often as they are told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self.deaths: list[PicstoreError] = []
         self.calls = 0
 
-    async def result(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def result(self, request_for: RequestFor) -> dict[str, Any]:
         self.calls += 1
+        request = request_for(self._room)
+        size = os.stat(request["path"]).st_size
+        self._room.clear()
         if self.deaths:
             raise self.deaths.pop(0)
-        size = os.stat(request["path"]).st_size
         return Probe(format=SourceFormat.PNG, width=10, height=10, bytes=size).to_json()
 
 
@@ -150,8 +154,8 @@ class Stores:
 class Bench:
     """An upload service in which everything can be made to fail."""
 
-    def __init__(self, spools: Spools, directory: Path) -> None:
-        self.catalog, self.journal, self.children = Catalog(), Journal(), Children()
+    def __init__(self, spools: Spools, directory: Path, room: Room) -> None:
+        self.catalog, self.journal, self.children = Catalog(), Journal(), Children(room)
         self.store = MemoryBlobStore()
         self._directory = directory
         stores = Stores(self.store)
@@ -190,8 +194,9 @@ class Bench:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with Spools(tmp_path) as spools:
-        yield Bench(spools, tmp_path)
+    (directory := tmp_path / "spools").mkdir()
+    async with Spools(directory) as spools:
+        yield Bench(spools, directory, Room.furnish(tmp_path))
 
 
 sizes = pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])

@@ -127,8 +127,8 @@ def run() -> dict[str, float]:
 
 
 async def _measure(ladder: Ladder, paths: Sequence[Path], work_dir: Path) -> list[Times]:
-    shared_dir, private_dir = work_dir / "shared", work_dir / "private"
-    for made in (shared_dir, private_dir):
+    rooms_dir, private_dir = work_dir / "rooms", work_dir / "private"
+    for made in (rooms_dir, private_dir):
         made.mkdir(exist_ok=True)
     times = []
     async with ChildPool(
@@ -136,7 +136,7 @@ async def _measure(ladder: Ladder, paths: Sequence[Path], work_dir: Path) -> lis
         size=1,
         limits=SandboxLimits(memory_bytes=2 * 1024**3),
         env=CHILD_ENVIRONMENT,
-        work_dir=shared_dir,
+        work_dir=rooms_dir,
     ) as pool:
         await pool.started()
         for path in paths:
@@ -148,7 +148,6 @@ async def _measure(ladder: Ladder, paths: Sequence[Path], work_dir: Path) -> lis
                     ledger=ledger,
                     stores=OneStore(store=store),
                     children=pool,
-                    shared_dir=shared_dir,
                     private_dir=private_dir,
                 )
                 began = time.monotonic()

@@ -96,7 +96,7 @@ async def _child(work_dir: Path) -> AsyncIterator[ChildPool]:
 async def _peak_mb(path: Path, work_dir: Path) -> float:
     photo = Photo.plan(path, DEFAULT.profile)
     async with _child(work_dir) as pool:
-        totals = await pool.result(photo.request(work_dir))
+        totals = await pool.result(photo.request_in)
     return float(totals["peak_rss_bytes"]) / _MB
 
 
@@ -108,6 +108,6 @@ async def _rss_after_each(path: Path, work_dir: Path) -> list[int]:
         (pid,) = pool.idle
         child = psutil.Process(pid)
         for _ in range(PICTURES):
-            await pool.result(photo.request(work_dir))
+            await pool.result(photo.request_in)
             after.append(child.memory_info().rss)
     return after

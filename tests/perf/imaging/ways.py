@@ -19,6 +19,7 @@ from picstore_imaging.geometry import Size
 from picstore_imaging.plan import plan_outputs
 from picstore_imaging.profile import Profile
 from picstore_imaging.spec import OutputSpec
+from picstore_kit.sandbox.pool import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,10 @@ class Photo:
     def megapixels(self) -> float:
         """In millions of pixels."""
         return self.probe.width * self.probe.height / 1e6
+
+    def request_in(self, room: Room) -> dict[str, Any]:
+        """What a converter asks of a child, which is given the photo."""
+        return self.request(room.made) | {"path": str(room.give(self.path, "source"))}
 
     def request(self, work_dir: Path) -> dict[str, Any]:
         """What a converter asks of a child."""

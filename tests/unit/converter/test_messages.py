@@ -92,7 +92,7 @@ def test_the_other_messages_are_read() -> None:
         MADE | {"id": ["a", "list"]},
         MADE | {"path": "/etc/passwd"},
         MADE | {"path": "/work/job-1/../job-2/source"},
-        MADE | {"path": "/work/job-1/source"},
+        MADE | {"path": "/given/source"},
         MADE | {"width": 101},
         MADE | {"height": "50"},
         MADE | {"bytes": 0},
@@ -179,10 +179,12 @@ def test_no_answer_breaks_the_parent(start: dict[str, Any], changes: dict[str, A
 
 
 def test_the_child_may_decode_what_was_admitted_and_nothing_larger() -> None:
-    request = conversion_request(CLAIM.facts, CLAIM.outputs, DIRECTORY / "source", size=999)
+    request = conversion_request(
+        CLAIM.facts, CLAIM.outputs, Path("/given/source"), size=999, made=DIRECTORY
+    )
     limits = Limits.from_json(request["limits"])
     assert (limits.bytes, limits.pixels, limits.pixels_whole_decode) == (999, 80_000, 80_000)
     assert (limits.side, limits.frames) == (400, 1)
-    assert request["path"] == "/work/job-1/source"
+    assert request["path"] == "/given/source"
     assert request["work_dir"] == "/work/job-1"
     assert [output["id"] for output in request["outputs"]] == [OUTPUT.id]

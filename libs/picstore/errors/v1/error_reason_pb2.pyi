@@ -162,22 +162,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LIMIT_BYTES: _ErrorReason.ValueType  # 29
     """The file is larger than allowed.
 
-        {"reason": "LIMIT_BYTES", "domain": "picstore", "metadata": {"limit": "104857600", "found": "104857601"}}
+        {"reason": "LIMIT_BYTES", "domain": "picstore", "metadata": {"limit": "100000000", "actual": "104857601"}}
     """
     ERROR_REASON_LIMIT_PIXELS: _ErrorReason.ValueType  # 30
     """The picture has more pixels than allowed.
 
-        {"reason": "LIMIT_PIXELS", "domain": "picstore", "metadata": {"limit": "100000000", "found": "144000000"}}
+        {"reason": "LIMIT_PIXELS", "domain": "picstore", "metadata": {"limit": "100000000", "actual": "144000000"}}
     """
     ERROR_REASON_LIMIT_SIDE: _ErrorReason.ValueType  # 31
     """A side of the picture is longer than allowed.
 
-        {"reason": "LIMIT_SIDE", "domain": "picstore", "metadata": {"limit": "65500", "found": "70000"}}
+        {"reason": "LIMIT_SIDE", "domain": "picstore", "metadata": {"limit": "20000", "actual": "30000"}}
     """
     ERROR_REASON_LIMIT_FRAMES: _ErrorReason.ValueType  # 32
     """The picture has more frames than allowed.
 
-        {"reason": "LIMIT_FRAMES", "domain": "picstore", "metadata": {"limit": "300", "found": "301"}}
+        {"reason": "LIMIT_FRAMES", "domain": "picstore", "metadata": {"limit": "300", "actual": "301"}}
     """
     ERROR_REASON_LIMIT_METADATA: _ErrorReason.ValueType  # 33
     """The picture carries more metadata than allowed.
@@ -574,22 +574,22 @@ ERROR_REASON_IMAGE_CORRUPT: ErrorReason.ValueType  # 27
 ERROR_REASON_LIMIT_BYTES: ErrorReason.ValueType  # 29
 """The file is larger than allowed.
 
-    {"reason": "LIMIT_BYTES", "domain": "picstore", "metadata": {"limit": "104857600", "found": "104857601"}}
+    {"reason": "LIMIT_BYTES", "domain": "picstore", "metadata": {"limit": "100000000", "actual": "104857601"}}
 """
 ERROR_REASON_LIMIT_PIXELS: ErrorReason.ValueType  # 30
 """The picture has more pixels than allowed.
 
-    {"reason": "LIMIT_PIXELS", "domain": "picstore", "metadata": {"limit": "100000000", "found": "144000000"}}
+    {"reason": "LIMIT_PIXELS", "domain": "picstore", "metadata": {"limit": "100000000", "actual": "144000000"}}
 """
 ERROR_REASON_LIMIT_SIDE: ErrorReason.ValueType  # 31
 """A side of the picture is longer than allowed.
 
-    {"reason": "LIMIT_SIDE", "domain": "picstore", "metadata": {"limit": "65500", "found": "70000"}}
+    {"reason": "LIMIT_SIDE", "domain": "picstore", "metadata": {"limit": "20000", "actual": "30000"}}
 """
 ERROR_REASON_LIMIT_FRAMES: ErrorReason.ValueType  # 32
 """The picture has more frames than allowed.
 
-    {"reason": "LIMIT_FRAMES", "domain": "picstore", "metadata": {"limit": "300", "found": "301"}}
+    {"reason": "LIMIT_FRAMES", "domain": "picstore", "metadata": {"limit": "300", "actual": "301"}}
 """
 ERROR_REASON_LIMIT_METADATA: ErrorReason.ValueType  # 33
 """The picture carries more metadata than allowed.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from picstore_kit.errors import InvalidArgument, Reason
+from picstore_kit.sandbox.calls import PROCESSORS
 from picstore_kit.sandbox.peak import peak_rss_bytes
 
 Emit = Callable[[dict[str, Any]], None]
@@ -198,6 +201,41 @@ def _ptrace(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     return {"allowed": True}
 
 
+def _syscall(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Make any system call, as code of an attacker would, past what Python checks."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = PROCESSORS[platform.machine()].numbers[request["name"]]
+    arguments = [
+        argument.encode() if isinstance(argument, str) else ctypes.c_long(argument)
+        for argument in request["arguments"]
+    ]
+    if libc.syscall(ctypes.c_long(number), *arguments) < 0:
+        return {"refused": os.strerror(ctypes.get_errno())}
+    return {"allowed": True}
+
+
+def _os(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Call a function of `os`."""
+    return _attempt(lambda: getattr(os, request["name"])(*request["arguments"]))
+
+
+def _touch(request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    """Change whatever can be changed of a file beside its content; answers what was refused."""
+    path = request["path"]
+    attempts: dict[str, Callable[[], object]] = {
+        "mode": lambda: os.chmod(path, 0o777),
+        "owner": lambda: os.chown(path, os.getuid(), os.getgid()),
+        "times": lambda: os.utime(path, (1, 1)),
+        "attribute": lambda: os.setxattr(path, "user.picstore", b"1"),
+        "no attribute": lambda: os.removexattr(path, "user.picstore"),
+    }
+    return {name: _attempt(attempt).get("refused") for name, attempt in attempts.items()}
+
+
+def _lower_own_limit(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
+    return _attempt(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)))
+
+
 def _thread(_request: dict[str, Any], _emit: Emit) -> dict[str, Any]:
     ran = threading.Event()
     thread = threading.Thread(target=ran.set)
@@ -229,6 +267,8 @@ _ACTIONS: dict[str, Action] = {
     "hang_up": _hang_up,
     "hoard": _hoard,
     "kill": _kill,
+    "lower_own_limit": _lower_own_limit,
+    "os": _os,
     "open_many": _open_many,
     "peak": _peak,
     "privileges": _privileges,
@@ -240,6 +280,8 @@ _ACTIONS: dict[str, Action] = {
     "refuse": _refuse,
     "shout": _shout,
     "sleep": _sleep,
+    "syscall": _syscall,
     "thread": _thread,
+    "touch": _touch,
     "write": _write,
 }
