@@ -13,26 +13,48 @@ from picstore.catalog.v1.explanation_pb2 import (
     ExplainedJob,
     ExplainedOutput,
     ExplainImageResponse,
+    RenderSource,
 )
 from picstore.catalog.v1.image_pb2 import Output
-from picstore_cli.console import format_name, out, size, state_name, table
+from picstore_cli.console import format_name, note, out, size, state_name, table
 
 
 def print_explanation(explanation: ExplainImageResponse, only: Collection[str]) -> None:
-    """Print tables of outputs and jobs, and the steps of the outputs that are asked for."""
+    """Print tables of outputs and jobs, and the steps of those that are asked for."""
     for generation in explanation.generations:
         _print_outputs(generation, only)
         _print_jobs(generation.jobs)
         if generation.HasField("quarantine"):
             quarantine = generation.quarantine
+            first = ", ".join(quarantine.suspect_output_ids) or _first_suspect(generation)
             out.print(
                 f"[red]quarantined[/red]: {escape(quarantine.message)} ({quarantine.reason}); "
-                f"replay first: {', '.join(quarantine.suspect_output_ids) or 'the decode'}"
+                f"replay first: {first}"
             )
     for generation in explanation.generations:
+        for job in generation.jobs:
+            if job.id in only:
+                _print_drawing(generation, job)
         for explained in generation.outputs:
             if explained.output.id in only:
                 _print_details(explained)
+    if explanation.abridged and any(
+        job.deaths or job.HasField("render") for one in explanation.generations for job in one.jobs
+    ):
+        note("what children printed, their versions, and what is known of the originals that it is")
+        note("drawn from are told to who has image:original")
+
+
+def drawing_text(generation: ExplainedGeneration) -> str:
+    """Return what a drawing is, with its size where it was drawn."""
+    source = generation.source
+    return f"drawing {source.width}×{source.height}" if source.width else "drawing"
+
+
+def _first_suspect(generation: ExplainedGeneration) -> str:
+    """Name what killed the processes of a generation without outputs that could have."""
+    drawn = [job.id for job in generation.jobs if job.HasField("render")]
+    return next((id for id in drawn if id in generation.quarantine.job_ids), "the decode")
 
 
 def spec_text(output: Output) -> str:
@@ -57,13 +79,16 @@ def cost(recipe: Recipe) -> str:
 def _print_outputs(generation: ExplainedGeneration, only: Collection[str]) -> None:
     source = generation.source
     what = "served" if generation.served else "pending" if generation.pending else "not served"
+    title = f"generation {generation.generation} ({what}): {generation.filename}"
+    if not generation.HasField("source"):
+        out.print(escape(f"{title}, which is not drawn"))
+        return
     frames = f", {source.frames} frames" if source.frames > 1 else ""
     rows = table(
         *("id", "output", "state", "encoder", "quality", "effort", "CPU ms", "expected", "memory"),
         right=("quality", "effort", "CPU ms", "expected", "memory"),
         title=(
-            f"generation {generation.generation} ({what}): {generation.filename}, "
-            f"{format_name(source.format)} {source.width}×{source.height}{frames}, "
+            f"{title}, {format_name(source.format)} {source.width}×{source.height}{frames}, "
             f"{size(source.size_bytes)}; {generation.conversion_profile_id} revision "
             f"{generation.conversion_profile_revision}"
         ),
@@ -103,9 +128,37 @@ def _print_jobs(jobs: Collection[ExplainedJob]) -> None:
         rows.add_row(*map(escape, cells))
     out.print(rows)
     for job in jobs:
+        if job.HasField("render"):
+            for line in _drawing_lines(job):
+                out.print(escape(line))
         for death in job.deaths:
             for line in _death_lines(death):
                 out.print(escape(line))
+
+
+def _drawing_lines(job: ExplainedJob) -> Iterator[str]:
+    render = job.render
+    yield (
+        f"{job.id} draws over {_source_text(render.base)} by {render.overlay_template_id} "
+        f"revision {render.overlay_template_revision}"
+    )
+    for name, value in sorted(render.variables.items()):
+        yield f"  {name} = {value}"
+    for layer in render.images:
+        yield f"  with {_source_text(layer)}"
+    if render.HasField("recipe"):
+        recipe = render.recipe
+        yield (
+            f"  by {recipe.encoder} ({recipe.encoder_version}), {recipe.cpu_ms} CPU-ms, "
+            f"{size(recipe.peak_rss_bytes)} of memory"
+        )
+
+
+def _source_text(source: RenderSource) -> str:
+    """Name an original that is drawn."""
+    if not source.generation:
+        return f"{source.image_id} (an original that is gone)"
+    return f"{source.image_id} (generation {source.generation})"
 
 
 def _death_lines(death: ChildDeath) -> Iterator[str]:
@@ -123,10 +176,26 @@ def _death_lines(death: ChildDeath) -> Iterator[str]:
         f"  allowed: {size(limits.memory_bytes)} of address space, {limits.cpu_seconds:g} CPU-s, "
         f"{limits.wall_seconds:g} s"
     )
-    yield f"  versions: {', '.join(f'{n} {v}' for n, v in sorted(death.versions.items()))}"
-    yield f"  sandbox: {', '.join(f'{n} {v}' for n, v in sorted(death.sandbox.items()))}"
+    for name, entries in (("versions", death.versions), ("sandbox", death.sandbox)):
+        if entries:
+            yield f"  {name}: {', '.join(f'{n} {v}' for n, v in sorted(entries.items()))}"
     for line in death.output.splitlines():
         yield f"  | {line}"
+
+
+def _print_drawing(generation: ExplainedGeneration, job: ExplainedJob) -> None:
+    render = job.render
+    out.print(f"\n{job.id}: {drawing_text(generation)}")
+    for number, step in enumerate(render.recipe.steps, 1):
+        out.print(f"  {number}. {escape(step)}")
+    for source in (render.base, *render.images):
+        if source.HasField("source"):
+            facts = source.source
+            out.print(
+                f"  {source.image_id}: {format_name(facts.format)} {facts.width}×{facts.height}, "
+                f"{size(facts.size_bytes)}, sha256 {facts.sha256}"
+            )
+    out.print(f"  {escape(render.overlay)}")
 
 
 def _print_details(explained: ExplainedOutput) -> None:

@@ -171,6 +171,7 @@ def recipe_of(made: OutputContext, before: Sequence[str]) -> Recipe:
         metric=sought.metric.value,
         score=sought.score,
         encodes=sought.encodes,
+        start_quality=sought.start,
     )
 
 

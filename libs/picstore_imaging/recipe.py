@@ -1,4 +1,4 @@
-"""How one output was made: what was done to the pixels, by which encoder, and what it cost.
+"""How one file was made: what was done to the pixels, by which encoder, and what it cost.
 
 Pure: importable by every process. What a sandboxed child says of it is believed only by
 `from_json`, which refuses what is not of the form and the size that a recipe has.
@@ -22,7 +22,7 @@ _MAX_BYTES: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What was done for one output."""
+    """What was done for one output, or for a drawing."""
 
     steps: tuple[str, ...]
     """In their order, with their numbers, such as `scale 2560x1707 → 960x640 lanczos3`."""
@@ -45,6 +45,9 @@ class Recipe:
     """Its share of the decode that it has in common with the other outputs of the job."""
     peak_rss_bytes: int = 0
     """The most memory that the child held in the call until this output was written."""
+    start_quality: int | None = None
+    """Where the search for its quality began: begun there, it goes the same way. None where there
+    was none, and in recipes from before this was kept."""
 
     def to_json(self) -> dict[str, Any]:
         """For the event of a sandboxed child, and JSONB columns."""
@@ -61,6 +64,7 @@ class Recipe:
         if not isinstance(steps, list) or len(steps) > MAX_STEPS:
             raise ValueError("not a few steps")
         quality, score = fields.get("quality"), fields.get("score")
+        start = fields.get("start_quality")
         return cls(
             steps=tuple(_text(step, MAX_STEP) for step in steps),
             encoder=_text(fields["encoder"], MAX_NAME),
@@ -73,6 +77,7 @@ class Recipe:
             cpu_ms=_whole(fields.get("cpu_ms", 0), _MAX_WHOLE),
             decode_cpu_ms=_whole(fields.get("decode_cpu_ms", 0), _MAX_WHOLE),
             peak_rss_bytes=_whole(fields.get("peak_rss_bytes", 0), _MAX_BYTES),
+            start_quality=None if start is None else _whole(start, 100),
         )
 
 

@@ -16,13 +16,15 @@ from typing import Any, Final
 
 from picstore_imaging import heic, jpeg, pipeline, vips
 from picstore_imaging.encoders import automatic, svt
+from picstore_imaging.encoders.used import by_libvips, told
 from picstore_imaging.fonts import directories
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.geometry import Point, Size
 from picstore_imaging.limits import Limits
 from picstore_imaging.overlay import fontconfig
-from picstore_imaging.overlay.fonts import families
+from picstore_imaging.overlay.fonts import families, origins
 from picstore_imaging.overlay.pictures import Picture
+from picstore_imaging.overlay.recipe import recipe_of
 from picstore_imaging.overlay.render import render
 from picstore_imaging.overlay.template import Overlay
 from picstore_imaging.placeholder import placeholder
@@ -135,7 +137,8 @@ def render_overlay(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     `format` is what the probe said of it; `images` are the pictures of the layers by id, each
     `{"path", "format"}`; `limits` (optional) are for all of them. `focal_point` (optional) is that
     of the base picture, `[x, y]`. What comes out is written to `output`, as a PNG of 8 bits in
-    sRGB. Answers with `path, width, height, has_alpha, bytes, sha256`, and the totals as `convert`.
+    sRGB. Answers with `path, width, height, has_alpha, bytes, sha256`, a `Recipe` as `recipe`, and
+    the totals as `convert`.
 
     Raises `IMAGE_*`, `LIMIT_*`, `FONT_UNKNOWN`, `TEXT_OVERFLOWS` and `ENCODE_FAILED`.
     """
@@ -147,20 +150,40 @@ def render_overlay(request: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
         image_id: (Path(image["path"]), SourceFormat(image["format"]))
         for image_id, image in request.get("images", {}).items()
     }
+    overlay = Overlay.from_json(request["overlay"])
+    base = Picture.of(Path(request["path"]), SourceFormat(request["format"]), limits)
+    layers = {
+        image_id: Picture.of(path, source_format, limits)
+        for image_id, (path, source_format) in images.items()
+    }
+    places = directories(os.environ)
     image = render(
-        Overlay.from_json(request["overlay"]),
-        Picture.of(Path(request["path"]), SourceFormat(request["format"]), limits),
-        lambda image_id: Picture.of(*images[image_id], limits),
+        overlay,
+        base,
+        layers.__getitem__,
         focal_point=None if point is None else Point(*map(float, point)),
-        families=families(directories(os.environ)),
+        families=families(places),
     )
+    options = {"compression": _OVERLAY_EFFORT, "filter": "all"}
     with vips.encode_failed_on_error():
-        image.pngsave(str(output), compression=_OVERLAY_EFFORT, filter="all", keep="none")
+        image.pngsave(str(output), keep="none", **options)
+    recipe = recipe_of(
+        overlay,
+        base,
+        layers.__getitem__,
+        Size(image.width, image.height),
+        by_libvips("libpng", told(options)),
+        effort=_OVERLAY_EFFORT,
+        origins=origins(places),
+    )
     return {
         "path": str(output),
         "width": image.width,
         "height": image.height,
         "has_alpha": bool(image.hasalpha()),
+        "recipe": replace(
+            recipe, cpu_ms=round(clock.cpu_ms()), peak_rss_bytes=peak_rss_bytes()
+        ).to_json(),
         **_file(output),
         **_totals(clock),
     }

@@ -19,9 +19,44 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from picstore_converter.model import Rendering
+from picstore_imaging.facts import SourceFacts
+from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
+from picstore_kit.errors import InvalidArgument, Reason
+
 _CGROUP: Final = Path("/sys/fs/cgroup")
 _SHARE: Final = 0.75
 """Of the memory that there is; the rest is for the services, the page cache and wrong guesses."""
+
+
+_MIB: Final = 1024**2
+
+
+class DrawingTooLarge(InvalidArgument):
+    """A drawing would take more memory than a child may use, so none is begun: no try is better."""
+
+    def __init__(self, needed_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            Reason.LIMIT_PIXELS,
+            f"drawing it would take about {needed_bytes / _MIB:.0f} MiB of memory, and "
+            f"{limit_bytes / _MIB:.0f} are allowed: a smaller canvas, fewer or smaller layers, or "
+            "smaller pictures take less",
+            metadata={"limit_bytes": str(limit_bytes), "estimated_bytes": str(needed_bytes)},
+        )
+
+
+def drawing_bytes(base: SourceFacts, rendering: Rendering, *, limit_bytes: int) -> int:
+    """Return how much memory a drawing over a picture is expected to take.
+
+    Raises:
+        DrawingTooLarge: It is more than a child may use.
+    """
+    needed = estimate_overlay_memory_bytes(
+        rendering.overlay, base, {layer.id: layer.facts for layer in rendering.images}
+    )
+    if needed > limit_bytes:
+        raise DrawingTooLarge(needed, limit_bytes)
+    return needed
 
 
 class MemoryBudget:

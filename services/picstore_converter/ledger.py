@@ -102,6 +102,7 @@ class RPCLedger:
             attempt=claim.attempt,
             object_key=object_key,
             facts=mapping.drawn_to(original),
+            recipe=mapping.recipe_to(original.recipe),
         )
         answer = await _patiently(lambda: self._jobs.CompleteRender(request))
         return answer.original_kept

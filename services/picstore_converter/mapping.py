@@ -115,11 +115,12 @@ def stored_to(output: EncodedOutput, object_key: str) -> job_pb2.StoredOutput:
         size_bytes=output.size_bytes,
         sha256=output.sha256,
         encode_cpu_ms=output.cpu_ms,
-        recipe=_recipe_to(output.recipe),
+        recipe=recipe_to(output.recipe),
     )
 
 
-def _recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
+def recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
+    """Write how an output, or a drawing, was made."""
     return conversion_pb2.Recipe(
         steps=recipe.steps,
         encoder=recipe.encoder,
@@ -132,6 +133,7 @@ def _recipe_to(recipe: Recipe) -> conversion_pb2.Recipe:
         cpu_ms=recipe.cpu_ms,
         decode_cpu_ms=recipe.decode_cpu_ms,
         peak_rss_bytes=recipe.peak_rss_bytes,
+        start_quality=recipe.start_quality,
     )
 
 

@@ -177,7 +177,7 @@ def _encoded(
         size_bytes=message["bytes"],
         sha256=_matching(_SHA256, message["sha256"]),
         cpu_ms=min(max(round(float(message["cpu_ms"])), 0), _MAX_CPU_MS),
-        recipe=_recipe(message["recipe"]),
+        recipe=parse_recipe(message["recipe"]),
     )
 
 
@@ -193,7 +193,12 @@ def _failed(message: Mapping[str, Any], wanted: Mapping[OutputId, WantedOutput])
     )
 
 
-def _recipe(fields: object) -> Recipe:
+def parse_recipe(fields: object) -> Recipe:
+    """Read how the child says that it made something.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no recipe, or larger than one may be.
+    """
     if not isinstance(fields, dict):
         raise ValueError("not a recipe")
     return Recipe.from_json(fields)

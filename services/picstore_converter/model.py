@@ -91,6 +91,8 @@ class DrawnOriginal:
     has_alpha: bool
     size_bytes: int
     sha256: str
+    recipe: Recipe
+    """How the child says that it was drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from picstore_converter.admission import MemoryBudget
+from picstore_converter.admission import MemoryBudget, drawing_bytes
 from picstore_converter.messages import ChildMisbehaved, take_over
 from picstore_converter.model import Claim, DrawnOriginal, Rendering, SourceMissing
 from picstore_converter.ports import Children, Ledger, Stores
@@ -27,11 +27,9 @@ from picstore_converter.render_messages import (
     render_request,
 )
 from picstore_imaging.formats import Format
-from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Code, PicstoreError
 from picstore_kit.ids import LocationId
-from picstore_kit.sandbox.errors import ChildMemory
 from picstore_kit.sandbox.pool import Room
 from picstore_kit.scratch import scratch_errors, temporary_directory
 
@@ -73,7 +71,7 @@ class RenderOverlay:
         Raises:
             PicstoreError: It can't be drawn or stored, or is not to be reported.
         """
-        expected = self._expected_bytes(claim, rendering)
+        expected = drawing_bytes(claim.facts, rendering, limit_bytes=self._memory_bytes)
         target = await self._stores.open(claim.outputs_location)
         for key in rendering.abandoned_keys:
             await target.discard(key)
@@ -86,15 +84,6 @@ class RenderOverlay:
             drawn = await self._draw(claim, rendering, private, size, path)
             await self._store(target, rendering.object_key, path, drawn)
         await self._report(claim, rendering.object_key, drawn, target)
-
-    def _expected_bytes(self, claim: Claim, rendering: Rendering) -> int:
-        needed = estimate_overlay_memory_bytes(
-            rendering.overlay, claim.facts, {layer.id: layer.facts for layer in rendering.images}
-        )
-        if needed > self._memory_bytes:
-            log.warning("render.too_large", job=claim.job_id, estimated_bytes=needed)
-            raise ChildMemory(self._memory_bytes)
-        return needed
 
     async def _fetch_all(self, claim: Claim, rendering: Rendering, directory: Path) -> int:
         """Fetch every original that is drawn; return how many bytes the largest has."""
@@ -127,12 +116,13 @@ class RenderOverlay:
             made = room.made
             names = (SOURCE, *(layer_name(layer.id) for layer in rendering.images))
             files = {name: room.give(directory / name, name) for name in names}
-            return render_request(claim, rendering, files, size=size, made=made)
+            return render_request(claim.facts, rendering, files, size=size, made=made)
 
         async with aclosing(self._children.call(request_for)) as messages:
             async for message in messages:  # it says nothing before the last
                 assert made is not None  # whoever answers was asked
-                drawn = parse_drawn(message, canvas=canvas_of(claim, rendering), directory=made)
+                canvas = canvas_of(claim.facts, rendering)
+                drawn = parse_drawn(message, canvas=canvas, directory=made)
                 await asyncio.to_thread(take_over, drawn.path, drawn.size_bytes, path)
                 return drawn
         raise ChildMisbehaved

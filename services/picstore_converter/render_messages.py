@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from picstore_converter.messages import ChildMisbehaved
-from picstore_converter.model import Claim, DrawnOriginal, Rendering
+from picstore_converter.messages import ChildMisbehaved, parse_recipe
+from picstore_converter.model import DrawnOriginal, Rendering
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.geometry import Size
 from picstore_imaging.limits import Limits
 from picstore_imaging.overlay.boxes import canvas_size
@@ -26,20 +27,21 @@ def layer_name(image_id: ImageId) -> str:
     return f"layer-{image_id}"
 
 
-def canvas_of(claim: Claim, rendering: Rendering) -> Size:
-    """Return the width and the height of what is to be drawn."""
-    return canvas_size(rendering.overlay.canvas, Size(claim.facts.width, claim.facts.height))
+def canvas_of(base: SourceFacts, rendering: Rendering) -> Size:
+    """Return the width and the height of what is to be drawn over a picture."""
+    return canvas_size(rendering.overlay.canvas, Size(base.width, base.height))
 
 
 def render_request(
-    claim: Claim, rendering: Rendering, files: Mapping[str, Path], *, size: int, made: Path
+    base: SourceFacts, rendering: Rendering, files: Mapping[str, Path], *, size: int, made: Path
 ) -> dict[str, Any]:
-    """Ask for the overlay to be drawn; `files` are where the child finds what it is made of.
+    """Ask for the overlay to be drawn over a picture of which the facts `base` are known.
 
-    The largest of them has `size` bytes. What is drawn comes into the directory `made`.
+    `files` are where the child finds what it is made of; the largest of them has `size` bytes. What
+    is drawn comes into the directory `made`.
     """
     point = rendering.focal_point
-    facts = [claim.facts, *(layer.facts for layer in rendering.images)]
+    facts = [base, *(layer.facts for layer in rendering.images)]
     # What was admitted when it was uploaded is drawn; what is now larger is something else.
     admitted = Limits(
         bytes=size,
@@ -51,7 +53,7 @@ def render_request(
     return {
         "overlay": rendering.overlay.to_json(),
         "path": str(files[SOURCE]),
-        "format": claim.facts.format.value,
+        "format": base.format.value,
         "images": {
             layer.id: {
                 "path": str(files[layer_name(layer.id)]),
@@ -81,7 +83,8 @@ def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) ->
             raise ValueError("not a length, or neither true nor false")
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise ValueError("not a digest")
-    except (KeyError, ValueError) as error:
+        recipe = parse_recipe(message["recipe"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ChildMisbehaved from error
     width, height = canvas
     return DrawnOriginal(
@@ -91,4 +94,5 @@ def parse_drawn(message: Mapping[str, Any], *, canvas: Size, directory: Path) ->
         has_alpha=alpha,
         size_bytes=size,
         sha256=digest,
+        recipe=recipe,
     )

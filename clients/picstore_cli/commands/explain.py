@@ -12,29 +12,28 @@ from rich.markup import escape
 
 from picstore.catalog.v1.explanation_pb2 import ExplainImageRequest, ExplainImageResponse
 from picstore_cli.console import note, out, size, table, write
-from picstore_cli.explaining import print_explanation, spec_text
+from picstore_cli.explaining import print_explanation
+from picstore_cli.originals import gather
 from picstore_cli.remote import Form, Remote, form_of, print_message, run_remote
-from picstore_cli.replaying import (
-    Replayed,
-    check_original,
-    fetch_original,
-    generation_of,
-    replay_jobs,
-)
+from picstore_cli.replaying import Replayed, plan_of, replay_jobs
 from picstore_client.methods import EXPLAIN_IMAGE
 from picstore_kit.errors import NotFound, Reason
 
 ImageArgument = Annotated[str, typer.Argument(help="Such as img_…", metavar="IMAGE")]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="OUTPUT", help="Only this output, out_…; repeatable."),
+    typer.Option(
+        "--only",
+        metavar="OUTPUT",
+        help="Only this output, out_…, or drawing, by its job, job_…; repeatable.",
+    ),
 ]
 
 
 def explain_image(ctx: typer.Context, image_id: ImageArgument, only: OnlyOption = None) -> None:
     """Tell how a picture's outputs were made, what they cost, or why they were not.
 
-    With --only the steps are told as well.
+    Of a derived picture it tells the drawing as well. With --only the steps are told.
 
     Examples:
 
@@ -48,6 +47,12 @@ def explain_image(ctx: typer.Context, image_id: ImageArgument, only: OnlyOption 
         request = ExplainImageRequest(image_id=image_id)
         explanation = await remote.client.call(EXPLAIN_IMAGE, request)
         known = {one.output.id for each in explanation.generations for one in each.outputs}
+        known |= {
+            job.id
+            for each in explanation.generations
+            for job in each.jobs
+            if job.HasField("render")
+        }
         if unknown := wanted - known:
             raise NotFound(
                 Reason.RESOURCE_NOT_FOUND, f"the picture has no {', '.join(sorted(unknown))}"
@@ -72,10 +77,10 @@ def replay_image(
     ctx: typer.Context,
     image_id: ImageArgument,
     file: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--file",
-            help="The original; fetched from its store if unset.",
+            help="The original, or one that it is drawn from; repeatable. Others are fetched.",
             exists=True,
             dir_okay=False,
         ),
@@ -85,34 +90,44 @@ def replay_image(
         Path | None,
         typer.Option("--out", help="Keep the files in this directory.", file_okay=False),
     ] = None,
+    fonts_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--fonts-dir",
+            help="The converter's fonts directory, for drawings and SVG, such as /srv/fonts.",
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+        ),
+    ] = None,
 ) -> None:
     """Make a picture's outputs once more on this machine, and compare them.
 
-    They are made as a converter makes them, in a sandboxed process with the same limits. The
-    original is fetched (that needs image:original) unless --file names it. The exit code is 1 if an
-    output is not the same, or not made.
+    They are made as a converter makes them, in a sandboxed process with the same limits; the
+    original of a derived picture is drawn once more, too. Originals are fetched (that needs
+    image:original of each) unless --file names them. Fonts are those of this machine, and of
+    --fonts-dir. The exit code is 1 if something is not the same, or not made.
 
     Examples:
 
       picstore images replay img_01h455vb4pex5vsknk084sn02q
 
       picstore images replay img_01h455vb4pex5vsknk084sn02q --file photo.jpg --out made
+
+      picstore images replay img_01h455vb4pex5vsknk084sn02q --fonts-dir /srv/fonts
     """
     wanted = set(only or ())
 
     async def work(remote: Remote) -> list[Replayed]:
-        generation = await generation_of(remote.client, image_id, wanted)
+        plan = await plan_of(remote.client, image_id, wanted)
         with tempfile.TemporaryDirectory(prefix="picstore-replay-") as name:
             scratch = Path(name)
-            source = file
-            if source is None:
-                source = scratch / "original"
-                await fetch_original(remote.client, image_id, generation, source)
-            else:
-                await check_original(source, generation)
+            originals = await gather(remote.client, tuple(plan.originals), file or (), scratch)
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
-            return await replay_jobs(generation, source, only=wanted, scratch=scratch, keep=keep)
+            return await replay_jobs(
+                plan, originals, scratch=scratch, keep=keep, fonts_dir=fonts_dir
+            )
 
     replayed = run_remote(ctx, work)
     if form_of(ctx) is Form.TABLE:
@@ -130,23 +145,24 @@ def _print_replayed(replayed: list[Replayed]) -> None:
     )
     for one in replayed:
         told = one.to_json()
-        before, made = one.recorded.recipe, told.get("recipe")
-        known = one.recorded.HasField("recipe")
+        before, made = one.recipe, told.get("recipe")
         rows.add_row(
-            one.recorded.output.id,
-            spec_text(one.recorded.output),
+            one.id,
+            one.what,
             escape(_result(one)),
             str(made["cpu_ms"]) if made else "",
-            str(before.cpu_ms) if known else "",
+            str(before.cpu_ms) if before else "",
             size(made["peak_rss_bytes"]) if made else "",
-            size(before.peak_rss_bytes) if known else "",
+            size(before.peak_rss_bytes) if before else "",
         )
     out.print(rows)
     for one in replayed:
         recorded, made = one.to_json()["recorded"]["encoder"], one.to_json().get("recipe")
         if one.verdict == "differs" and made:
             here = f"{made['encoder']} {made['encoder_version']}"
-            note(f"{one.recorded.output.id}: {here} here, {recorded or 'unknown'} there")
+            note(f"{one.id}: {here} here, {recorded or 'unknown'} there")
+        if one.note:
+            note(f"{one.id}: {one.note}")
 
 
 def _result(one: Replayed) -> str:
@@ -158,7 +174,7 @@ def _result(one: Replayed) -> str:
             death = told["death"]
             how = death["signal"] or (death["limit"] and f"limit {death['limit']}")
             return f"child died: {how or told['reason']}"
-        case "made" if one.recorded.output.reason:
-            return f"made, recorded: {one.recorded.output.reason}"
+        case "made" if one.reason:
+            return f"made, recorded: {one.reason}"
         case verdict:
             return verdict

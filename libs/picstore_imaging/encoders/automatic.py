@@ -34,6 +34,8 @@ class Sought:
     """The quality that was found, and how."""
 
     quality: int
+    start: int
+    """Where the search began: begun there, it goes the same way."""
     metric: Metric
     score: float
     encodes: int
@@ -74,6 +76,11 @@ def find_quality_of(
     assert wanted is not None  # whoever has a quality needs no search
     score_of = _judge(wanted.metric, image)
     lowest, highest = AUTO_BOUNDS[spec.format]
+    lowest = lowest if wanted.min_quality is None else wanted.min_quality
+    highest = highest if wanted.max_quality is None else wanted.max_quality
+    if start is None:
+        start = usual_quality(spec.format, wanted.target)
+    start = min(max(start, lowest), highest)
 
     def measure(quality: int) -> tuple[float, tuple[bytes, EncoderUsed]]:
         given = replace(spec, quality=quality, auto_quality=None)
@@ -83,9 +90,9 @@ def find_quality_of(
 
     found = find_quality(
         measure,
-        start=usual_quality(spec.format, wanted.target) if start is None else start,
-        lowest=lowest if wanted.min_quality is None else wanted.min_quality,
-        highest=highest if wanted.max_quality is None else wanted.max_quality,
+        start=start,
+        lowest=lowest,
+        highest=highest,
         target=wanted.target,
         tolerance=TOLERANCE,
     )
@@ -93,6 +100,7 @@ def find_quality_of(
     path.write_bytes(encoded)
     return Sought(
         quality=found.quality,
+        start=start,
         metric=wanted.metric,
         score=found.score,
         encodes=found.encodes,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from picstore_imaging.overlay.sfnt import SUFFIXES, families_of
@@ -62,8 +63,17 @@ def directories(fonts_dir: Path | None) -> tuple[Path, ...]:
 @lru_cache(maxsize=4)
 def families(places: tuple[Path, ...]) -> tuple[str, ...]:
     """Name the families in directories and what is beneath them, sorted; read once."""
-    names = {name for path in _files(places) for name in families_of(path)}
-    return tuple(sorted(names, key=str.casefold))
+    return tuple(sorted(origins(places), key=str.casefold))
+
+
+@lru_cache(maxsize=4)
+def origins(places: tuple[Path, ...]) -> Mapping[str, Path]:
+    """Say of each family in which of the directories it was found first."""
+    found: dict[str, Path] = {}
+    for place, path in _files(places):
+        for name in families_of(path):
+            found.setdefault(name, place)
+    return MappingProxyType(found)
 
 
 def check_known(family: str, known: Sequence[str]) -> None:
@@ -72,7 +82,8 @@ def check_known(family: str, known: Sequence[str]) -> None:
         raise FontUnknown(family, known)
 
 
-def _files(places: Iterable[Path]) -> Iterator[Path]:
+def _files(places: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield directories and the fonts in them."""
     seen = 0
     for place in places:
         for directory, _, names in os.walk(place):
@@ -83,7 +94,7 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
                 seen += 1
                 if seen > _MAX_FILES:
                     return
-                yield path
+                yield place, path
 
 
 def _most_alike_first(family: str, known: Iterable[str]) -> str:

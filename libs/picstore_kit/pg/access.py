@@ -52,6 +52,10 @@ class Reach:
     def __bool__(self) -> bool:
         return self.everywhere or bool(self.project_ids)
 
+    def includes(self, project_id: ProjectId) -> bool:
+        """Return whether it extends to a project of the team."""
+        return self.everywhere or project_id in self.project_ids
+
     def as_array(self) -> str:
         """Return the projects as the text of an array.
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
-from picstore.catalog.v1 import conversion_pb2, explanation_pb2, image_service_pb2
+from picstore.catalog.v1 import (
+    conversion_pb2,
+    explanation_pb2,
+    image_pb2,
+    image_service_pb2,
+)
 from picstore_catalog.mapping.image import optional_timestamp, output_message, state_number
 from picstore_catalog.mapping.ingest import facts_message
 from picstore_catalog.mapping.recipe import recipe_message
@@ -14,8 +20,10 @@ from picstore_catalog.model.explanation import (
     ExplainedGeneration,
     ExplainedJob,
     ExplainedOutput,
+    ExplainedRender,
     Explanation,
     Quarantine,
+    RenderSource,
     SignedOriginal,
 )
 from picstore_catalog.model.image import ImageState
@@ -45,6 +53,7 @@ def explanation_message(explanation: Explanation) -> explanation_pb2.ExplainImag
             )
             for one in explanation.generations
         ],
+        abridged=explanation.is_abridged,
     )
 
 
@@ -106,15 +115,16 @@ def read_crash(message: conversion_pb2.ChildDeath) -> CrashReport:
 def _generation(
     one: ExplainedGeneration, *, served: bool, pending: bool
 ) -> explanation_pb2.ExplainedGeneration:
+    accepted = one.accepted
     return explanation_pb2.ExplainedGeneration(
         generation=one.generation,
         served=served,
         pending=pending,
         filename=one.filename,
-        source=facts_message(one.original),
-        conversion_profile_id=one.conversion_profile_id,
-        conversion_profile_revision=one.conversion_profile_revision,
-        commit_time=timestamp(one.committed_at),
+        source=facts_message(accepted.original) if accepted else None,
+        conversion_profile_id=accepted.conversion_profile_id if accepted else "",
+        conversion_profile_revision=accepted.conversion_profile_revision if accepted else 0,
+        commit_time=timestamp(accepted.committed_at) if accepted else None,
         outputs=[_output(output) for output in one.outputs],
         jobs=[_job(job) for job in one.jobs],
         quarantine=_quarantine(one.quarantine) if one.quarantine else None,
@@ -144,6 +154,29 @@ def _job(job: ExplainedJob) -> explanation_pb2.ExplainedJob:
         run_time=optional_timestamp(job.run_at),
         child_deaths=job.child_deaths,
         deaths=[_death(death) for death in job.deaths],
+        render=_render(job.render) if job.render else None,
+    )
+
+
+def _render(explained: ExplainedRender) -> explanation_pb2.ExplainedRender:
+    derived, point = explained.derived_from, explained.render.focal_point
+    return explanation_pb2.ExplainedRender(
+        overlay_template_id=derived.overlay_template_id,
+        overlay_template_revision=derived.overlay_template_revision,
+        variables=derived.variables,
+        overlay=json.dumps(explained.render.overlay.to_json(), ensure_ascii=False),
+        focal_point=None if point is None else image_pb2.FocalPoint(x=point.x, y=point.y),
+        base=_render_source(explained.base),
+        images=[_render_source(one) for one in explained.images],
+        recipe=recipe_message(explained.recipe) if explained.recipe else None,
+    )
+
+
+def _render_source(source: RenderSource) -> explanation_pb2.RenderSource:
+    return explanation_pb2.RenderSource(
+        image_id=source.image_id,
+        generation=source.generation,
+        source=facts_message(source.original) if source.original else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""How outputs were made, on the wire."""
+"""How outputs and drawings were made, on the wire."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def recipe_message(recipe: Recipe) -> conversion_pb2.Recipe:
         cpu_ms=recipe.cpu_ms,
         decode_cpu_ms=recipe.decode_cpu_ms,
         peak_rss_bytes=recipe.peak_rss_bytes,
+        start_quality=recipe.start_quality,
     )
 
 
 def read_recipe(message: conversion_pb2.Recipe, *, field: str) -> Recipe:
-    """Read how an output was made.
+    """Read how an output, or a drawing, was made.
 
     Raises:
         InvalidField: It is longer than a recipe is, or not printable.
@@ -44,6 +45,9 @@ def read_recipe(message: conversion_pb2.Recipe, *, field: str) -> Recipe:
                 "cpu_ms": message.cpu_ms,
                 "decode_cpu_ms": message.decode_cpu_ms,
                 "peak_rss_bytes": message.peak_rss_bytes,
+                "start_quality": (
+                    message.start_quality if message.HasField("start_quality") else None
+                ),
             }
         )
     except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,10 @@ class ChildDeath:
     reason: Reason
     message: str
     report: CrashReport
+
+    def abridged(self) -> ChildDeath:
+        """Leave out what it printed, and what is known of the converter's machine."""
+        return replace(self, report=replace(self.report, output="", versions={}, sandbox={}))
 
     def to_json(self) -> dict[str, Any]:
         """For the ledger's row."""

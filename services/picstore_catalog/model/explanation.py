@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from picstore_catalog.model.child_death import ChildDeath
+from picstore_catalog.model.derived import DerivedFrom
 from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.job import MAX_CHILD_DEATHS, Failure, JobState, Lane
 from picstore_catalog.model.output import Output
-from picstore_kit.ids import ConversionProfileId, JobId, OutputId
+from picstore_catalog.model.render import Render
+from picstore_imaging.recipe import Recipe
+from picstore_kit.ids import ConversionProfileId, ImageId, JobId, OutputId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +26,39 @@ class ExplainedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSource:
+    """An original that another is drawn from."""
+
+    image_id: ImageId
+    generation: int
+    """The one of the picture's whose original was taken; 0 where that is gone."""
+    original: Original | None
+    """None where nobody is to be told of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedRender:
+    """What the original of a derived picture is drawn from, and how it was."""
+
+    render: Render
+    derived_from: DerivedFrom
+    base: RenderSource
+    images: tuple[RenderSource, ...]
+    recipe: Recipe | None
+    """None until it is drawn."""
+
+    def abridged(self) -> ExplainedRender:
+        """Leave out what is known of the originals."""
+        return replace(
+            self,
+            base=replace(self.base, original=None),
+            images=tuple(replace(one, original=None) for one in self.images),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedJob:
-    """A job, as far as it explains outputs."""
+    """A job, as far as it explains outputs, or an original that was to be drawn."""
 
     id: JobId
     lane: Lane
@@ -37,6 +71,16 @@ class ExplainedJob:
     child_deaths: int
     deaths: tuple[ChildDeath, ...]
     """Those that were told of in full, oldest first."""
+    render: ExplainedRender | None
+    """What it draws; None where it makes outputs."""
+
+    def abridged(self) -> ExplainedJob:
+        """Leave out what is for those who reproduce a failure: it may name paths of a converter."""
+        return replace(
+            self,
+            deaths=tuple(death.abridged() for death in self.deaths),
+            render=self.render and self.render.abridged(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +94,23 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An original, and by what its outputs are made."""
+
+    original: Original
+    conversion_profile_id: ConversionProfileId
+    conversion_profile_revision: int
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedGeneration:
     """One original of a picture, and what was made of it."""
 
     generation: int
     filename: str
-    original: Original
-    conversion_profile_id: ConversionProfileId
-    conversion_profile_revision: int
-    committed_at: datetime
+    accepted: Accepted | None
+    """None while the original is not drawn, or where it could not be."""
     outputs: tuple[ExplainedOutput, ...]
     jobs: tuple[ExplainedJob, ...]
 
@@ -91,6 +143,18 @@ class Explanation:
 
     image: Image
     generations: tuple[ExplainedGeneration, ...]
+    is_abridged: bool = False
+
+    def abridged(self) -> Explanation:
+        """Leave out what only serves to reproduce things."""
+        return replace(
+            self,
+            generations=tuple(
+                replace(one, jobs=tuple(job.abridged() for job in one.jobs))
+                for one in self.generations
+            ),
+            is_abridged=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,26 +7,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
 from picstore_catalog.model.child_death import ChildDeath
-from picstore_catalog.model.explanation import ExplainedGeneration, ExplainedJob, ExplainedOutput
-from picstore_catalog.model.image import Original
+from picstore_catalog.model.explanation import (
+    Accepted,
+    ExplainedGeneration,
+    ExplainedJob,
+    ExplainedOutput,
+    ExplainedRender,
+    RenderSource,
+)
+from picstore_catalog.model.image import Image, Original
 from picstore_catalog.model.job import Failure, JobState, Lane
+from picstore_catalog.model.render import Render
 from picstore_catalog.repo import output as outputs
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason
-from picstore_kit.ids import ImageId
+from picstore_kit.ids import ConversionProfileId, ImageId
+
+_Places: TypeAlias = Mapping[tuple[str, str], tuple[ImageId, int]]
+"""Whose original, of which generation, an object is, by its location and key."""
 
 
 async def generations(
-    conn: AsyncConnection[TupleRow], image_id: ImageId
+    conn: AsyncConnection[TupleRow], image: Image
 ) -> tuple[ExplainedGeneration, ...]:
-    """Return the served generation, the pending one and the newest, as far as they are there."""
+    """Return the served generation, the pending one and the newest, as far as they are there.
+
+    One whose original is still to be drawn, or could not be, is there as well.
+    """
+    of_image = {"image_id": image.id}
     found = await _rows(
         conn,
         """
@@ -37,11 +52,9 @@ async def generations(
         JOIN images i ON i.team_id = o.team_id AND i.id = o.image_id
             AND o.generation IN (i.generation, i.pending_generation, i.last_generation)
         WHERE o.image_id = %(image_id)s
-        ORDER BY o.generation DESC
         """,
-        {"image_id": image_id},
+        of_image,
     )
-    numbers = {"image_id": image_id, "generations": [row["generation"] for row in found]}
     made = await _rows(
         conn,
         """
@@ -53,20 +66,59 @@ async def generations(
         WHERE o.image_id = %(image_id)s AND o.generation = ANY(%(generations)s)
         ORDER BY o.id
         """,
-        numbers,
+        {**of_image, "generations": [row["generation"] for row in found]},
     )
     jobs = await _rows(
         conn,
         """
-        SELECT id, generation, lane, state, attempt, failure_reason, failure_message, worker,
-               run_at, child_deaths, deaths
-        FROM jobs
-        WHERE image_id = %(image_id)s AND generation = ANY(%(generations)s)
-        ORDER BY id
+        SELECT j.id, j.generation, j.lane, j.state, j.attempt, j.failure_reason,
+               j.failure_message, j.worker, j.run_at, j.child_deaths, j.deaths, j.render, j.recipe
+        FROM jobs j
+        JOIN images i ON i.team_id = j.team_id AND i.id = j.image_id
+            AND j.generation IN (i.generation, i.pending_generation, i.last_generation)
+        WHERE j.image_id = %(image_id)s
+        ORDER BY j.id
         """,
-        numbers,
+        of_image,
     )
-    return tuple(_generation(row, made, jobs) for row in found)
+    places = await _places_of(conn, jobs)
+    accepted = {row["generation"]: row for row in found}
+    numbers = sorted({*accepted, *(job["generation"] for job in jobs)}, reverse=True)
+    return tuple(
+        _generation(
+            number,
+            accepted.get(number),
+            outputs=[_output(**row) for row in made if row["generation"] == number],
+            jobs=[_job(image, places, **job) for job in jobs if job["generation"] == number],
+            filename=image.filename,
+        )
+        for number in numbers
+    )
+
+
+async def _places_of(conn: AsyncConnection[TupleRow], jobs: Sequence[Mapping[str, Any]]) -> _Places:
+    """Find the originals that these jobs draw from, as far as they are still there."""
+    stored = [
+        original
+        for job in jobs
+        if (render := job["render"])
+        for original in (render["base"], *(layer["original"] for layer in render["images"]))
+    ]
+    if not stored:
+        return {}
+    cursor = await conn.execute(
+        """
+        SELECT o.location_id, o.object_key, o.image_id, o.generation
+        FROM originals o
+        JOIN unnest(%s::text[], %s::text[]) AS drawn (location_id, object_key)
+            ON o.location_id = drawn.location_id AND o.object_key = drawn.object_key
+        """,
+        ([one["location_id"] for one in stored], [one["object_key"] for one in stored]),
+    )
+    return {
+        (location, key): (ImageId(image_id), generation)
+        for location, key, image_id, generation in await cursor.fetchall()
+    }
 
 
 async def _rows(
@@ -78,24 +130,38 @@ async def _rows(
 
 
 def _generation(
-    row: dict[str, Any], made: Sequence[dict[str, Any]], jobs: Sequence[dict[str, Any]]
+    generation: int,
+    row: dict[str, Any] | None,
+    *,
+    outputs: Sequence[ExplainedOutput],
+    jobs: Sequence[ExplainedJob],
+    filename: str,
 ) -> ExplainedGeneration:
-    own = {
-        name: row.pop(name)
-        for name in (
-            "generation",
-            "filename",
-            "conversion_profile_id",
-            "conversion_profile_revision",
-            "committed_at",
-        )
-    }
-    format = SourceFormat(row.pop("format"))
+    """Put together what there is of one; `filename` is for one that has no original yet."""
     return ExplainedGeneration(
-        **own,
-        original=Original(format=format, **row),
-        outputs=tuple(_output(**m) for m in made if m["generation"] == own["generation"]),
-        jobs=tuple(_job(**job) for job in jobs if job["generation"] == own["generation"]),
+        generation=generation,
+        filename=row["filename"] if row else filename,
+        accepted=_accepted(**row) if row else None,
+        outputs=tuple(outputs),
+        jobs=tuple(jobs),
+    )
+
+
+def _accepted(
+    *,
+    generation: int,
+    filename: str,
+    format: str,
+    conversion_profile_id: ConversionProfileId,
+    conversion_profile_revision: int,
+    committed_at: datetime,
+    **columns: Any,
+) -> Accepted:
+    return Accepted(
+        original=Original(format=SourceFormat(format), **columns),
+        conversion_profile_id=conversion_profile_id,
+        conversion_profile_revision=conversion_profile_revision,
+        committed_at=committed_at,
     )
 
 
@@ -118,6 +184,8 @@ def _output(
 
 
 def _job(
+    image: Image,
+    places: _Places,
     *,
     generation: int,
     lane: str,
@@ -126,6 +194,8 @@ def _job(
     failure_message: str | None,
     run_at: datetime,
     deaths: Sequence[Mapping[str, Any]],
+    render: Mapping[str, Any] | None,
+    recipe: Mapping[str, Any] | None,
     **columns: Any,
 ) -> ExplainedJob:
     return ExplainedJob(
@@ -138,5 +208,29 @@ def _job(
         ),
         run_at=run_at,
         deaths=tuple(map(ChildDeath.from_json, deaths)),
+        render=None if render is None else _render(image, places, Render.from_json(render), recipe),
         **columns,
+    )
+
+
+def _render(
+    image: Image, places: _Places, render: Render, recipe: Mapping[str, Any] | None
+) -> ExplainedRender:
+    derived = image.derived_from
+    assert derived is not None  # nothing else is drawn
+
+    def source(image_id: ImageId, original: Original) -> RenderSource:
+        owner, generation = places.get((original.location_id, original.object_key), (None, 0))
+        return RenderSource(
+            image_id=image_id,
+            generation=generation if owner == image_id else 0,
+            original=original,
+        )
+
+    return ExplainedRender(
+        render=render,
+        derived_from=derived,
+        base=source(derived.image_id, render.base),
+        images=tuple(source(layer.image_id, layer.original) for layer in render.images),
+        recipe=None if recipe is None else Recipe.from_json(recipe),
     )

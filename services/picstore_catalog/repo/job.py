@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from picstore_catalog.model.child_death import ChildDeath
 from picstore_catalog.model.ingest import NewJob
 from picstore_catalog.model.job import Failure, Job, JobKind, JobState, Lane
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import NotFound, Reason
 from picstore_kit.ids import ImageId, JobId, LocationId, TeamId
 
@@ -162,6 +163,13 @@ async def add_death(conn: AsyncConnection[TupleRow], job_id: JobId, death: Child
     """Keep what is known of a child that a locked job has killed."""
     await conn.execute(
         "UPDATE jobs SET deaths = deaths || %s WHERE id = %s", (Jsonb([death.to_json()]), job_id)
+    )
+
+
+async def set_recipe(conn: AsyncConnection[TupleRow], job_id: JobId, recipe: Recipe) -> None:
+    """Keep how a locked job drew its original."""
+    await conn.execute(
+        "UPDATE jobs SET recipe = %s WHERE id = %s", (Jsonb(recipe.to_json()), job_id)
     )
 
 

@@ -262,10 +262,14 @@ class ImageServicer(image_service_pb2_grpc.ImageServiceServicer):
         self, request: explanation_pb2.ExplainImageRequest, context: Context
     ) -> explanation_pb2.ExplainImageResponse:
         """See the contract."""
-        access = Access.of(require_principal(), Permission.IMAGE_READ)
+        principal = require_principal()
+        access = Access.of(principal, Permission.IMAGE_READ)
+        reproducing = Access.of(principal, Permission.IMAGE_ORIGINAL)
         image_id = parse_id(ImageId, request.image_id, field="image_id")
         async with self._work.begin(access.team_id) as transaction:
-            return explanation_message(await explain_image(transaction, access, image_id))
+            return explanation_message(
+                await explain_image(transaction, access, reproducing, image_id)
+            )
 
     async def SignOriginal(
         self, request: image_service_pb2.SignOriginalRequest, context: Context

@@ -17,6 +17,7 @@ from picstore_catalog.mapping.job import (
     read_placeholder,
     read_result,
 )
+from picstore_catalog.mapping.recipe import read_recipe
 from picstore_catalog.mapping.timestamps import timestamp
 from picstore_catalog.uow import UnitOfWork
 from picstore_catalog.usecases import jobs as cases
@@ -100,12 +101,14 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         original = read_original(
             request.facts, location_id=LocationId(""), object_key=request.object_key
         )
+        recipe = read_recipe(request.recipe, field="recipe") if request.HasField("recipe") else None
         async with self._work.begin_for_all_teams() as transaction:
             rendered = await complete_render(
                 transaction,
                 job_id=job_id,
                 attempt=request.attempt,
                 original=original,
+                recipe=recipe,
                 grace=self._grace,
             )
         return job_pb2.CompleteRenderResponse(

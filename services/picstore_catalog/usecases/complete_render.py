@@ -30,6 +30,7 @@ from picstore_catalog.usecases.begin_generation import (
     lay_out_generation,
 )
 from picstore_catalog.usecases.settle import end_replaced, give_up
+from picstore_imaging.recipe import Recipe
 from picstore_kit.blobs.keys import is_original_of
 from picstore_kit.errors import FailedPrecondition, InvalidField
 from picstore_kit.ids import ImageId, JobId, UploadId, derived_id
@@ -53,13 +54,15 @@ async def complete_render(
     job_id: JobId,
     attempt: int,
     original: Original,
+    recipe: Recipe | None,
     grace: timedelta,
 ) -> Rendered:
     """Make what was drawn the original of the job's generation, plan its outputs, close the job.
 
     All of it commits or none. Repeating a report changes nothing. Where a newer original has come
     meanwhile, or nothing is to be made of this one any more, it is not kept. Its location is the
-    job's, whatever it says itself. `grace` is how long the bus gets to bring a job to a worker.
+    job's, whatever it says itself. `recipe` says how it was drawn. `grace` is how long the bus gets
+    to bring a job to a worker.
 
     Raises:
         NotFound: There is no such job.
@@ -82,6 +85,8 @@ async def complete_render(
         await end_replaced(transaction, job)
         return Rendered(image_state=image.state, original_kept=False)
     kept = await _begin(transaction, job, image, original, grace=grace)
+    if kept and recipe is not None:
+        await jobs.set_recipe(transaction, job.id, recipe)
     image = await locked_image.lock(transaction, job.image_id)
     return Rendered(image_state=image.state, original_kept=kept)
 

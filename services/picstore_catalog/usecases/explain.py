@@ -22,16 +22,19 @@ GOOD_FOR: Final = timedelta(minutes=10)
 """How long a URL reads an original: time for one large download."""
 
 
-async def explain_image(transaction: Transaction, access: Access, image_id: ImageId) -> Explanation:
+async def explain_image(
+    transaction: Transaction, access: Access, reproducing: Access, image_id: ImageId
+) -> Explanation:
     """Return how the outputs of a picture came to be.
+
+    It is abridged where `reproducing`, which is for originals, does not extend to the picture.
 
     Raises:
         NotFound, PermissionDenied: See `picstore_kit.pg.access`.
     """
     image = (await images.fetch(transaction, access, image_id)).value
-    return Explanation(
-        image=image, generations=await explanation.generations(transaction, image_id)
-    )
+    whole = Explanation(image=image, generations=await explanation.generations(transaction, image))
+    return whole if reproducing.allowed.includes(image.project_id) else whole.abridged()
 
 
 async def sign_original(

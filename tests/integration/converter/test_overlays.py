@@ -27,6 +27,7 @@ from picstore_imaging.overlay.template import (
     Shadow,
     TextLayer,
 )
+from picstore_imaging.recipe import Recipe
 from picstore_kit.errors import Reason
 from picstore_kit.sandbox.pool import (
     ChildPool,
@@ -123,6 +124,21 @@ async def test_a_confined_child_draws_every_kind_of_layer(pool: ChildPool) -> No
     assert tuple(pixels[375, 550]) == (0, 255, 0)
     assert abs(pixels[375, 25].astype(int) - (255, 127, 127)).max() <= 2
     assert answer["peak_rss_bytes"] < 400 * 1024**2
+    recipe = Recipe.from_json(answer["recipe"])
+    assert recipe.steps[:4] == (
+        "load jpeg 640x480",
+        "canvas 600x400, cover",
+        "layer 0: fill #00ff00",
+        "layer 1: logo png 40x40, inside",
+    )
+    assert recipe.steps[4] == "layer 2: text in Inter 400, 40 px, 5 characters"
+    assert recipe.steps[-3:] == (
+        "font Inter: of fontpkg_inter",
+        f"font {FAMILY}: of the operator",
+        "encode by libpng: compression 3, filter all",
+    )
+    assert recipe.encoder_version.startswith("libvips ")
+    assert 0 < recipe.peak_rss_bytes <= answer["peak_rss_bytes"]
 
 
 async def test_a_refusal_leaves_the_child_fit_for_the_next_call(pool: ChildPool) -> None:

@@ -27,6 +27,7 @@ from picstore_converter.model import (
 from picstore_imaging.facts import SourceFacts
 from picstore_imaging.formats import SourceFormat
 from picstore_imaging.overlay.template import Canvas, FillLayer, Layer, Overlay
+from picstore_imaging.recipe import Recipe
 from picstore_kit.blobs.base import BlobStat, BlobStoreUnavailable
 from picstore_kit.blobs.memory import MemoryBlobStore
 from picstore_kit.errors import Aborted, FailedPrecondition, PicstoreError, Reason, Unavailable
@@ -38,6 +39,14 @@ from tests.unit.converter.claims import make_claim
 KEY = "originals/img_1/1-token/card.png"
 LEFT_BEHIND = "originals/img_1/1-older/card.png"
 CONTENT = b"a picture"
+RECIPE = Recipe(
+    steps=("load jpeg 1200x800",),
+    encoder="libpng",
+    encoder_version="libvips 8.18.7",
+    quality=None,
+    effort=3,
+    cpu_ms=170,
+)
 
 Report = Callable[[], Awaitable[bool]]
 
@@ -125,6 +134,7 @@ class Child:
             "has_alpha": False,
             "bytes": len(CONTENT),
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
+            "recipe": RECIPE.to_json(),
             **self.lies,
         }
 
@@ -199,6 +209,7 @@ async def test_what_was_drawn_is_stored_before_it_is_reported(tmp_path: Path) ->
     ((original, key),) = bench.ledger.reports
     assert key == KEY
     assert (original.width, original.height, original.size_bytes) == (600, 300, len(CONTENT))
+    assert original.recipe == RECIPE
     assert (await bench.store.stat(KEY)).content_type == "image/png"
     assert bench.ledger.verdicts == []
     # And what an earlier attempt left is gone.
@@ -282,6 +293,8 @@ async def test_a_lease_that_ends_while_it_is_reported_leaves_nothing(tmp_path: P
         {"sha256": "0" * 64},
         {"has_alpha": 1},
         {"path": "/etc/passwd"},
+        {"recipe": None},
+        {"recipe": {**RECIPE.to_json(), "steps": ["two\nlines"]}},
     ],
 )
 async def test_a_child_that_lies_has_crashed(tmp_path: Path, lies: dict[str, Any]) -> None:
@@ -346,5 +359,8 @@ async def test_what_no_child_has_the_memory_for_is_not_begun(tmp_path: Path) -> 
     bench.ledger.claimed = replace(bench.claim, rendering=rendering)
     await bench.run()
 
-    assert [verdict.reason for verdict in bench.ledger.verdicts] == [Reason.CHILD_MEMORY]
+    (verdict,) = bench.ledger.verdicts
+    # None was started, so none has died of it, and another try would not be luckier.
+    assert (verdict.reason, verdict.retryable, verdict.crash) == (Reason.LIMIT_PIXELS, False, None)
+    assert "MiB of memory, and 1024 are allowed" in verdict.message
     assert bench.child.request == {}

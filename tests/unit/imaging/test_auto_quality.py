@@ -196,6 +196,22 @@ def test_a_quality_that_was_found_is_found_at_once(
     assert (again.quality, again.score) == (first.quality, first.score)
 
 
+def test_a_recipe_says_where_its_search_began(
+    photo: Photo, convert: Convert, tmp_path: Path
+) -> None:
+    photo(300, 260).save(path := tmp_path / "a.png")
+    begun = {
+        start: recipes(convert(path, formats=(rule(max_quality=90),), start_quality=start))[0]
+        for start in (None, 62, 99)
+    }
+    assert begun[None].start_quality == usual_quality(JPEG, 80)
+    assert begun[62].start_quality == 62
+    # Within what is allowed, and so it is what was tried first.
+    assert begun[99].start_quality == 90
+    (given,) = recipes(convert(path, formats=(FormatRule(format=JPEG, quality=80),)))
+    assert given.start_quality is None
+
+
 @pytest.mark.parametrize("format", [WEBP, AVIF])
 def test_transparent_pictures_are_searched_too(
     format: Format, photo: Photo, convert: Convert, tmp_path: Path

@@ -31,6 +31,7 @@ RECIPE = Recipe(
     cpu_ms=3,
     decode_cpu_ms=7,
     peak_rss_bytes=50_000_000,
+    start_quality=61,
 )
 
 
@@ -46,6 +47,7 @@ def test_what_came_later_may_be_missing() -> None:
     given = {"steps": [], "encoder": "libpng", "encoder_version": "1", "effort": 6}
     made = Recipe.from_json(given)
     assert (made.quality, made.score, made.encodes, made.metric) == (None, None, 1, "")
+    assert made.start_quality is None
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_what_came_later_may_be_missing() -> None:
         {"encodes": 1001},
         {"cpu_ms": 2**31},
         {"peak_rss_bytes": -1},
+        {"start_quality": 101},
     ],
 )
 def test_nonsense_is_no_recipe(nonsense: dict[str, Any]) -> None:

@@ -727,7 +727,7 @@ Global___OutputSpec: _TypeAlias = OutputSpec  # noqa: Y015
 
 @_typing.final
 class Recipe(_message.Message):
-    """How one output was made."""
+    """How one output was made, or the original of a derived picture drawn."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -742,6 +742,7 @@ class Recipe(_message.Message):
     CPU_MS_FIELD_NUMBER: _builtins.int
     DECODE_CPU_MS_FIELD_NUMBER: _builtins.int
     PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
+    START_QUALITY_FIELD_NUMBER: _builtins.int
     encoder: _builtins.str
     """What wrote the file, such as `SVT-AV1`."""
     encoder_version: _builtins.str
@@ -764,6 +765,10 @@ class Recipe(_message.Message):
     """
     peak_rss_bytes: _builtins.int
     """The most memory that the process held in the job until this output was written."""
+    start_quality: _builtins.int
+    """Where the search for its quality began: begun there, it goes the same way. Absent where there
+    was none, and from before this was kept.
+    """
     @_builtins.property
     def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was done to the pixels, in its order, with its numbers, such as
@@ -784,19 +789,24 @@ class Recipe(_message.Message):
         cpu_ms: _builtins.int = ...,
         decode_cpu_ms: _builtins.int = ...,
         peak_rss_bytes: _builtins.int = ...,
+        start_quality: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "quality", b"quality", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "_start_quality", b"_start_quality", "quality", b"quality", "score", b"score", "start_quality", b"start_quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "cpu_ms", b"cpu_ms", "decode_cpu_ms", b"decode_cpu_ms", "effort", b"effort", "encoder", b"encoder", "encoder_version", b"encoder_version", "encodes", b"encodes", "metric", b"metric", "peak_rss_bytes", b"peak_rss_bytes", "quality", b"quality", "score", b"score", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_score", b"_score", "_start_quality", b"_start_quality", "cpu_ms", b"cpu_ms", "decode_cpu_ms", b"decode_cpu_ms", "effort", b"effort", "encoder", b"encoder", "encoder_version", b"encoder_version", "encodes", b"encodes", "metric", b"metric", "peak_rss_bytes", b"peak_rss_bytes", "quality", b"quality", "score", b"score", "start_quality", b"start_quality", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    _WhichOneofReturnType__start_quality: _TypeAlias = _typing.Literal["start_quality"]  # noqa: Y015
+    _WhichOneofArgType__start_quality: _TypeAlias = _typing.Literal["_start_quality", b"_start_quality"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_quality) -> _WhichOneofReturnType__start_quality | None: ...
 
 Global___Recipe: _TypeAlias = Recipe  # noqa: Y015
 
@@ -929,7 +939,7 @@ class ChildDeath(_message.Message):
     limit: _builtins.str
     """The limit that it ran into: `memory`, `cpu`, `wall` or `file_size`; empty for none."""
     output: _builtins.str
-    """The last of what it printed."""
+    """The last of what it printed; not in an explanation that is abridged."""
     peak_rss_bytes: _builtins.int
     """The most memory that it was seen to hold in this job; 0 where nobody saw."""
     @_builtins.property
@@ -948,11 +958,11 @@ class ChildDeath(_message.Message):
 
     @_builtins.property
     def versions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What did the work, by name, such as `picstore` and `pyvips-binary`."""
+        """What did the work, by name, such as `picstore` and `pyvips-binary`; as `output`."""
 
     @_builtins.property
     def sandbox(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Which layers of the sandbox were active, by name, each with a detail."""
+        """Which layers of the sandbox were active, by name, each with a detail; as `output`."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from picstore.catalog.v1 import conversion_pb2 as picstore_dot_catalog_dot_v1_do
 from picstore.catalog.v1 import image_pb2 as picstore_dot_catalog_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%picstore/catalog/v1/explanation.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\"-\n\x13\x45xplainImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x01\n\x14\x45xplainImageResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12\x16\n\x0e\x66\x61ilure_reason\x18\x03 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x04 \x01(\t\x12=\n\x0bgenerations\x18\x05 \x03(\x0b\x32(.picstore.catalog.v1.ExplainedGeneration\"\xa0\x03\n\x13\x45xplainedGeneration\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06served\x18\x02 \x01(\x08\x12\x0f\n\x07pending\x18\x03 \x01(\x08\x12\x10\n\x08\x66ilename\x18\x04 \x01(\t\x12\x30\n\x06source\x18\x05 \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\x12\x1d\n\x15\x63onversion_profile_id\x18\x06 \x01(\t\x12#\n\x1b\x63onversion_profile_revision\x18\x07 \x01(\x05\x12/\n\x0b\x63ommit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07outputs\x18\t \x03(\x0b\x32$.picstore.catalog.v1.ExplainedOutput\x12/\n\x04jobs\x18\n \x03(\x0b\x32!.picstore.catalog.v1.ExplainedJob\x12\x33\n\nquarantine\x18\x0b \x01(\x0b\x32\x1f.picstore.catalog.v1.Quarantine\"\xa6\x01\n\x0f\x45xplainedOutput\x12+\n\x06output\x18\x01 \x01(\x0b\x32\x1b.picstore.catalog.v1.Output\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61waited\x18\x03 \x01(\x08\x12\x18\n\x10\x65stimated_cpu_ms\x18\x04 \x01(\x05\x12+\n\x06recipe\x18\x05 \x01(\x0b\x32\x1b.picstore.catalog.v1.Recipe\"\x8e\x03\n\x0c\x45xplainedJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\'.picstore.catalog.v1.ExplainedJob.State\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x16\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12,\n\x08run_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hild_deaths\x18\t \x01(\x05\x12/\n\x06\x64\x65\x61ths\x18\n \x03(\x0b\x32\x1f.picstore.catalog.v1.ChildDeath\"e\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x0e\n\nSTATE_DONE\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"Z\n\nQuarantine\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1a\n\x12suspect_output_ids\x18\x04 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%picstore/catalog/v1/explanation.proto\x12\x13picstore.catalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$picstore/catalog/v1/conversion.proto\x1a\x1fpicstore/catalog/v1/image.proto\"-\n\x13\x45xplainImageRequest\x12\x16\n\x08image_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xdb\x01\n\x14\x45xplainImageResponse\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .picstore.catalog.v1.Image.State\x12\x16\n\x0e\x66\x61ilure_reason\x18\x03 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x04 \x01(\t\x12=\n\x0bgenerations\x18\x05 \x03(\x0b\x32(.picstore.catalog.v1.ExplainedGeneration\x12\x10\n\x08\x61\x62ridged\x18\x06 \x01(\x08\"\xa0\x03\n\x13\x45xplainedGeneration\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12\x0e\n\x06served\x18\x02 \x01(\x08\x12\x0f\n\x07pending\x18\x03 \x01(\x08\x12\x10\n\x08\x66ilename\x18\x04 \x01(\t\x12\x30\n\x06source\x18\x05 \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\x12\x1d\n\x15\x63onversion_profile_id\x18\x06 \x01(\t\x12#\n\x1b\x63onversion_profile_revision\x18\x07 \x01(\x05\x12/\n\x0b\x63ommit_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x07outputs\x18\t \x03(\x0b\x32$.picstore.catalog.v1.ExplainedOutput\x12/\n\x04jobs\x18\n \x03(\x0b\x32!.picstore.catalog.v1.ExplainedJob\x12\x33\n\nquarantine\x18\x0b \x01(\x0b\x32\x1f.picstore.catalog.v1.Quarantine\"\xa6\x01\n\x0f\x45xplainedOutput\x12+\n\x06output\x18\x01 \x01(\x0b\x32\x1b.picstore.catalog.v1.Output\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61waited\x18\x03 \x01(\x08\x12\x18\n\x10\x65stimated_cpu_ms\x18\x04 \x01(\x05\x12+\n\x06recipe\x18\x05 \x01(\x0b\x32\x1b.picstore.catalog.v1.Recipe\"\xc4\x03\n\x0c\x45xplainedJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x36\n\x05state\x18\x03 \x01(\x0e\x32\'.picstore.catalog.v1.ExplainedJob.State\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x16\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x06 \x01(\t\x12\x0e\n\x06worker\x18\x07 \x01(\t\x12,\n\x08run_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hild_deaths\x18\t \x01(\x05\x12/\n\x06\x64\x65\x61ths\x18\n \x03(\x0b\x32\x1f.picstore.catalog.v1.ChildDeath\x12\x34\n\x06render\x18\x0b \x01(\x0b\x32$.picstore.catalog.v1.ExplainedRender\"e\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x0e\n\nSTATE_DONE\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\"\xa3\x03\n\x0f\x45xplainedRender\x12\x1b\n\x13overlay_template_id\x18\x01 \x01(\t\x12!\n\x19overlay_template_revision\x18\x02 \x01(\x05\x12\x46\n\tvariables\x18\x03 \x03(\x0b\x32\x33.picstore.catalog.v1.ExplainedRender.VariablesEntry\x12\x0f\n\x07overlay\x18\x04 \x01(\t\x12\x34\n\x0b\x66ocal_point\x18\x05 \x01(\x0b\x32\x1f.picstore.catalog.v1.FocalPoint\x12/\n\x04\x62\x61se\x18\x06 \x01(\x0b\x32!.picstore.catalog.v1.RenderSource\x12\x31\n\x06images\x18\x07 \x03(\x0b\x32!.picstore.catalog.v1.RenderSource\x12+\n\x06recipe\x18\x08 \x01(\x0b\x32\x1b.picstore.catalog.v1.Recipe\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"f\n\x0cRenderSource\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x30\n\x06source\x18\x03 \x01(\x0b\x32 .picstore.catalog.v1.SourceFacts\"Z\n\nQuarantine\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1a\n\x12suspect_output_ids\x18\x04 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,18 +37,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINIMAGEREQUEST'].fields_by_name['image_id']._loaded_options = None
   _globals['_EXPLAINIMAGEREQUEST'].fields_by_name['image_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXPLAINEDRENDER_VARIABLESENTRY']._loaded_options = None
+  _globals['_EXPLAINEDRENDER_VARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_EXPLAINIMAGEREQUEST']._serialized_start=199
   _globals['_EXPLAINIMAGEREQUEST']._serialized_end=244
   _globals['_EXPLAINIMAGERESPONSE']._serialized_start=247
-  _globals['_EXPLAINIMAGERESPONSE']._serialized_end=448
-  _globals['_EXPLAINEDGENERATION']._serialized_start=451
-  _globals['_EXPLAINEDGENERATION']._serialized_end=867
-  _globals['_EXPLAINEDOUTPUT']._serialized_start=870
-  _globals['_EXPLAINEDOUTPUT']._serialized_end=1036
-  _globals['_EXPLAINEDJOB']._serialized_start=1039
-  _globals['_EXPLAINEDJOB']._serialized_end=1437
-  _globals['_EXPLAINEDJOB_STATE']._serialized_start=1336
-  _globals['_EXPLAINEDJOB_STATE']._serialized_end=1437
-  _globals['_QUARANTINE']._serialized_start=1439
-  _globals['_QUARANTINE']._serialized_end=1529
+  _globals['_EXPLAINIMAGERESPONSE']._serialized_end=466
+  _globals['_EXPLAINEDGENERATION']._serialized_start=469
+  _globals['_EXPLAINEDGENERATION']._serialized_end=885
+  _globals['_EXPLAINEDOUTPUT']._serialized_start=888
+  _globals['_EXPLAINEDOUTPUT']._serialized_end=1054
+  _globals['_EXPLAINEDJOB']._serialized_start=1057
+  _globals['_EXPLAINEDJOB']._serialized_end=1509
+  _globals['_EXPLAINEDJOB_STATE']._serialized_start=1408
+  _globals['_EXPLAINEDJOB_STATE']._serialized_end=1509
+  _globals['_EXPLAINEDRENDER']._serialized_start=1512
+  _globals['_EXPLAINEDRENDER']._serialized_end=1931
+  _globals['_EXPLAINEDRENDER_VARIABLESENTRY']._serialized_start=1883
+  _globals['_EXPLAINEDRENDER_VARIABLESENTRY']._serialized_end=1931
+  _globals['_RENDERSOURCE']._serialized_start=1933
+  _globals['_RENDERSOURCE']._serialized_end=2035
+  _globals['_QUARANTINE']._serialized_start=2037
+  _globals['_QUARANTINE']._serialized_end=2127
 # @@protoc_insertion_point(module_scope)

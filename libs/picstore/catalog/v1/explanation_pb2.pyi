@@ -55,6 +55,7 @@ class ExplainImageResponse(_message.Message):
     FAILURE_REASON_FIELD_NUMBER: _builtins.int
     FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
     GENERATIONS_FIELD_NUMBER: _builtins.int
+    ABRIDGED_FIELD_NUMBER: _builtins.int
     image_id: _builtins.str
     """The picture."""
     state: _image_pb2.Image.State.ValueType
@@ -63,6 +64,11 @@ class ExplainImageResponse(_message.Message):
     """As in the picture."""
     failure_message: _builtins.str
     """The failure in words."""
+    abridged: _builtins.bool
+    """Whether what only serves to reproduce things is left out: what processes that died have printed,
+    their versions and sandbox, and what is known of the originals that a picture was drawn from. It
+    is told to who may read originals (`image:original`).
+    """
     @_builtins.property
     def generations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedGeneration]:
         """Newest first."""
@@ -75,10 +81,11 @@ class ExplainImageResponse(_message.Message):
         failure_reason: _builtins.str = ...,
         failure_message: _builtins.str = ...,
         generations: _abc.Iterable[Global___ExplainedGeneration] | None = ...,
+        abridged: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_message", b"failure_message", "failure_reason", b"failure_reason", "generations", b"generations", "image_id", b"image_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abridged", b"abridged", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "generations", b"generations", "image_id", b"image_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -110,16 +117,16 @@ class ExplainedGeneration(_message.Message):
     filename: _builtins.str
     """The name of the original's file."""
     conversion_profile_id: _builtins.str
-    """The conversion profile that its outputs are made by."""
+    """The conversion profile that its outputs are made by; empty where there is no original."""
     conversion_profile_revision: _builtins.int
     """The revision of the conversion profile."""
     @_builtins.property
     def source(self) -> _conversion_pb2.SourceFacts:
-        """What is known of the original."""
+        """What is known of the original; absent while it is not drawn, or where it could not be."""
 
     @_builtins.property
     def commit_time(self) -> _timestamp_pb2.Timestamp:
-        """When the original was accepted."""
+        """When the original was accepted; absent where there is none."""
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedOutput]:
@@ -200,7 +207,7 @@ Global___ExplainedOutput: _TypeAlias = ExplainedOutput  # noqa: Y015
 
 @_typing.final
 class ExplainedJob(_message.Message):
-    """A work order for some of the outputs."""
+    """A work order for some of the outputs, or for the original of a derived picture."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -245,6 +252,7 @@ class ExplainedJob(_message.Message):
     RUN_TIME_FIELD_NUMBER: _builtins.int
     CHILD_DEATHS_FIELD_NUMBER: _builtins.int
     DEATHS_FIELD_NUMBER: _builtins.int
+    RENDER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `job_…`."""
     lane: _builtins.str
@@ -269,6 +277,10 @@ class ExplainedJob(_message.Message):
     def deaths(self) -> _containers.RepeatedCompositeFieldContainer[_conversion_pb2.ChildDeath]:
         """What is known of each, oldest first."""
 
+    @_builtins.property
+    def render(self) -> Global___ExplainedRender:
+        """What it draws; absent where it makes outputs."""
+
     def __init__(
         self,
         *,
@@ -282,14 +294,127 @@ class ExplainedJob(_message.Message):
         run_time: _timestamp_pb2.Timestamp | None = ...,
         child_deaths: _builtins.int = ...,
         deaths: _abc.Iterable[_conversion_pb2.ChildDeath] | None = ...,
+        render: Global___ExplainedRender | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["run_time", b"run_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["render", b"render", "run_time", b"run_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "child_deaths", b"child_deaths", "deaths", b"deaths", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "id", b"id", "lane", b"lane", "run_time", b"run_time", "state", b"state", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "child_deaths", b"child_deaths", "deaths", b"deaths", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "id", b"id", "lane", b"lane", "render", b"render", "run_time", b"run_time", "state", b"state", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainedJob: _TypeAlias = ExplainedJob  # noqa: Y015
+
+@_typing.final
+class ExplainedRender(_message.Message):
+    """What the original of a derived picture is drawn from: all that there is to draw it once more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class VariablesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    OVERLAY_TEMPLATE_ID_FIELD_NUMBER: _builtins.int
+    OVERLAY_TEMPLATE_REVISION_FIELD_NUMBER: _builtins.int
+    VARIABLES_FIELD_NUMBER: _builtins.int
+    OVERLAY_FIELD_NUMBER: _builtins.int
+    FOCAL_POINT_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    RECIPE_FIELD_NUMBER: _builtins.int
+    overlay_template_id: _builtins.str
+    """The template."""
+    overlay_template_revision: _builtins.int
+    """The revision of the template."""
+    overlay: _builtins.str
+    """What is drawn, all variables filled in, as JSON of the imaging library."""
+    @_builtins.property
+    def variables(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As they were given."""
+
+    @_builtins.property
+    def focal_point(self) -> _image_pb2.FocalPoint:
+        """The base picture's, for a canvas that names no gravity; absent for its centre."""
+
+    @_builtins.property
+    def base(self) -> Global___RenderSource:
+        """What it is drawn over."""
+
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenderSource]:
+        """The pictures that are drawn over that."""
+
+    @_builtins.property
+    def recipe(self) -> _conversion_pb2.Recipe:
+        """How it was drawn; absent until it is, and from a converter that does not tell."""
+
+    def __init__(
+        self,
+        *,
+        overlay_template_id: _builtins.str = ...,
+        overlay_template_revision: _builtins.int = ...,
+        variables: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        overlay: _builtins.str = ...,
+        focal_point: _image_pb2.FocalPoint | None = ...,
+        base: Global___RenderSource | None = ...,
+        images: _abc.Iterable[Global___RenderSource] | None = ...,
+        recipe: _conversion_pb2.Recipe | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "focal_point", b"focal_point", "recipe", b"recipe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "focal_point", b"focal_point", "images", b"images", "overlay", b"overlay", "overlay_template_id", b"overlay_template_id", "overlay_template_revision", b"overlay_template_revision", "recipe", b"recipe", "variables", b"variables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedRender: _TypeAlias = ExplainedRender  # noqa: Y015
+
+@_typing.final
+class RenderSource(_message.Message):
+    """An original that another is drawn from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    image_id: _builtins.str
+    """The picture."""
+    generation: _builtins.int
+    """The one of its generations whose original was taken; 0 where that is gone."""
+    @_builtins.property
+    def source(self) -> _conversion_pb2.SourceFacts:
+        """What is known of the original; absent where the answer is abridged."""
+
+    def __init__(
+        self,
+        *,
+        image_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        source: _conversion_pb2.SourceFacts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "image_id", b"image_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderSource: _TypeAlias = RenderSource  # noqa: Y015
 
 @_typing.final
 class Quarantine(_message.Message):

@@ -193,7 +193,8 @@ class ImageServiceServicer:
     def ExplainImage(self, request, context):
         """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
         each output was made, how the work went, and what there is to reproduce a failure. Of the served
-        generation, the pending one, and the newest where nothing came of that.
+        generation, the pending one, and the newest where nothing came of that; that of a derived picture
+        is there before its original is drawn. Callers without `image:original` get it abridged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,7 +83,8 @@ class ImageServiceStub:
     ExplainImage: _grpc.UnaryUnaryMultiCallable[_explanation_pb2.ExplainImageRequest, _explanation_pb2.ExplainImageResponse]
     """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
     each output was made, how the work went, and what there is to reproduce a failure. Of the served
-    generation, the pending one, and the newest where nothing came of that.
+    generation, the pending one, and the newest where nothing came of that; that of a derived picture
+    is there before its original is drawn. Callers without `image:original` get it abridged.
     """
     SignOriginal: _grpc.UnaryUnaryMultiCallable[_image_service_pb2.SignOriginalRequest, _image_service_pb2.SignOriginalResponse]
     """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
@@ -144,7 +145,8 @@ class ImageServiceAsyncStub(ImageServiceStub):
     ExplainImage: _aio.UnaryUnaryMultiCallable[_explanation_pb2.ExplainImageRequest, _explanation_pb2.ExplainImageResponse]  # type: ignore[assignment]
     """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
     each output was made, how the work went, and what there is to reproduce a failure. Of the served
-    generation, the pending one, and the newest where nothing came of that.
+    generation, the pending one, and the newest where nothing came of that; that of a derived picture
+    is there before its original is drawn. Callers without `image:original` get it abridged.
     """
     SignOriginal: _aio.UnaryUnaryMultiCallable[_image_service_pb2.SignOriginalRequest, _image_service_pb2.SignOriginalResponse]  # type: ignore[assignment]
     """Returns a URL that reads the file that a picture came as, for ten minutes. It is recorded in the
@@ -268,7 +270,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_explanation_pb2.ExplainImageResponse, _abc.Awaitable[_explanation_pb2.ExplainImageResponse]]:
         """Tells how a picture's outputs came to be, or why they did not: what is known of the original, how
         each output was made, how the work went, and what there is to reproduce a failure. Of the served
-        generation, the pending one, and the newest where nothing came of that.
+        generation, the pending one, and the newest where nothing came of that; that of a derived picture
+        is there before its original is drawn. Callers without `image:original` get it abridged.
         """
 
     @_abc_1.abstractmethod

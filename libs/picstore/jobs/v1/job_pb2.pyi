@@ -574,6 +574,7 @@ class CompleteRenderRequest(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     OBJECT_KEY_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    RECIPE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     attempt: _builtins.int
@@ -584,6 +585,10 @@ class CompleteRenderRequest(_message.Message):
     def facts(self) -> _conversion_pb2.SourceFacts:
         """What is known of the original."""
 
+    @_builtins.property
+    def recipe(self) -> _conversion_pb2.Recipe:
+        """How it was drawn; absent from a converter that does not tell."""
+
     def __init__(
         self,
         *,
@@ -591,10 +596,11 @@ class CompleteRenderRequest(_message.Message):
         attempt: _builtins.int = ...,
         object_key: _builtins.str = ...,
         facts: _conversion_pb2.SourceFacts | None = ...,
+        recipe: _conversion_pb2.Recipe | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "recipe", b"recipe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "facts", b"facts", "job_id", b"job_id", "object_key", b"object_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "facts", b"facts", "job_id", b"job_id", "object_key", b"object_key", "recipe", b"recipe"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

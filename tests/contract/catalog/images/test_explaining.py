@@ -22,6 +22,7 @@ from picstore_kit.errors import (
 from picstore_kit.ids import ImageId, OutputId, ProjectId, TeamId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.auth import Grant
+from tests.contract.catalog.callers import ADMIN
 from tests.contract.catalog.images.conftest import Callers, Client, stored
 
 RECIPE = conversion_pb2.Recipe(
@@ -49,12 +50,16 @@ def death(claim: Claim) -> conversion_pb2.ChildDeath:
     )
 
 
+async def explain_whole(client: Client, image_id: str) -> explanation_pb2.ExplainImageResponse:
+    return await client.images.ExplainImage(explanation_pb2.ExplainImageRequest(image_id=image_id))
+
+
 async def explain(client: Client, image_id: str) -> list[ExplainedGeneration]:
-    request = explanation_pb2.ExplainImageRequest(image_id=image_id)
-    return list((await client.images.ExplainImage(request)).generations)
+    return list((await explain_whole(client, image_id)).generations)
 
 
 async def die(converter: Client, claim: Claim) -> None:
+    """Have the child of an attempt crash."""
     await converter.jobs.FailJob(
         FailJobRequest(
             job_id=claim.job_id,
@@ -100,6 +105,22 @@ async def test_each_output_keeps_how_it_was_made(
     assert not generation.HasField("quarantine")
 
 
+async def test_where_a_search_for_a_quality_began_is_kept(
+    user: Client, converter: Client, image: Image, claim: Claim
+) -> None:
+    sought = conversion_pb2.Recipe(
+        quality=61, metric="ssimulacra2", score=80.2, encodes=3, start_quality=68
+    )
+    report = stored(claim, claim.outputs[0])
+    report.stored.recipe.CopyFrom(sought)
+    await converter.jobs.CompleteOutput(report)
+
+    (generation,) = await explain(user, image.id)
+
+    made = {explained.output.id: explained for explained in generation.outputs}
+    assert made[claim.outputs[0].output_id].recipe == sought
+
+
 NO_RECIPES = (
     conversion_pb2.Recipe(steps=["x"] * 65),
     conversion_pb2.Recipe(steps=["two\nlines"]),
@@ -107,6 +128,7 @@ NO_RECIPES = (
     conversion_pb2.Recipe(quality=101),
     conversion_pb2.Recipe(score=float("nan")),
     conversion_pb2.Recipe(cpu_ms=-1),
+    conversion_pb2.Recipe(start_quality=101),
 )
 
 
@@ -158,6 +180,43 @@ async def test_a_picture_that_kills_two_children_is_quarantined_with_what_reprod
     assert {
         (explained.output.state, explained.output.reason) for explained in generation.outputs
     } == {(Output.STATE_FAILED, Reason.CHILD_CRASHED)}
+
+
+async def test_what_a_child_printed_is_for_those_who_may_reproduce_it(
+    callers: Callers,
+    team_id: TeamId,
+    project: project_pb2.Project,
+    converter: Client,
+    image: Image,
+    claim: Claim,
+) -> None:
+    await die(converter, claim)
+    told = death(claim)
+    on_project = {"project_id": ProjectId(project.id)}
+    elsewhere = {"project_id": new_id(ProjectId)}
+    reads = Grant(permission="image:read", **on_project)
+
+    for others in (
+        [],
+        [Grant(permission="image:edit", **on_project)],
+        [Grant(permission="image:original", **elsewhere)],
+    ):
+        reader = await callers.user(team_id, [reads, *others])
+        answer = await explain_whole(reader, image.id)
+        assert answer.abridged
+        (seen,) = answer.generations[0].jobs[0].deaths
+        assert (seen.reason, seen.signal, seen.attempt) == (Reason.CHILD_CRASHED, 11, 1)
+        assert (seen.limits, seen.peak_rss_bytes) == (told.limits, told.peak_rss_bytes)
+        assert seen.HasField("death_time")
+        assert (seen.output, dict(seen.versions), dict(seen.sandbox)) == ("", {}, {})
+
+    for more in (Grant(permission="image:original", **on_project), *ADMIN):
+        reproducing = await callers.user(team_id, [reads, more])
+        answer = await explain_whole(reproducing, image.id)
+        assert not answer.abridged
+        (seen,) = answer.generations[0].jobs[0].deaths
+        assert "Segmentation fault" in seen.output
+        assert (seen.versions, seen.sandbox) == (told.versions, told.sandbox)
 
 
 NO_DEATHS = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from picstore.catalog.v1 import conversion_pb2, image_service_pb2, ingest_pb2, upload_profile_pb2
+from picstore.catalog.v1.conversion_pb2 import Recipe
 from picstore.catalog.v1.conversion_profile_pb2 import (
     ConversionProfile,
     CreateConversionProfileRequest,
@@ -68,7 +71,9 @@ async def jobs_of(database: Database, image_id: str) -> list[tuple[str, str]]:
         return [(kind, state) for kind, state in await cursor.fetchall()]
 
 
-def report(claim: Claim, **fields: str) -> CompleteRenderRequest:
+def report(
+    claim: Claim, *, job_id: str = "", object_key: str = "", recipe: Recipe | None = None
+) -> CompleteRenderRequest:
     """The report of a card that is stored."""
     facts = conversion_pb2.SourceFacts(
         format=conversion_pb2.FORMAT_PNG,
@@ -79,11 +84,16 @@ def report(claim: Claim, **fields: str) -> CompleteRenderRequest:
         sha256=DIGEST,
         has_alpha=True,
     )
-    known = {"job_id": claim.job_id, "object_key": claim.render.object_key, **fields}
-    return CompleteRenderRequest(attempt=claim.attempt, facts=facts, **known)
+    return CompleteRenderRequest(
+        job_id=job_id or claim.job_id,
+        attempt=claim.attempt,
+        object_key=object_key or claim.render.object_key,
+        facts=facts,
+        recipe=recipe,
+    )
 
 
-async def complete(converter: Client, claim: Claim, **fields: str) -> CompleteRenderResponse:
+async def complete(converter: Client, claim: Claim, **fields: Any) -> CompleteRenderResponse:
     return await converter.jobs.CompleteRender(report(claim, **fields))
 
 

@@ -24,6 +24,8 @@ def test_a_grant_on_a_project_reaches_it_and_no_other() -> None:
     found = access("project:read", Grant(permission="project:read", project_id=BLOG))
 
     assert found.allowed == found.visible == Reach(project_ids=(BLOG,))
+    assert found.allowed.includes(BLOG)
+    assert not found.allowed.includes(new_id(ProjectId))
 
 
 def test_a_grant_on_the_team_reaches_everything() -> None:
@@ -34,6 +36,7 @@ def test_a_grant_on_the_team_reaches_everything() -> None:
     )
 
     assert found.allowed.everywhere
+    assert found.allowed.includes(new_id(ProjectId))
     assert found.visible.everywhere
 
 
