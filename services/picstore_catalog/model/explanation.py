@@ -116,17 +116,18 @@ class ExplainedGeneration:
 
     @property
     def quarantine(self) -> Quarantine | None:
-        """Whether one of its jobs is given up for the processes that it killed."""
+        """Whether a job is given up for the processes that it and the others killed."""
         killers = [
             job
             for job in self.jobs
-            if job.state is JobState.FAILED and job.child_deaths >= MAX_CHILD_DEATHS and job.failure
+            if job.state is JobState.FAILED and job.child_deaths and job.failure
         ]
-        if not killers:
+        deaths = sum(job.child_deaths for job in self.jobs)
+        if not killers or deaths < MAX_CHILD_DEATHS:
             return None
         suspects = {
             death.report.output_ids[0]: None
-            for job in killers
+            for job in self.jobs
             for death in job.deaths
             if death.report.output_ids
         }

@@ -185,14 +185,25 @@ def finish(job: Job) -> Job:
     return replace(job, state=JobState.DONE, lease_until=None, sweep_at=None)
 
 
-def fail(job: Job, failure: Failure, *, retryable: bool, now: datetime, jitter: float = 0.5) -> Job:
+def fail(
+    job: Job,
+    failure: Failure,
+    *,
+    retryable: bool,
+    now: datetime,
+    jitter: float = 0.5,
+    other_deaths: int = 0,
+) -> Job:
     """End a running attempt: QUEUED for another one after a pause, or FAILED.
 
-    `jitter`, from 0 to 1, places the pause between 20 % shorter and 20 % longer.
+    `other_deaths` are those of children at other jobs of the same original: a picture that kills
+    two is not tried again, whichever jobs they were at. `jitter`, from 0 to 1, places the
+    pause between 20 % shorter and 20 % longer.
     """
     deaths = job.child_deaths + (failure.reason in CHILD_DEATHS)
     ended = replace(job, child_deaths=deaths, lease_until=None, failure=failure)
-    if not retryable or job.attempt >= MAX_ATTEMPTS or deaths >= MAX_CHILD_DEATHS:
+    killed = failure.reason in CHILD_DEATHS and deaths + other_deaths >= MAX_CHILD_DEATHS
+    if not retryable or job.attempt >= MAX_ATTEMPTS or killed:
         return replace(ended, state=JobState.FAILED, sweep_at=None)
     pause = BACKOFF[job.attempt - 1] * (1 + JITTER * (2 * jitter - 1))
     if failure.reason is Reason.CANCELLED:  # a converter was told to stop; nothing is wrong

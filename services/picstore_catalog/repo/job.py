@@ -159,6 +159,22 @@ async def save(conn: AsyncConnection[TupleRow], job: Job) -> None:
     )
 
 
+async def count_other_deaths(conn: AsyncConnection[TupleRow], job: Job) -> int:
+    """Count the children that other jobs of the same original have lost."""
+    cursor = await conn.execute(
+        """
+        SELECT coalesce(sum(child_deaths), 0)::integer
+        FROM jobs
+        WHERE image_id = %s AND generation = %s AND id <> %s
+        """,
+        (job.image_id, job.generation, job.id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # an aggregate always has a row
+    count: int = row[0]
+    return count
+
+
 async def add_death(conn: AsyncConnection[TupleRow], job_id: JobId, death: ChildDeath) -> None:
     """Keep what is known of a child that a locked job has killed."""
     await conn.execute(

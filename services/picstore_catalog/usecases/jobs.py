@@ -139,7 +139,14 @@ async def fail_job(
         return None
     if job.state is JobState.RUNNING:
         now = await jobs.clock(transaction)
-        job = failed(job, failure, retryable=retryable, now=now, jitter=jitter)
+        job = failed(
+            job,
+            failure,
+            retryable=retryable,
+            now=now,
+            jitter=jitter,
+            other_deaths=await jobs.count_other_deaths(transaction, job),
+        )
         await jobs.save(transaction, job)
         if crash is not None and failure.reason in CHILD_DEATHS:
             death = ChildDeath(

@@ -19,7 +19,7 @@ from picstore_kit.errors import (
     PermissionDenied,
     Reason,
 )
-from picstore_kit.ids import ImageId, OutputId, ProjectId, TeamId, new_id
+from picstore_kit.ids import ImageId, JobId, OutputId, ProjectId, TeamId, new_id
 from picstore_kit.pg.database import Database
 from picstore_kit.rpc.auth import Grant
 from tests.contract.catalog.callers import ADMIN
@@ -138,6 +138,25 @@ async def test_a_recipe_that_is_none_is_refused(converter: Client, claim: Claim)
         report.stored.recipe.CopyFrom(nonsense)
         with pytest.raises(InvalidArgument, match="recipe"):
             await converter.jobs.CompleteOutput(report)
+
+
+async def test_children_that_died_at_another_job_of_the_picture_count(
+    user: Client, converter: Client, image: Image, claim: Claim, database: Database
+) -> None:
+    async with database.system_transaction() as conn:
+        await conn.execute(
+            "INSERT INTO jobs (id, team_id, image_id, generation, lane, kind, outputs_location_id,"
+            " output_key_prefix, state, child_deaths)"
+            " SELECT %s, team_id, image_id, generation, 'slow', kind, outputs_location_id,"
+            " output_key_prefix, 'DONE', 1 FROM jobs WHERE id = %s",
+            (new_id(JobId), claim.job_id),
+        )
+
+    await die(converter, claim)
+
+    (generation,) = await explain(user, image.id)
+    assert generation.HasField("quarantine")
+    assert list(generation.quarantine.job_ids) == [claim.job_id]
 
 
 async def test_a_picture_that_kills_two_children_is_quarantined_with_what_reproduces_it(

@@ -57,6 +57,14 @@ def attempt(number: int) -> Job:
     return replace(RUNNING, attempt=number)
 
 
+def test_deaths_at_other_jobs_of_the_same_original_count() -> None:
+    failed = life.fail(RUNNING, CRASH, retryable=True, now=NOW, other_deaths=1)
+    assert (failed.state, failed.child_deaths) == (JobState.FAILED, 1)
+    # What is no death is tried again, whatever others died of.
+    kept = life.fail(RUNNING, LOST_STORE, retryable=True, now=NOW, other_deaths=5)
+    assert kept.state is JobState.QUEUED
+
+
 def test_claim_begins_an_attempt_with_a_lease() -> None:
     assert RUNNING.state is JobState.RUNNING
     assert RUNNING.attempt == 1
