@@ -30,6 +30,8 @@ from picstore_imaging.overlay.validate import MAX_BLUR, MAX_OUTLINE, MAX_SHADOW,
 from picstore_imaging.rules import Fit
 
 _QUARTER = 0.25
+_SMALLEST = 1.0
+"""Pixels; of smaller letters nothing is left."""
 _ROOM_BEFORE = {
     VerticalAlignment.TOP: 0.0,
     VerticalAlignment.MIDDLE: 0.5,
@@ -46,9 +48,10 @@ class Placed(NamedTuple):
 
 
 def of_text(layer: TextLayer, box: Rect, canvas: Size) -> Placed | None:
-    """Set a text into its box; None where nothing of it is to be seen.
+    """Set a text into its box; None where it has nothing to see, or not even room for an ellipsis.
 
-    Letters and their outline stay in the box, a shadow may leave it. Raises `Overflows`.
+    Letters and their outline stay in the box, a shadow may leave it. Raises `Overflows`, also where
+    letters are too small to be seen.
     """
     line = _line(layer.outline, canvas)
     edge = 0 if line is None else math.ceil(line.width)
@@ -61,9 +64,11 @@ def of_text(layer: TextLayer, box: Rect, canvas: Size) -> Placed | None:
     setting = _fitted(layer, letters, room, canvas)
     if setting is None:
         return None
-    colour = Colour.of(layer.colour)
+    drawn = letters.draw(setting)
+    if drawn[3].max() == 0:
+        raise Overflows
     shade = _shade(layer.shadow, canvas)
-    picture, around = decorated(letters.draw(setting), colour.alpha, line, shade)
+    picture, around = decorated(drawn, Colour.of(layer.colour).alpha, line, shade)
     left, top = _corner(layer.vertical_alignment, setting.ink, room)
     return Placed(picture, box.left + edge + left - around, box.top + edge + top - around)
 
@@ -106,14 +111,14 @@ def of_fill(layer: FillLayer, box: Rect, canvas: Size) -> Placed:
 
 
 def _fitted(layer: TextLayer, letters: Letters, room: Size, canvas: Size) -> Setting | None:
-    size = min(layer.size.of(canvas.width), MAX_SIZE)
+    size = min(max(layer.size.of(canvas.width), _SMALLEST), MAX_SIZE)
     least = size * _QUARTER if layer.min_size is None else layer.min_size.of(canvas.width)
     return fit(
         layer.text,
         room,
         letters.measure,
         size=size,
-        min_size=least,
+        min_size=max(least, _SMALLEST),
         max_lines=layer.max_lines,
         overflow=layer.overflow,
     )
