@@ -30,6 +30,8 @@ from picstore_imaging.overlay.validate import MAX_BLUR, MAX_OUTLINE, MAX_SHADOW,
 from picstore_imaging.rules import Fit
 
 _QUARTER = 0.25
+_BLOCK = 512
+"""Pixels of a side that tiles are first repeated to."""
 _SMALLEST = 1.0
 """Pixels; of smaller letters nothing is left."""
 _ROOM_BEFORE = {
@@ -85,11 +87,13 @@ def of_image(
         return Placed(_tiled(layer, picture, room, canvas), box.left, box.top)
     # Without a background, what CONTAIN puts around a picture is nothing.
     fit = Fit.CONTAIN if layer.fit is Fit.INSIDE else layer.fit
-    image = picture.decode(scaled_size(fit, room, picture.size))
-    across, down = room.width - image.width, room.height - image.height
+    whole = scaled_size(fit, room, picture.size)
+    decoded = picture.decode(whole)
+    across, down = room.width - whole.width, room.height - whole.height
     if fit is Fit.COVER:
-        image = image.crop(-across // 2, -down // 2, *room)
-        return Placed(image, box.left, box.top)
+        seen = decoded.part(Rect(-across // 2, -down // 2, *room))
+        return Placed(seen, box.left, box.top)
+    image = decoded.whole()
     horizontal, vertical = PARTS[anchor]
     return Placed(image, box.left + round(across * horizontal), box.top + round(down * vertical))
 
@@ -155,11 +159,20 @@ def _tiled(layer: ImageLayer, picture: Picture, room: Size, canvas: Size) -> pyv
     own = picture.size
     width = own.width if layer.tile_width is None else layer.tile_width.of(canvas.width)
     size = Size(round_side(width), round_side(own.height * width / own.width))
-    tile = picture.decode(size)
     gap = round(pixels(layer.tile_gap, canvas.width))
+    seen = Size(min(size.width, room.width), min(size.height, room.height))
+    tile = picture.decode(size).part(Rect(0, 0, *seen))
     if not tile.hasalpha():
         tile = tile.bandjoin(255)
-    step = Size(tile.width + gap, tile.height + gap)
+    step = Size(min(size.width + gap, room.width), min(size.height + gap, room.height))
     cell = tile.embed(0, 0, *step).copy_memory()
-    across, down = math.ceil(room.width / step.width), math.ceil(room.height / step.height)
-    return cell.replicate(across, down).crop(0, 0, *room).copy(interpretation="srgb")
+    # Millions of tiny copies take seconds, thousands of larger ones nothing.
+    block = _repeated(cell, Size(min(_BLOCK, room.width), min(_BLOCK, room.height)))
+    return _repeated(block.copy_memory(), room).crop(0, 0, *room).copy(interpretation="srgb")
+
+
+def _repeated(cell: pyvips.Image, least: Size) -> pyvips.Image:
+    """Repeat a picture, always whole, until it is at least so large."""
+    return cell.replicate(
+        math.ceil(least.width / cell.width), math.ceil(least.height / cell.height)
+    )

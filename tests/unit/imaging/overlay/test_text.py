@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from picstore_imaging.overlay.effects import blurred
 from picstore_imaging.overlay.template import (
     Box,
     Gravity,
@@ -230,6 +232,17 @@ def test_a_blur_spreads_a_shadow_and_keeps_its_weight(draw: Draw) -> None:
     assert abs(sharp - soft) < 0.03 * sharp
     assert darkest == 0
     assert lightest > 60
+
+
+@pytest.mark.parametrize("deviation", [8, 12.5, 40, 100])
+def test_a_wide_blur_is_a_gauss_function_all_the_same(deviation: float) -> None:
+    mask = np.zeros((301, 403), np.float32)
+    mask[100:180, 120:260] = 1
+    edge = round(3 * deviation)
+    picture = pyvips.Image.new_from_array(np.pad(mask, edge))
+    exact = picture.gaussblur(deviation, min_ampl=0.001, precision="float").numpy()
+    assert exact.max() > 0.1
+    assert abs(blurred(picture, deviation).numpy() - exact).max() < 0.02
 
 
 def test_nothing_breaks_at_extreme_sizes(draw: Draw) -> None:
