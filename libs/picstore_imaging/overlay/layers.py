@@ -8,9 +8,17 @@ from typing import NamedTuple
 import pyvips
 
 from picstore_imaging import vips
-from picstore_imaging.geometry import Size, round_side, scaled_size
+from picstore_imaging.geometry import Size, scaled_size
+from picstore_imaging.overlay.bounds import (
+    MAX_BLUR,
+    MAX_OUTLINE,
+    MAX_SHADOW,
+    MAX_SIZE,
+    MIN_SIZE,
+)
 from picstore_imaging.overlay.boxes import PARTS, Rect, pixels
 from picstore_imaging.overlay.colours import Colour
+from picstore_imaging.overlay.cost import tile_size
 from picstore_imaging.overlay.effects import Line, Shade, decorated
 from picstore_imaging.overlay.fitting import Ink, Overflows, Setting, fit
 from picstore_imaging.overlay.letters import Letters
@@ -26,14 +34,11 @@ from picstore_imaging.overlay.template import (
     TextLayer,
     VerticalAlignment,
 )
-from picstore_imaging.overlay.validate import MAX_BLUR, MAX_OUTLINE, MAX_SHADOW, MAX_SIZE
 from picstore_imaging.rules import Fit
 
 _QUARTER = 0.25
 _BLOCK = 512
 """Pixels of a side that tiles are first repeated to."""
-_SMALLEST = 1.0
-"""Pixels; of smaller letters nothing is left."""
 _ROOM_BEFORE = {
     VerticalAlignment.TOP: 0.0,
     VerticalAlignment.MIDDLE: 0.5,
@@ -115,14 +120,14 @@ def of_fill(layer: FillLayer, box: Rect, canvas: Size) -> Placed:
 
 
 def _fitted(layer: TextLayer, letters: Letters, room: Size, canvas: Size) -> Setting | None:
-    size = min(max(layer.size.of(canvas.width), _SMALLEST), MAX_SIZE)
+    size = min(max(layer.size.of(canvas.width), MIN_SIZE), MAX_SIZE)
     least = size * _QUARTER if layer.min_size is None else layer.min_size.of(canvas.width)
     return fit(
         layer.text,
         room,
         letters.measure,
         size=size,
-        min_size=max(least, _SMALLEST),
+        min_size=max(least, MIN_SIZE),
         max_lines=layer.max_lines,
         overflow=layer.overflow,
     )
@@ -156,9 +161,7 @@ def _shade(shadow: Shadow | None, canvas: Size) -> Shade | None:
 
 
 def _tiled(layer: ImageLayer, picture: Picture, room: Size, canvas: Size) -> pyvips.Image:
-    own = picture.size
-    width = own.width if layer.tile_width is None else layer.tile_width.of(canvas.width)
-    size = Size(round_side(width), round_side(own.height * width / own.width))
+    size = tile_size(layer, picture.size, canvas)
     gap = round(pixels(layer.tile_gap, canvas.width))
     seen = Size(min(size.width, room.width), min(size.height, room.height))
     tile = picture.decode(size).part(Rect(0, 0, *seen))

@@ -50,7 +50,7 @@ _SAFE: Final = 32.0
 U+FDFD of Noto Sans Arabic at most fractions of a pixel below 19. cairo then draws nothing more of a
 text, and libvips does not ask whether it did. Such a text is drawn in letters of at least this size
 and scaled down."""
-_MAX_ENLARGED_PIXELS: Final = 8_000_000
+_MAX_ENLARGED_PIXELS: Final = 4_000_000
 """Of such a text as it is drawn."""
 
 
@@ -96,6 +96,9 @@ class Letters:
             ink = self._ink(text, size, break_words, 1)
             if ink is not _LOST or enlarged == 1:
                 return ENDLESS if ink is _LOST else ink
+            small = self._set(text, size, break_words, 1)
+            if small.width * small.height * enlarged**2 > _MAX_ENLARGED_PIXELS:
+                return ENDLESS
             self._enlarged[text, size, break_words] = enlarged
             ink = self._ink(text, size, break_words, enlarged)
         except pyvips.Error as error:
@@ -109,8 +112,6 @@ class Letters:
     def _ink(self, text: str, size: float, break_words: bool, enlarged: int) -> Ink:
         """Measure a text that is drawn so many times enlarged; `_LOST` where it isn't whole."""
         image = self._set(text, size, break_words, enlarged)
-        if enlarged > 1 and image.width * image.height > _MAX_ENLARGED_PIXELS:
-            return _LOST
         below = self._set(f"{text}\n{_LAST}", size, break_words, enlarged)
         if _coverage(below) <= _coverage(image):
             return _LOST
