@@ -68,8 +68,8 @@ _DECODE_NS: Final = {
     SourceFormat.HEIC: 95,
     SourceFormat.GIF: 40,
     SourceFormat.TIFF: 40,
-    SourceFormat.SVG: 100,
 }
+_OTHER_DECODE_NS: Final = 100
 _SCALE_NS: Final = 60
 _ENCODE_NS: Final = 150
 """To write noise as a PNG; a plain surface takes a quarter."""
@@ -127,7 +127,9 @@ def estimate_overlay_cpu_ms(
         for layer in overlay.layers
         if layer.image is not None and layer.image.image_id in images
     ]
-    nanoseconds = sum(source.pixels * _DECODE_NS[source.format] for source in decoded)
+    nanoseconds = sum(
+        source.pixels * _DECODE_NS.get(source.format, _OTHER_DECODE_NS) for source in decoded
+    )
     if canvas != size:
         nanoseconds += _area(canvas) * _SCALE_NS
     return nanoseconds / 1e6 + estimate_layers_cpu_ms(overlay, canvas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.fonts import child_environment
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_imaging.overlay.template import (
     Box,
     Canvas,
     FillLayer,
+    Fit,
     Gravity,
     ImageLayer,
     Layer,
@@ -129,3 +134,58 @@ async def test_a_refusal_leaves_the_child_fit_for_the_next_call(
     [child] = pool.idle
     await pool.result(request_for(tmp_path, text("Hello", 0)))
     assert pool.idle == [child]
+
+
+LONG: Final = TextLayer(text="W " * 1_500, font="Inter", size=Length(px=200))
+SOFT: Final = Shadow(colour="#000000", x=Length(px=200), blur=Length(px=100))
+WIDE: Final = Outline(colour="#ff0000", width=Length(px=100))
+
+
+@pytest.mark.parametrize(
+    ("layer", "canvas"),
+    [
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_gap=Length(px=14_000))), 100),
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_width=Length(px=9_999))), 100),
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_width=Length(px=1))), 2_000),
+        (Layer(image=ImageLayer(image_id="thin", fit=Fit.COVER)), 2_000),
+        (Layer(fill=FillLayer(colour="#ff0000", radius=Length(px=50))), 2_000),
+        (Layer(text=LONG), 2_000),
+        (Layer(text=replace(LONG, size=Length(px=70), overflow=Overflow.ELLIPSIS)), 2_000),
+        (Layer(text=replace(LONG, shadow=SOFT, outline=WIDE)), 2_000),
+        (Layer(text=replace(LONG, shadow=replace(SOFT, blur=Length(px=9.9)))), 2_000),
+        (Layer(text=replace(LONG, text="Hello", shadow=SOFT)), 100),
+        (Layer(text=replace(LONG, text="\ufdfd " * 600, size=Length(px=6.28))), 1_000),
+        (
+            Layer(text=replace(LONG, text="日本 😀 ไทย हिन्दी שלום አማርኛ ខ្មែរ", size=Length(px=40))),
+            400,
+        ),
+    ],
+)
+@pytest.mark.parametrize("base", [(100, 100), (20_000, 16)])
+async def test_no_more_memory_is_taken_than_estimated(
+    layer: Layer, canvas: int, base: tuple[int, int], pool: ChildPool, tmp_path: Path
+) -> None:
+    pictures = {"base": base, "logo": (64, 64), "thin": (1, 3_000)}
+    for name, size in pictures.items():
+        Image.new("RGB", size, "white").save(tmp_path / f"{name}.png")
+    facts = {
+        name: SourceFacts(format=SourceFormat.PNG, width=size[0], height=size[1])
+        for name, size in pictures.items()
+    }
+    overlay = Overlay(canvas=Canvas(width=canvas, height=canvas), layers=(layer,))
+    answer = await pool.result(
+        {
+            "path": str(tmp_path / "base.png"),
+            "format": "png",
+            "overlay": overlay.to_json(),
+            "images": {
+                name: {"path": str(tmp_path / f"{name}.png"), "format": "png"}
+                for name in ("logo", "thin")
+            },
+            "output": str(tmp_path / "card.png"),
+        }
+    )
+    estimated = estimate_overlay_memory_bytes(overlay, facts["base"], facts)
+    assert answer["peak_rss_bytes"] <= estimated
+    # What is estimated is kept free for it, so it must not be of what nobody sees.
+    assert estimated < 4 * answer["peak_rss_bytes"]

@@ -1,4 +1,4 @@
-"""How much memory and time an overlay will take follows from the canvas, the pictures and the layers."""
+"""How much memory and time an overlay will take follows from its canvas, pictures and layers."""
 
 from __future__ import annotations
 
