@@ -70,7 +70,7 @@ class Decoded:
     def part(self, rect: Rect) -> pyvips.Image:
         """Return a part of the same, which must be within it; the rest is not computed."""
         with vips.corrupt_on_error():
-            return in_bytes(scaled(self.image, self.scaled_to, tuple(rect))).copy_memory()
+            return in_bytes(scaled(self.image, self.scaled_to, rect)).copy_memory()
 
 
 Open = Callable[[str], Picture]

@@ -181,8 +181,8 @@ async def test_one_that_would_take_too_long_is_refused(
         text="word " * 700,
         font="Inter",
         size=overlay_pb2.Length(px=100),
-        outline=overlay_pb2.Outline(colour="#000000", width=width),
-        shadow=overlay_pb2.Shadow(colour="#000000", blur=width),
+        outline=overlay_pb2.TextLayer.Outline(colour="#000000", width=width),
+        shadow=overlay_pb2.TextLayer.Shadow(colour="#000000", blur=width),
     )
     soft = overlay_pb2.Overlay(layers=[overlay_pb2.Layer(text=text)] * 50)
     await make_template(user, OverlayTemplate(short_name="soft", overlay=soft))

@@ -83,8 +83,10 @@ def test_of_a_picture_that_is_cropped_counts_what_is_seen() -> None:
 
 def test_of_tiles_counts_what_is_seen() -> None:
     square = SourceFacts(format=SourceFormat.PNG, width=64, height=64)
-    for tile in ({"tile_gap": Length(px=14_000)}, {"tile_width": Length(px=16_000)}):
-        layer = Layer(image=ImageLayer(image_id="logo", tile=True, **tile))
+    tile = ImageLayer(image_id="logo", tile=True)
+    gap = replace(tile, tile_gap=Length(px=14_000))
+    wide = replace(tile, tile_width=Length(px=16_000))
+    for layer in (Layer(image=gap), Layer(image=wide)):
         assert estimate(replace(CARD, layers=(layer,)), logo=square) < 128 * MIB
 
 
