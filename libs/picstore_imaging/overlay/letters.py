@@ -173,8 +173,8 @@ _LOST: Final = Ink(left=0, top=0, width=0, height=0, lines=0, pitch=0.0)
 
 def _coverage(image: pyvips.Image) -> int:
     """Sum up the opacity of all pixels."""
-    average: float = image[3].avg()
-    return round(average * image.width * image.height)
+    total: float = image[3].avg() * image.width * image.height
+    return round(total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
