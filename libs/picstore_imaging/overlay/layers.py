@@ -8,9 +8,17 @@ from typing import NamedTuple
 import pyvips
 
 from picstore_imaging import vips
-from picstore_imaging.geometry import Size, round_side, scaled_size
+from picstore_imaging.geometry import Size, scaled_size
+from picstore_imaging.overlay.bounds import (
+    MAX_BLUR,
+    MAX_OUTLINE,
+    MAX_SHADOW,
+    MAX_SIZE,
+    MIN_SIZE,
+)
 from picstore_imaging.overlay.boxes import PARTS, Rect, pixels
 from picstore_imaging.overlay.colours import Colour
+from picstore_imaging.overlay.cost import tile_size
 from picstore_imaging.overlay.effects import Line, Shade, decorated
 from picstore_imaging.overlay.fitting import Ink, Overflows, Setting, fit
 from picstore_imaging.overlay.letters import Letters
@@ -26,10 +34,11 @@ from picstore_imaging.overlay.template import (
     TextLayer,
     VerticalAlignment,
 )
-from picstore_imaging.overlay.validate import MAX_BLUR, MAX_OUTLINE, MAX_SHADOW, MAX_SIZE
 from picstore_imaging.rules import Fit
 
 _QUARTER = 0.25
+_BLOCK = 512
+"""Pixels of a side that tiles are first repeated to."""
 _ROOM_BEFORE = {
     VerticalAlignment.TOP: 0.0,
     VerticalAlignment.MIDDLE: 0.5,
@@ -46,9 +55,10 @@ class Placed(NamedTuple):
 
 
 def of_text(layer: TextLayer, box: Rect, canvas: Size) -> Placed | None:
-    """Set a text into its box; None where nothing of it is to be seen.
+    """Set a text into its box; None where it has nothing to see, or not even room for an ellipsis.
 
-    Letters and their outline stay in the box, a shadow may leave it. Raises `Overflows`.
+    Letters and their outline stay in the box, a shadow may leave it. Raises `Overflows`, also where
+    letters are too small to be seen.
     """
     line = _line(layer.outline, canvas)
     edge = 0 if line is None else math.ceil(line.width)
@@ -61,9 +71,11 @@ def of_text(layer: TextLayer, box: Rect, canvas: Size) -> Placed | None:
     setting = _fitted(layer, letters, room, canvas)
     if setting is None:
         return None
-    colour = Colour.of(layer.colour)
+    drawn = letters.draw(setting)
+    if drawn[3].max() == 0:
+        raise Overflows
     shade = _shade(layer.shadow, canvas)
-    picture, around = decorated(letters.draw(setting), colour.alpha, line, shade)
+    picture, around = decorated(drawn, Colour.of(layer.colour).alpha, line, shade)
     left, top = _corner(layer.vertical_alignment, setting.ink, room)
     return Placed(picture, box.left + edge + left - around, box.top + edge + top - around)
 
@@ -80,11 +92,13 @@ def of_image(
         return Placed(_tiled(layer, picture, room, canvas), box.left, box.top)
     # Without a background, what CONTAIN puts around a picture is nothing.
     fit = Fit.CONTAIN if layer.fit is Fit.INSIDE else layer.fit
-    image = picture.decode(scaled_size(fit, room, picture.size))
-    across, down = room.width - image.width, room.height - image.height
+    whole = scaled_size(fit, room, picture.size)
+    decoded = picture.decode(whole)
+    across, down = room.width - whole.width, room.height - whole.height
     if fit is Fit.COVER:
-        image = image.crop(-across // 2, -down // 2, *room)
-        return Placed(image, box.left, box.top)
+        seen = decoded.part(Rect(-across // 2, -down // 2, *room))
+        return Placed(seen, box.left, box.top)
+    image = decoded.whole()
     horizontal, vertical = PARTS[anchor]
     return Placed(image, box.left + round(across * horizontal), box.top + round(down * vertical))
 
@@ -106,14 +120,14 @@ def of_fill(layer: FillLayer, box: Rect, canvas: Size) -> Placed:
 
 
 def _fitted(layer: TextLayer, letters: Letters, room: Size, canvas: Size) -> Setting | None:
-    size = min(layer.size.of(canvas.width), MAX_SIZE)
+    size = min(max(layer.size.of(canvas.width), MIN_SIZE), MAX_SIZE)
     least = size * _QUARTER if layer.min_size is None else layer.min_size.of(canvas.width)
     return fit(
         layer.text,
         room,
         letters.measure,
         size=size,
-        min_size=least,
+        min_size=max(least, MIN_SIZE),
         max_lines=layer.max_lines,
         overflow=layer.overflow,
     )
@@ -147,14 +161,21 @@ def _shade(shadow: Shadow | None, canvas: Size) -> Shade | None:
 
 
 def _tiled(layer: ImageLayer, picture: Picture, room: Size, canvas: Size) -> pyvips.Image:
-    own = picture.size
-    width = own.width if layer.tile_width is None else layer.tile_width.of(canvas.width)
-    size = Size(round_side(width), round_side(own.height * width / own.width))
-    tile = picture.decode(size)
+    size = tile_size(layer, picture.size, canvas)
     gap = round(pixels(layer.tile_gap, canvas.width))
+    seen = Size(min(size.width, room.width), min(size.height, room.height))
+    tile = picture.decode(size).part(Rect(0, 0, *seen))
     if not tile.hasalpha():
         tile = tile.bandjoin(255)
-    step = Size(tile.width + gap, tile.height + gap)
+    step = Size(min(size.width + gap, room.width), min(size.height + gap, room.height))
     cell = tile.embed(0, 0, *step).copy_memory()
-    across, down = math.ceil(room.width / step.width), math.ceil(room.height / step.height)
-    return cell.replicate(across, down).crop(0, 0, *room).copy(interpretation="srgb")
+    # Millions of tiny copies take seconds, thousands of larger ones nothing.
+    block = _repeated(cell, Size(min(_BLOCK, room.width), min(_BLOCK, room.height)))
+    return _repeated(block.copy_memory(), room).crop(0, 0, *room).copy(interpretation="srgb")
+
+
+def _repeated(cell: pyvips.Image, least: Size) -> pyvips.Image:
+    """Repeat a picture, always whole, until it is at least so large."""
+    return cell.replicate(
+        math.ceil(least.width / cell.width), math.ceil(least.height / cell.height)
+    )

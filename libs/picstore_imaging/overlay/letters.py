@@ -26,7 +26,8 @@ _ALIGN: Final = {
 """Pango itself turns the sides around for a paragraph that runs from right to left."""
 
 _LAST: Final = "|"
-"""Put into a line of its own below a text, it tells how many lines are above."""
+"""Put into a line of its own below a text, it tells how many lines are above; and, as it is drawn
+last, whether all of them were drawn."""
 _NOTHING: Final = "no text to render"
 _TOO_LARGE: Final = "too big"
 """As libvips and cairo put it, which draws no more than 32,767 pixels in either direction."""
@@ -44,6 +45,14 @@ estimate takes a letter to be as wide as high, twice of what it is in most alpha
 _LOOSEST: Final = 1.5
 """Distance of lines in the loosest fonts, by the size."""
 
+_SAFE: Final = 32.0
+"""Pixels. FreeType does not rasterise intricate letters at some small sizes ("raster overflow"):
+U+FDFD of Noto Sans Arabic at most fractions of a pixel below 19. cairo then draws nothing more of a
+text, and libvips does not ask whether it did. Such a text is drawn in letters of at least this size
+and scaled down."""
+_MAX_ENLARGED_PIXELS: Final = 4_000_000
+"""Of such a text as it is drawn."""
+
 
 class Letters:
     """Sets texts in one style, in lines as wide as their room."""
@@ -53,7 +62,8 @@ class Letters:
         self._room = room
         self._colour = (layer.colour or "#000000")[:7]
         self._inks: dict[tuple[str, float, bool], Ink | None] = {}
-        self._lines: dict[float, _Line] = {}
+        self._enlarged: dict[tuple[str, float, bool], int] = {}
+        self._lines: dict[tuple[float, int], _Line] = {}
 
     def measure(self, text: str, size: float, *, break_words: bool) -> Ink | None:
         """Implement `Measure`."""
@@ -67,41 +77,69 @@ class Letters:
 
         Letters are opaque and have their colour; emoji have their own.
         """
-        return self._set(setting.text, setting.size, setting.break_words)
+        key = (setting.text, setting.size, setting.break_words)
+        enlarged = self._enlarged.get(key, 1)
+        image = self._set(*key, enlarged)
+        if enlarged == 1:
+            return image
+        ink = setting.ink
+        left, top = (image.xoffset - ink.left * enlarged, image.yoffset - ink.top * enlarged)
+        whole = image.embed(left, top, ink.width * enlarged, ink.height * enlarged)
+        small = whole.premultiply().shrink(enlarged, enlarged).unpremultiply()
+        return small.rint().cast("uchar").copy(interpretation="srgb")
 
     def _measured(self, text: str, size: float, break_words: bool) -> Ink | None:
         if self._is_endless(text, size):
             return ENDLESS
+        enlarged = math.ceil(_SAFE / size)
         try:
-            image = self._set(text, size, break_words)
-            below = self._set(f"{text}\n{_LAST}", size, break_words)
+            ink = self._ink(text, size, break_words, 1)
+            if ink is not _LOST or enlarged == 1:
+                return ENDLESS if ink is _LOST else ink
+            small = self._set(text, size, break_words, 1)
+            if small.width * small.height * enlarged**2 > _MAX_ENLARGED_PIXELS:
+                return ENDLESS
+            self._enlarged[text, size, break_words] = enlarged
+            ink = self._ink(text, size, break_words, enlarged)
         except pyvips.Error as error:
             if _NOTHING in error.detail:
                 return None
             if _TOO_LARGE in error.detail:
                 return ENDLESS
             raise
-        line = self._line(size)
+        return ENDLESS if ink is _LOST else ink
+
+    def _ink(self, text: str, size: float, break_words: bool, enlarged: int) -> Ink:
+        """Measure a text that is drawn so many times enlarged; `_LOST` where it isn't whole."""
+        image = self._set(text, size, break_words, enlarged)
+        below = self._set(f"{text}\n{_LAST}", size, break_words, enlarged)
+        if _coverage(below) <= _coverage(image):
+            return _LOST
+        line = self._line(size, enlarged)
         lines = round((below.yoffset + below.height - line.bottom) / line.pitch)
+        left, top = image.xoffset // enlarged, image.yoffset // enlarged
         return Ink(
-            left=image.xoffset,
-            top=image.yoffset,
-            width=image.width,
-            height=image.height,
+            left=left,
+            top=top,
+            width=-(-(image.xoffset + image.width) // enlarged) - left,
+            height=-(-(image.yoffset + image.height) // enlarged) - top,
             lines=max(1, lines),
-            pitch=line.pitch,
+            pitch=line.pitch / enlarged,
         )
 
-    def _line(self, size: float) -> _Line:
-        if size not in self._lines:
-            one, two = (self._set(text, size, False) for text in (_LAST, f"{_LAST}\n{_LAST}"))
+    def _line(self, size: float, enlarged: int) -> _Line:
+        key = (size, enlarged)
+        if key not in self._lines:
+            one, two = (
+                self._set(text, size, False, enlarged) for text in (_LAST, f"{_LAST}\n{_LAST}")
+            )
             bottom = one.yoffset + one.height
             pitch = two.yoffset + two.height - bottom
-            self._lines[size] = _Line(bottom=bottom, pitch=max(1, pitch))
-        return self._lines[size]
+            self._lines[key] = _Line(bottom=bottom, pitch=max(1, pitch))
+        return self._lines[key]
 
-    def _set(self, text: str, size: float, break_words: bool) -> pyvips.Image:
-        layer = self._layer
+    def _set(self, text: str, size: float, break_words: bool, enlarged: int) -> pyvips.Image:
+        layer, size = self._layer, size * enlarged
         factor = layer.line_height or _own_line_height(layer.font, layer.weight, layer.italic)
         attributes = _attributes(layer.font, layer.weight, layer.italic, size) + (
             f' foreground="{self._colour}" lang="{_language(text)}"'
@@ -113,7 +151,7 @@ class Letters:
             font=f"{layer.font},",
             dpi=_DPI,
             rgba=True,
-            width=self._room.width,
+            width=self._room.width * enlarged,
             align=_ALIGN[layer.alignment],
             wrap="word-char" if break_words else "word",
         )
@@ -127,6 +165,16 @@ class Letters:
         height = lines * (self._layer.line_height or _LOOSEST) * size
         most = max(_MIN_PIXELS, min(_MAX_PIXELS, _WASTE * room.width * room.height))
         return max(width, height) > _MAX_EXTENT or width * height > most
+
+
+_LOST: Final = Ink(left=0, top=0, width=0, height=0, lines=0, pitch=0.0)
+"""Of a text of which FreeType did not draw a letter, and cairo none behind that."""
+
+
+def _coverage(image: pyvips.Image) -> int:
+    """Sum up the opacity of all pixels."""
+    total: float = image[3].avg() * image.width * image.height
+    return round(total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from picstore_imaging import vips
 from picstore_imaging.context import SourceContext
 from picstore_imaging.facts import Probe
 from picstore_imaging.formats import SourceFormat
-from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Size
+from picstore_imaging.geometry import Size
 from picstore_imaging.ladder import top_of
 from picstore_imaging.limits import Limits
+from picstore_imaging.overlay.boxes import Rect
 from picstore_imaging.pipeline import SOURCE_STEPS
 from picstore_imaging.probe import probe
 from picstore_imaging.samples import in_bytes
 from picstore_imaging.steps.scale import scaled
-from picstore_kit.errors import InvalidArgument, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +39,11 @@ class Picture:
         """Its own, upright."""
         return Size(self.probe.width, self.probe.height)
 
-    def decode(self, size: Size) -> pyvips.Image:
-        """Return it upright and scaled to exactly `size`, in sRGB of bytes, with alpha if any.
+    def decode(self, size: Size) -> Decoded:
+        """Decode it, upright and in sRGB, as large as is needed to scale it to `size`.
 
-        Raises `IMAGE_CORRUPT`, and `LIMIT_PIXELS` where a crop of it would be of too large a
-        picture.
+        Raises `IMAGE_CORRUPT`.
         """
-        pixels = size.width * size.height
-        if pixels > MAX_OUTPUT_PIXELS:
-            raise InvalidArgument(
-                Reason.LIMIT_PIXELS,
-                f"the picture would be scaled to {pixels} pixels, {MAX_OUTPUT_PIXELS} are allowed",
-                metadata={"actual": str(pixels), "limit": str(MAX_OUTPUT_PIXELS)},
-            )
         drawn = self.probe.format is SourceFormat.SVG
         context = SourceContext(
             path=self.path, probe=self.probe, size=top_of([size], self.size, drawn=drawn)
@@ -59,7 +51,26 @@ class Picture:
         with vips.corrupt_on_error():
             for step in SOURCE_STEPS:
                 step(context)
-            return in_bytes(scaled(context.image, size)).copy_memory()
+        return Decoded(image=context.image, scaled_to=size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A picture in memory, no larger than its file or what is wanted of it."""
+
+    image: pyvips.Image
+    scaled_to: Size
+    """The size that is wanted."""
+
+    def whole(self) -> pyvips.Image:
+        """Return it in exactly that size, with bytes, and alpha if any."""
+        with vips.corrupt_on_error():
+            return in_bytes(scaled(self.image, self.scaled_to)).copy_memory()
+
+    def part(self, rect: Rect) -> pyvips.Image:
+        """Return a part of the same, which must be within it; the rest is not computed."""
+        with vips.corrupt_on_error():
+            return in_bytes(scaled(self.image, self.scaled_to, rect)).copy_memory()
 
 
 Open = Callable[[str], Picture]

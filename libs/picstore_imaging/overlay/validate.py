@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from picstore_imaging.formats import MAX_SIDE
-from picstore_imaging.geometry import MAX_OUTPUT_PIXELS
+from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Size
+from picstore_imaging.overlay.bounds import MAX_BLUR, MAX_OUTLINE, MAX_SHADOW, MAX_SIZE
+from picstore_imaging.overlay.cost import MAX_CPU_MS, estimate_layers_cpu_ms
 from picstore_imaging.overlay.template import (
     MAX_LENGTH,
     Box,
     Canvas,
     FillLayer,
+    Fit,
     Gravity,
     ImageLayer,
     Layer,
@@ -33,14 +36,6 @@ MAX_LAYERS: Final = 50
 MAX_VARIABLES: Final = 50
 MAX_FONT_NAME: Final = 100
 """Characters of a family's name."""
-MAX_SIZE: Final = 4_096.0
-"""Height of letters, in pixels."""
-MAX_OUTLINE: Final = 100.0
-"""Width of an outline, in pixels."""
-MAX_BLUR: Final = 100.0
-"""Standard deviation of a shadow's blur, in pixels."""
-MAX_SHADOW: Final = 200.0
-"""How far a shadow is from its letters, in pixels on each axis."""
 MIN_LINE_HEIGHT: Final = 0.5
 MAX_LINE_HEIGHT: Final = 5.0
 WEIGHTS: Final = range(100, 1001)
@@ -58,9 +53,31 @@ def validate(overlay: Overlay) -> None:
     """
     violations = [
         FieldViolation(field=field, description=text) for field, text in _violations(overlay)
-    ]
+    ] or _too_dear(overlay)
     if violations:
         raise InvalidFields(violations)
+
+
+def _too_dear(overlay: Overlay) -> list[FieldViolation]:
+    """Say whether a template takes too long whatever picture it is drawn over, so far as is known.
+
+    That is where it has a canvas of its own; texts come out longer than they stand here.
+    """
+    canvas = overlay.canvas
+    if canvas.width is None or canvas.height is None or canvas.fit is Fit.INSIDE:
+        return []
+    expected = estimate_layers_cpu_ms(overlay, Size(canvas.width, canvas.height))
+    if expected <= MAX_CPU_MS:
+        return []
+    return [FieldViolation(field="layers", description=too_dear(expected))]
+
+
+def too_dear(expected_ms: float) -> str:
+    """Say, as the end of a sentence, that drawing would take so many CPU milliseconds."""
+    return (
+        f"would take about {expected_ms / 1000:.0f} CPU-seconds to draw,"
+        f" {MAX_CPU_MS / 1000:.0f} are allowed"
+    )
 
 
 def _violations(overlay: Overlay) -> _Found:

@@ -26,12 +26,14 @@ from picstore_imaging.formats import MAX_SIDE, SourceFormat
 from picstore_imaging.geometry import MAX_OUTPUT_PIXELS, Point, Size
 from picstore_imaging.limits import Limits, check_pixels, check_side
 from picstore_imaging.overlay.boxes import canvas_size
+from picstore_imaging.overlay.cost import MAX_CPU_MS, estimate_overlay_cpu_ms, is_dear_overlay
 from picstore_imaging.overlay.template import Overlay
+from picstore_imaging.overlay.validate import too_dear
 from picstore_imaging.overlay.variables import fill, images_of
 from picstore_kit.audit import record
 from picstore_kit.blobs.keys import sanitise_filename, stem_of
 from picstore_kit.changes import differences
-from picstore_kit.errors import FailedPrecondition, Reason
+from picstore_kit.errors import FailedPrecondition, InvalidField, Reason
 from picstore_kit.ids import ImageId, JobId, new_id
 from picstore_kit.pg.access import Access
 
@@ -54,7 +56,8 @@ async def derive_image(
             it, or the upload profile.
         FailedPrecondition: A picture has no original that was found to be good (STATE_WRONG), or no
             output would come of it (PROFILE_YIELDS_NOTHING).
-        InvalidFields: Variables are missing or wrong.
+        InvalidFields: Variables are missing or wrong, or the template would take too long to draw
+            over this picture.
         InvalidArgument: It would be too large (LIMIT_SIDE, LIMIT_PIXELS).
     """
     base = (await images.fetch(transaction, access, request.base_id)).value
@@ -78,6 +81,7 @@ async def derive_image(
         default=None,
     )
     _check_outcome(target, overlay, original)
+    lane = _lane(overlay, original, layers)
     filename = sanitise_filename(
         request.filename or f"{stem_of(base.filename)}-{template.short_name}.png"
     )
@@ -101,7 +105,7 @@ async def derive_image(
     render = _render(overlay, base, original, layers, target, filename)
     job = await jobs.insert(
         transaction,
-        NewJob(id=new_id(JobId), lane=Lane.FAST, render=render),
+        NewJob(id=new_id(JobId), lane=lane, render=render),
         team_id=access.team_id,
         image_id=new.id,
         generation=FIRST_GENERATION,
@@ -142,6 +146,26 @@ def _check_outcome(target: UploadTarget, overlay: Overlay, base: Original) -> No
         format=SourceFormat.PNG, width=width, height=height, has_alpha=False, frames=1
     )
     lay_out_generation(target, facts, focal_point=None)
+
+
+def _lane(overlay: Overlay, base: Original, layers: Sequence[LayerSource]) -> Lane:
+    """Choose where the original is drawn, so that a dear one holds up no quick one.
+
+    Raises:
+        InvalidFields: It would take too long.
+    """
+    expected = estimate_overlay_cpu_ms(
+        overlay,
+        _facts_of(base),
+        {str(layer.image_id): _facts_of(layer.original) for layer in layers},
+    )
+    if expected > MAX_CPU_MS:
+        raise InvalidField("overlay_template", too_dear(expected))
+    return Lane.SLOW if is_dear_overlay(expected) else Lane.FAST
+
+
+def _facts_of(original: Original) -> SourceFacts:
+    return SourceFacts(format=original.format, width=original.width, height=original.height)
 
 
 def _render(

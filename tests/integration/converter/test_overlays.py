@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from picstore_imaging.facts import SourceFacts
 from picstore_imaging.fonts import child_environment
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
 from picstore_imaging.overlay.template import (
     Box,
     Canvas,
     FillLayer,
+    Fit,
     Gravity,
     ImageLayer,
     Layer,
@@ -152,3 +157,58 @@ async def test_a_refusal_leaves_the_child_fit_for_the_next_call(pool: ChildPool)
     [child] = pool.idle
     await draw(pool, text("Hello", 0))
     assert pool.idle == [child]
+
+
+LONG: Final = TextLayer(text="W " * 1_500, font="Inter", size=Length(px=200))
+SOFT: Final = Shadow(colour="#000000", x=Length(px=200), blur=Length(px=100))
+WIDE: Final = Outline(colour="#ff0000", width=Length(px=100))
+
+
+@pytest.mark.parametrize(
+    ("layer", "canvas"),
+    [
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_gap=Length(px=14_000))), 100),
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_width=Length(px=9_999))), 100),
+        (Layer(image=ImageLayer(image_id="logo", tile=True, tile_width=Length(px=1))), 2_000),
+        (Layer(image=ImageLayer(image_id="thin", fit=Fit.COVER)), 2_000),
+        (Layer(fill=FillLayer(colour="#ff0000", radius=Length(px=50))), 2_000),
+        (Layer(text=LONG), 2_000),
+        (Layer(text=replace(LONG, size=Length(px=70), overflow=Overflow.ELLIPSIS)), 2_000),
+        (Layer(text=replace(LONG, shadow=SOFT, outline=WIDE)), 2_000),
+        (Layer(text=replace(LONG, shadow=replace(SOFT, blur=Length(px=9.9)))), 2_000),
+        (Layer(text=replace(LONG, text="Hello", shadow=SOFT)), 100),
+        (Layer(text=replace(LONG, text="\ufdfd " * 600, size=Length(px=6.28))), 1_000),
+        (
+            Layer(text=replace(LONG, text="日本 😀 ไทย हिन्दी שלום አማርኛ ខ្មែរ", size=Length(px=40))),
+            400,
+        ),
+    ],
+)
+@pytest.mark.parametrize("base", [(100, 100), (20_000, 16)])
+async def test_no_more_memory_is_taken_than_estimated(
+    layer: Layer, canvas: int, base: tuple[int, int], pool: ChildPool
+) -> None:
+    pictures = {"base": base, "logo": (64, 64), "thin": (1, 3_000)}
+    facts = {
+        name: SourceFacts(format=SourceFormat.PNG, width=size[0], height=size[1])
+        for name, size in pictures.items()
+    }
+    overlay = Overlay(canvas=Canvas(width=canvas, height=canvas), layers=(layer,))
+
+    def request_for(room: Room) -> dict[str, Any]:
+        paths = {name: str(room.given / f"{name}.png") for name in pictures}
+        for name, size in pictures.items():
+            Image.new("RGB", size, "white").save(paths[name])
+        return {
+            "path": paths["base"],
+            "format": "png",
+            "overlay": overlay.to_json(),
+            "images": {name: {"path": paths[name], "format": "png"} for name in ("logo", "thin")},
+            "output": str(room.made / "card.png"),
+        }
+
+    answer = await pool.result(request_for)
+    estimated = estimate_overlay_memory_bytes(overlay, facts["base"], facts)
+    assert answer["peak_rss_bytes"] <= estimated
+    # What is estimated is kept free for it, so it must not be of what nobody sees.
+    assert estimated < 4 * answer["peak_rss_bytes"]

@@ -25,6 +25,7 @@ from picstore.catalog.v1.overlay_template_pb2 import (
     OverlayTemplate,
 )
 from picstore.jobs.v1.job_pb2 import ConvertJob
+from picstore_kit.bus.lanes import Lane
 from picstore_kit.errors import (
     FailedPrecondition,
     InvalidArgument,
@@ -144,6 +145,62 @@ async def test_a_job_to_draw_it_is_announced(
         )
         (payload,) = await cursor.fetchone() or ()
     assert ConvertJob.FromString(bytes(payload)).image_id == made.id
+
+
+def with_fills(canvas: overlay_pb2.Canvas, count: int) -> OverlayTemplate:
+    """A template of plain surfaces."""
+    fill = overlay_pb2.Layer(fill=overlay_pb2.FillLayer(colour="#00000010"))
+    return OverlayTemplate(
+        short_name="fills", overlay=overlay_pb2.Overlay(canvas=canvas, layers=[fill] * count)
+    )
+
+
+async def test_a_dear_one_is_drawn_in_the_slow_lane(
+    user: Client, image: Image, template: OverlayTemplate, database: Database
+) -> None:
+    canvas = overlay_pb2.Canvas(width=4000, height=4000)
+    await make_template(user, with_fills(canvas, 4))
+    quick = await derive(user, image.id)
+    dear = await derive(user, image.id, overlay_template="fills", variables={})
+
+    async with database.system_transaction() as conn:
+        cursor = await conn.execute(
+            "SELECT image_id, lane, (SELECT subject FROM outbox WHERE position("
+            "convert_to(image_id, 'UTF8') IN payload) > 0 AND subject LIKE 'picstore.job.%%')"
+            " FROM jobs WHERE image_id = ANY(%s)",
+            [[quick.id, dear.id]],
+        )
+        lanes = {row[0]: row[1:] for row in await cursor.fetchall()}
+    assert lanes == {
+        quick.id: ("fast", Lane.FAST.subject),
+        dear.id: ("slow", Lane.SLOW.subject),
+    }
+
+
+async def test_one_that_would_take_too_long_is_refused(
+    user: Client, image: Image, database: Database
+) -> None:
+    canvas = overlay_pb2.Canvas(width=10_000, height=10_000)
+    with pytest.raises(InvalidFields) as refused:
+        await make_template(user, with_fills(canvas, 50))
+    assert [one.field for one in refused.value.violations] == ["overlay_template.overlay.layers"]
+
+    # Without a canvas it depends on the base picture.
+    width = overlay_pb2.Length(px=100)
+    text = overlay_pb2.TextLayer(
+        text="word " * 700,
+        font="Inter",
+        size=overlay_pb2.Length(px=100),
+        outline=overlay_pb2.TextLayer.Outline(colour="#000000", width=width),
+        shadow=overlay_pb2.TextLayer.Shadow(colour="#000000", blur=width),
+    )
+    soft = overlay_pb2.Overlay(layers=[overlay_pb2.Layer(text=text)] * 50)
+    await make_template(user, OverlayTemplate(short_name="soft", overlay=soft))
+    before = await counts(database)
+    with pytest.raises(InvalidFields) as refused:
+        await derive(user, image.id, overlay_template="soft", variables={})
+    assert [one.field for one in refused.value.violations] == ["overlay_template"]
+    assert await counts(database) == before
 
 
 async def test_a_repeated_request_derives_one_picture(

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
+from picstore_imaging.geometry import Size
 from picstore_imaging.overlay.template import (
     Blend,
     Box,
@@ -23,6 +25,7 @@ from picstore_imaging.overlay.template import (
     Length,
     Overlay,
 )
+from picstore_imaging.steps.scale import scaled
 from picstore_kit.errors import InvalidArgument, Reason
 from tests.profiles import DISPLAY_P3
 from tests.unit.imaging.overlay.conftest import Draw, Extent, Pixels, answer_of
@@ -155,6 +158,27 @@ def test_a_picture_is_repeated_over_its_box(draw: Draw) -> None:
     assert not red[15, 5]
 
 
+@pytest.mark.parametrize(
+    ("side", "gap"), [(1, 0), (1, 1), (3, 2), (7, 500), (700, 0), (700, 16_384)]
+)
+def test_tiles_are_where_each_by_itself_would_be(side: int, gap: int, draw: Draw) -> None:
+    logo = halves(RED, BLUE, (2 * side, side))
+    base = Image.new("RGB", (1_100, 600), WHITE)
+    layer = image(tile=True, tile_gap=Length(px=gap), box=Box())
+    expected = base.copy()
+    for left in range(0, 1_100, 2 * side + gap):
+        for top in range(0, 600, side + gap):
+            expected.paste(logo, (left, top))
+    assert np.array_equal(draw(layer, base=base, images={"logo": logo}), np.asarray(expected))
+
+
+def test_a_tile_may_be_far_larger_than_its_box(draw: Draw) -> None:
+    layer = image(tile=True, tile_width=Length(px=16_384))
+    pixels = draw(layer, images={"logo": Image.new("RGB", (1, 2_000), RED)})
+    assert near(pixels[:60, :100], RED)
+    assert near(pixels[60:], WHITE)
+
+
 def test_a_repeated_picture_may_be_of_another_size(draw: Draw) -> None:
     logo = halves(RED, BLUE, (300, 30))
     pixels = draw(image(tile=True, tile_width=Length(percent=5)), images={"logo": logo})
@@ -257,14 +281,36 @@ def test_pictures_are_upright_and_in_srgb(
     assert red[0] > red[1] + 100
 
 
-def test_a_crop_of_too_large_a_picture_is_refused(draw: Draw) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        draw(
-            NOTHING,
-            base=Image.new("RGB", (8_000, 1), RED),
-            canvas=Canvas(width=500, height=500),
-        )
-    assert caught.value.reason is Reason.LIMIT_PIXELS
+@pytest.mark.parametrize("gravity", [None, Gravity.WEST, Gravity.EAST, Gravity.ATTENTION])
+def test_a_thin_picture_may_fill_a_large_canvas(gravity: Gravity | None, draw: Draw) -> None:
+    base = Image.new("RGB", (20_000, 16), GREY)
+    base.paste(RED, (0, 0, 1_000, 16))
+    base.paste(BLUE, (19_000, 0, 20_000, 16))
+    pixels = draw(NOTHING, base=base, canvas=Canvas(width=1200, height=630, gravity=gravity))
+    assert pixels.shape == (630, 1200, 3)
+    expected = {None: GREY, Gravity.WEST: RED, Gravity.EAST: BLUE}.get(gravity)
+    if expected is None:
+        assert near(pixels[300, 600], RED) or near(pixels[300, 600], BLUE)
+    else:
+        assert near(pixels, expected)
+
+
+def test_a_thin_picture_may_fill_a_box(draw: Draw) -> None:
+    logo = Image.new("RGB", (1, 3_000), RED)
+    logo.paste(BLUE, (0, 1_400, 1, 1_600))
+    pixels = draw(image(fit=Fit.COVER, box=Box()), images={"logo": logo})
+    assert near(pixels, BLUE)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_part_of_a_scaled_picture_is_as_a_crop_of_it(mode: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (40, 60, len(mode)), np.uint8)
+    picture = pyvips.Image.new_from_array(noise, interpretation="srgb")
+    for size in (Size(60, 40), Size(150, 100), Size(30, 20), Size(30, 100), Size(601, 400)):
+        whole = scaled(picture, size)
+        for part in ((0, 0, *size), (7, 3, 11, 9), (size.width - 5, size.height - 4, 5, 4)):
+            seen = scaled(picture, size, part).numpy().astype(int)
+            assert abs(whole.crop(*part).numpy().astype(int) - seen).max() <= 1
 
 
 def test_a_damaged_picture_is_refused_with_its_own_reason(draw: Draw, tmp_path: Path) -> None:

@@ -217,3 +217,15 @@ def test_a_text_that_cannot_be_drawn_is_refused(text: str) -> None:
 def test_an_image_is_an_id_or_one_variable(image_id: str) -> None:
     overlay = Overlay(layers=(Layer(image=ImageLayer(image_id=image_id)),))
     assert "layers[0].image.image_id" in wrong(overlay)
+
+
+def test_a_template_that_takes_too_long_on_its_canvas_is_refused() -> None:
+    full = Layer(fill=FillLayer(colour="#00000010"))
+    canvas = Canvas(width=10_000, height=10_000)
+    validate(Overlay(canvas=canvas, layers=(full,) * 3))
+    dear = Overlay(canvas=canvas, layers=(full,) * MAX_LAYERS)
+    assert wrong(dear).keys() == {"layers"}
+    assert "CPU-seconds" in wrong(dear)["layers"]
+    # How large the canvas will be these do not say.
+    validate(replace(dear, canvas=Canvas()))
+    validate(replace(dear, canvas=replace(canvas, fit=Fit.INSIDE)))

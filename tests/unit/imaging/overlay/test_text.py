@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from picstore_imaging.overlay.effects import blurred
 from picstore_imaging.overlay.template import (
     Box,
     Gravity,
@@ -232,14 +234,76 @@ def test_a_blur_spreads_a_shadow_and_keeps_its_weight(draw: Draw) -> None:
     assert lightest > 60
 
 
+@pytest.mark.parametrize("deviation", [8, 12.5, 40, 100])
+def test_a_wide_blur_is_a_gauss_function_all_the_same(deviation: float) -> None:
+    mask = np.zeros((301, 403), np.float32)
+    mask[100:180, 120:260] = 1
+    edge = round(3 * deviation)
+    picture = pyvips.Image.new_from_array(np.pad(mask, edge))
+    exact = picture.gaussblur(deviation, min_ampl=0.001, precision="float").numpy()
+    assert exact.max() > 0.1
+    assert abs(blurred(picture, deviation).numpy() - exact).max() < 0.02
+
+
 def test_nothing_breaks_at_extreme_sizes(draw: Draw) -> None:
     draw(text("W" * 3_000, size=4_096))
     draw(text("a\n" * 1_500, size=4_096, line_height=5.0))
     draw(text("word " * 700, size=4_096, min_size=px(4_096)))
 
 
+BISMILLAH = "\ufdfd"
+"""One letter, ten times as wide as high, that FreeType fails to rasterise at many small sizes."""
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "height", "size"),
+    [
+        (BISMILLAH, 62, 93, 24),
+        (f"محمد {BISMILLAH} محمد {BISMILLAH} {BISMILLAH}", 168, 68, 16),
+        (f"{BISMILLAH} محمد محمد ﷺ ﷺ", 132, 95, 40),
+        (f"{BISMILLAH} {BISMILLAH}", 116, 22, 24),
+    ],
+)
+@pytest.mark.parametrize("font", ["Inter", "Noto Sans", "Noto Sans Arabic"])
+def test_a_text_does_not_vanish(
+    words: str, width: int, height: int, size: int, font: str, draw: Draw, extent: Extent
+) -> None:
+    box = Box(anchor=Gravity.NORTH_WEST, width=px(width), height=px(height))
+    left, top, right, bottom = extent(draw(text(words, box=box, size=size, font=font)))
+    assert 0.7 * width < right - left <= width
+    assert 0 <= top < bottom <= height
+
+
+@pytest.mark.parametrize("size", [6.0, 6.28, 12.3, 13.47])
+def test_what_comes_after_an_intricate_letter_is_drawn(
+    size: float, draw: Draw, extent: Extent
+) -> None:
+    words = f"left {BISMILLAH} "
+    shorter, longer = (extent(draw(text(words + end, size=size))) for end in ("", "right"))
+    assert longer[2] - shorter[2] > 1.5 * size
+    assert shorter[2] > 10 * size
+
+
+def test_letters_are_never_too_small_to_be_seen(draw: Draw, extent: Extent) -> None:
+    left, _, right, _ = extent(draw(text("Hello", size=0.01)))
+    assert 2 <= right - left <= 5
+
+
+@pytest.mark.parametrize("outline", [None, Outline(colour="#ff0000", width=px(6))])
+def test_in_a_box_that_takes_no_ellipsis_nothing_is_drawn(
+    outline: Outline | None, draw: Draw
+) -> None:
+    box = Box(width=px(10), height=px(10))
+    whole = text("Hello", box=box, overflow=Overflow.ELLIPSIS, outline=outline)
+    assert draw(whole).min() == 255
+    with pytest.raises(FailedPrecondition) as caught:
+        draw(text("Hello", box=box, overflow=Overflow.REFUSE, outline=outline))
+    assert caught.value.reason is Reason.TEXT_OVERFLOWS
+
+
 INK = st.text(
-    st.sampled_from("abcgjyQWÅ|ﷺ日本ไู้עש مر\u0301\u0308-., \n😀👩‍👧") | st.characters(codec="utf-8"),
+    st.sampled_from("\ufdfdabcgjyQWÅ|ﷺ日本ไู้עש مر\u0301\u0308-., \n😀👩‍👧")
+    | st.characters(codec="utf-8"),
     max_size=40,
 ).filter(lambda words: all(c == "\n" or ord(c) >= 32 for c in words))
 
@@ -278,9 +342,28 @@ def test_no_ink_leaves_the_box(
         layer = replace(layer, text=replace(layer.text, outline=outline))
     pixels = draw(layer, base=Image.new("RGB", (200, 104), "white"))
     if (pixels == 255).all():
+        assert not (is_visible(draw, layer) and takes_an_ellipsis(draw, layer))
         return
     left, top, right, bottom = extent(pixels)
     assert left >= 10
     assert top >= 7
     assert right <= 10 + width
     assert bottom <= 7 + height
+
+
+def is_visible(draw: Draw, layer: Layer) -> bool:
+    """Say whether a text has ink where there is room for it."""
+    pixels = draw(replace(layer, box=Box()), base=Image.new("RGB", (4_000, 2_000), "white"))
+    return bool((pixels < 255).any())
+
+
+def takes_an_ellipsis(draw: Draw, layer: Layer) -> bool:
+    """Say whether a box does so, in the smallest letters that a text may have."""
+    assert layer.text is not None
+    size = layer.text.size.of(200) / (4 if layer.text.overflow is Overflow.SHRINK else 1)
+    dots = replace(layer.text, text="…", size=px(size), overflow=Overflow.REFUSE)
+    try:
+        draw(replace(layer, text=dots), base=Image.new("RGB", (200, 104), "white"))
+    except FailedPrecondition:
+        return False
+    return True
