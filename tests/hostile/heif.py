@@ -223,6 +223,13 @@ def _nested(format: SourceFormat, depth: int) -> bytes:
     return _single(format) + inside
 
 
+def _told(format: SourceFormat, **blocks: bytes) -> bytes:
+    """A sound picture with metadata."""
+    if format is SourceFormat.HEIC:
+        return heic(drawing(_TILE, _TILE, seed="told"), quality=50, **blocks)
+    return photo(_TILE, _TILE, seed="told", format="AVIF", speed=10, **blocks)
+
+
 def _bombs(format: SourceFormat) -> Iterator[tuple[str, Make, tuple[Reason, ...]]]:
     broken = (Reason.IMAGE_CORRUPT, Reason.LIMIT_SIDE, Reason.LIMIT_PIXELS)
     laid_over = (Reason.IMAGE_FORMAT_UNSUPPORTED,)
@@ -240,6 +247,8 @@ def _bombs(format: SourceFormat) -> Iterator[tuple[str, Make, tuple[Reason, ...]
         lambda: _single(format, more=[box(b"colr", b"prof", bytes(5 * _MIB))]),
         (Reason.LIMIT_METADATA, Reason.IMAGE_CORRUPT),
     )
+    yield "exif", partial(_told, format, exif=b"Exif\0\0II*\0" + bytes(2 * _MIB)), _METADATA
+    yield "xmp", partial(_told, format, xmp=bytes(2 * _MIB)), _METADATA
     yield "boxes", lambda: _single(format) + box(b"free") * 1_000_001, (Reason.IMAGE_CORRUPT,)
     yield "a grid of itself", partial(_made_of, format, {1: b"grid"}, [(1, 1)]), broken
     yield (
@@ -334,6 +343,7 @@ def cases() -> Iterator[Case]:
         )
 
 
+_METADATA: Final = (Reason.LIMIT_METADATA,)
 _PUZZLING: Final = (
     Reason.IMAGE_CORRUPT,
     Reason.IMAGE_TRUNCATED,

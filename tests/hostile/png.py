@@ -138,6 +138,8 @@ def _nested() -> bytes:
 
 def _bombs() -> Iterator[tuple[str, Make, tuple[Reason, ...]]]:
     yield "side", partial(png, 20_001, 16, depth=1), (Reason.LIMIT_SIDE,)
+    for width, height in ((0, 0), (0, 64), (64, 0)):
+        yield f"{width} by {height}", partial(png, width, height), (Reason.IMAGE_CORRUPT,)
     yield "pixels", partial(png, 19_999, 19_999, depth=1), (Reason.LIMIT_PIXELS,)
     yield (
         "interlaced pixels",

@@ -94,8 +94,10 @@ def _blob(tag: int, length: int) -> bytes:
 
 
 def _bombs() -> Iterator[tuple[str, Make, tuple[Reason, ...]]]:
-    dot = bytes(1)
+    dot, broken = bytes(1), (Reason.IMAGE_CORRUPT, Reason.IMAGE_TRUNCATED)
     yield "side", partial(tiff, 65_535, 16, pixels=dot), (Reason.LIMIT_SIDE,)
+    for width, height in ((0, 0), (0, 64), (64, 0)):
+        yield f"{width} by {height}", partial(tiff, width, height, pixels=dot), broken
     yield (
         "longest side",
         partial(tiff, 2**32 - 1, 2**32 - 1, pixels=dot),
