@@ -213,7 +213,7 @@ class BlobStore(Protocol):
         """Yield every key that begins with `prefix`, in no promised order."""
 
     async def presign_get(self, key: str, *, expires_s: int) -> str:
-        """Return a URL that reads the object for `expires_s` seconds."""
+        """Return a URL that reads the object for `expires_s` seconds, to be saved as a file."""
 
     async def presign_put(
         self,

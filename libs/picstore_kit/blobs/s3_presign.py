@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from urllib.parse import urlunsplit
 
 from botocore.auth import S3SigV4QueryAuth
@@ -21,6 +22,12 @@ from minio.datatypes import PostPolicy
 from picstore_kit.blobs.base import BlobStoreDenied, PresignedRequest
 from picstore_kit.blobs.checks import check_expiry, check_part, check_sizes
 from picstore_kit.blobs.s3_errors import GET, PUT, mapped
+
+_AS_A_FILE: Final[dict[str, str | list[str] | tuple[str]]] = {
+    "response-content-disposition": "attachment"
+}
+"""Whoever opens it in a browser saves it: what a stranger uploaded is not shown at the store's own
+address, where a page that it turns out to be would be at home."""
 
 
 class S3Presigner:
@@ -40,7 +47,11 @@ class S3Presigner:
         check_expiry(expires_s)
         with mapped(key, GET):
             return self._client.get_presigned_url(
-                "GET", self._bucket, name, expires=timedelta(seconds=expires_s)
+                "GET",
+                self._bucket,
+                name,
+                expires=timedelta(seconds=expires_s),
+                response_headers=_AS_A_FILE,
             )
 
     def put(

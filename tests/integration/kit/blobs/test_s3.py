@@ -125,6 +125,8 @@ async def test_a_presigned_url_reads_for_anybody(store: S3BlobStore) -> None:
     url = await store.presign_get("dir/ä b.png", expires_s=60)
     answer = await asyncio.to_thread(urllib3.request, "GET", url)
     assert (answer.status, answer.data) == (200, b"data")
+    assert answer.headers["content-type"] == TYPE
+    assert answer.headers["content-disposition"] == "attachment"
 
 
 async def test_a_prefix_keeps_two_stores_in_one_bucket_apart(
