@@ -14,14 +14,19 @@ import asyncio
 import math
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from picstore_converter.model import Rendering
+from picstore_imaging.cost import estimate_memory_bytes
 from picstore_imaging.facts import SourceFacts
+from picstore_imaging.formats import SourceFormat
+from picstore_imaging.limits import Limits
 from picstore_imaging.overlay.cost import estimate_overlay_memory_bytes
+from picstore_imaging.spec import OutputSpec
 from picstore_kit.errors import InvalidArgument, Reason
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
@@ -57,6 +62,16 @@ def drawing_bytes(base: SourceFacts, rendering: Rendering, *, limit_bytes: int) 
     if needed > limit_bytes:
         raise DrawingTooLarge(needed, limit_bytes)
     return needed
+
+
+def conversion_bytes(source: SourceFacts, specs: Iterable[OutputSpec]) -> int:
+    """Return how much memory a conversion is expected to take.
+
+    Whether a JPEG is progressive, and so decoded whole, is known only when its file is here: one
+    that is small enough to be so is taken for it.
+    """
+    whole = source.format is SourceFormat.JPEG and source.pixels <= Limits().pixels_whole_decode
+    return estimate_memory_bytes(replace(source, interlaced=source.interlaced or whole), specs)
 
 
 class MemoryBudget:

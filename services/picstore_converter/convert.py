@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import structlog
 
-from picstore_converter.admission import MemoryBudget
+from picstore_converter.admission import MemoryBudget, conversion_bytes
 from picstore_converter.comparing import Comparison
 from picstore_converter.messages import (
     ChildMisbehaved,
@@ -34,7 +34,6 @@ from picstore_converter.model import (
 )
 from picstore_converter.ports import Children, Ledger, Stores
 from picstore_converter.render import RenderOverlay
-from picstore_imaging.cost import estimate_memory_bytes
 from picstore_kit.blobs import keys
 from picstore_kit.blobs.base import BlobDigestMismatch, BlobNotFound, BlobStore
 from picstore_kit.errors import Aborted, Cancelled, PicstoreError, Reason, ungrouped
@@ -158,7 +157,7 @@ class ConvertImage:
     async def _convert(self, claim: Claim, left: dict[OutputId, WantedOutput]) -> None:
         source_store = await self._stores.open(claim.source_location)
         output_store = await self._stores.open(claim.outputs_location)
-        expected = estimate_memory_bytes(claim.facts, (output.spec for output in claim.outputs))
+        expected = conversion_bytes(claim.facts, (output.spec for output in claim.outputs))
         async with (
             self._budget.held(expected),
             temporary_directory(self._private_dir, prefix="job-") as private,

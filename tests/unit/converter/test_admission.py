@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from picstore_converter.admission import MemoryBudget, usual_budget, usual_cpus
+from picstore_converter.admission import MemoryBudget, conversion_bytes, usual_budget, usual_cpus
+from picstore_imaging.cost import estimate_memory_bytes
+from picstore_imaging.facts import SourceFacts
+from picstore_imaging.formats import SourceFormat
 
 
 class Jobs:
@@ -117,3 +121,15 @@ def test_the_cpus_of_a_container_count_where_it_has_fewer(
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(8)))
     (tmp_path / "cpu.max").write_text(cpu_max)
     assert usual_cpus(tmp_path) == expected
+
+
+def test_a_jpeg_that_may_be_progressive_is_taken_for_it() -> None:
+    photo = SourceFacts(format=SourceFormat.JPEG, width=7_000, height=7_000)
+    larger = replace(photo, width=9_000)
+    progressive = replace(photo, interlaced=True)
+
+    assert conversion_bytes(photo, ()) == conversion_bytes(progressive, ())
+    assert conversion_bytes(photo, ()) == estimate_memory_bytes(progressive, ())
+    assert conversion_bytes(larger, ()) == estimate_memory_bytes(larger, ())
+    png = replace(photo, format=SourceFormat.PNG)
+    assert conversion_bytes(png, ()) == estimate_memory_bytes(png, ())
