@@ -126,12 +126,8 @@ def check_channels(channels: int) -> None:
 
 
 def check(limits: Limits, probe: Probe) -> None:
-    """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed.
-
-    Raises `IMAGE_FORMAT_UNSUPPORTED` for too many channels.
-    """
+    """Raise a `LIMIT_*` reason, with `actual` and `limit` in its metadata, where one is passed."""
     check_bytes(limits, probe.bytes, probe.format)
-    check_channels(probe.bands)
     check_frames(limits, probe.frames)
     check_side(limits, max(probe.width, probe.height))
     facts = probe.facts()

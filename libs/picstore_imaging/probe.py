@@ -21,6 +21,7 @@ from picstore_imaging.limits import (
     Limits,
     check,
     check_bytes,
+    check_channels,
     check_embedded,
     check_frames,
     check_pixels,
@@ -72,6 +73,7 @@ def _open(path: Path, source_format: SourceFormat, container: integrity.Integrit
             return open_drawing(path, trailing_bytes=container.trailing_bytes)
         case _:
             image = vips.open_image(path, source_format)
+            check_channels(image.bands)  # those that are left out as well, for all are decoded
             return told(image, container.extra_samples, container.alpha_sample)
 
 
