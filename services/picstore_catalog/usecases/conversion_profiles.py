@@ -27,7 +27,3 @@ CONVERSION_PROFILES: Final = RevisionedObjects(
     describe=_described,
     find_usages=repo.find_usages,
 )
-
-create_conversion_profile = CONVERSION_PROFILES.create
-update_conversion_profile = CONVERSION_PROFILES.update
-delete_conversion_profile = CONVERSION_PROFILES.delete

@@ -11,11 +11,7 @@ import pytest
 from picstore_catalog.repo import conversion_profile as conversion_profiles
 from picstore_catalog.repo import upload_profile as upload_profiles
 from picstore_catalog.uow import Transaction
-from picstore_catalog.usecases.conversion_profiles import (
-    create_conversion_profile,
-    delete_conversion_profile,
-    update_conversion_profile,
-)
+from picstore_catalog.usecases.conversion_profiles import CONVERSION_PROFILES
 from picstore_catalog.usecases.projects import delete_project
 from picstore_catalog.usecases.upload_profiles import (
     create_upload_profile,
@@ -34,7 +30,7 @@ async def delete_in(transaction: Transaction, team: Team, what: str) -> None:
             await delete_project(transaction, team.access, team.project_id, etag="")
         case "conversion profile":
             profile_id = team.conversion_profile_id
-            await delete_conversion_profile(transaction, team.access, profile_id, etag="")
+            await CONVERSION_PROFILES.delete(transaction, team.access, profile_id, etag="")
         case _:
             await delete_upload_profile(transaction, team.access, team.upload_profile_id, etag="")
 
@@ -122,7 +118,7 @@ async def test_a_conversion_profile_stays_for_the_pictures_that_it_made(team: Te
 async def test_pictures_keep_the_revision_that_they_were_converted_by(team: Team) -> None:
     async def change(*widths: int) -> None:
         async with team.begin() as transaction:
-            await update_conversion_profile(
+            await CONVERSION_PROFILES.update(
                 transaction,
                 team.access,
                 team.conversion_profile_id,
@@ -153,14 +149,14 @@ async def test_pictures_keep_the_revision_that_they_were_converted_by(team: Team
 async def test_a_conversion_profile_goes_with_all_of_its_revisions(team: Team) -> None:
     other = await team.add_conversion_profile("other")
     async with team.begin() as transaction:
-        await update_conversion_profile(
+        await CONVERSION_PROFILES.update(
             transaction,
             team.access,
             other,
             lambda kept: replace(kept, profile=replace(kept.profile, background="#000000")),
             etag="",
         )
-        await delete_conversion_profile(transaction, team.access, other, etag="")
+        await CONVERSION_PROFILES.delete(transaction, team.access, other, etag="")
         cursor = await transaction.execute(
             "SELECT count(*) FROM conversion_profile_revisions WHERE conversion_profile_id = %s",
             (other,),
@@ -240,7 +236,7 @@ async def test_a_conversion_profile_is_not_made_in_a_project_that_is_just_being_
                 project_id=fresh.project_id,
                 short_name="late",
             )
-            await create_conversion_profile(creating, fresh.access, wanted)
+            await CONVERSION_PROFILES.create(creating, fresh.access, wanted)
 
     async with asyncio.TaskGroup() as tasks, fresh.begin() as deleting:
         await delete_in(deleting, fresh, "project")
@@ -256,7 +252,7 @@ async def test_what_has_just_got_a_new_revision_is_deleted_all_the_same(team: Te
     profile_id = fresh.conversion_profile_id
 
     async with asyncio.TaskGroup() as tasks, fresh.begin() as updating:
-        await update_conversion_profile(
+        await CONVERSION_PROFILES.update(
             updating,
             fresh.access,
             profile_id,
